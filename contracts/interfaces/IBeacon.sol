@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+/// @title Public randomness: one value per round, for ever
+/// @notice A draw names a FUTURE round when it is committed to. Its value is fixed at the round's due time, published
+/// or not, so nothing can be re-drawn by stalling, by simulating and reverting, or by cancelling for a better one (D1).
+interface IBeacon {
+    event RoundStored(uint40 indexed round, bytes32 value);
+
+    /// @param round asked for too early: its value is not fixed yet
+    error RoundNotDue(uint40 round);
+    /// @param round past due, and its value can no longer be had: draws that named it expire
+    error RoundLost(uint40 round);
+
+    /// @notice The nearest round whose value nobody can know or choose yet.
+    function next() external view returns (uint40 round);
+
+    /// @notice Whether the value of `round` is fixed by now (stored or not). Cancelling a draw ends here.
+    function isDue(uint40 round) external view returns (bool);
+
+    /// @notice The stored value, or zero.
+    function valueOf(uint40 round) external view returns (bytes32 value);
+
+    /// @notice Store a due round's value; anyone may. Returns the stored value when it is there already.
+    /// @param proof what the beacon needs to be convinced (BlockBeacon: empty; a signature elsewhere)
+    /// @dev reverts RoundNotDue, RoundLost
+    function store(uint40 round, bytes calldata proof) external returns (bytes32 value);
+}

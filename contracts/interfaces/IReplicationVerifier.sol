@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {JobId, JobTerms} from "../types/JobTypes.sol";
+import {IVerifier} from "./IVerifier.sol";
+
+/// @title Replication: three do the same work, unequal answers bring two more
+/// @notice `terms.verifierParams`, from the lowest bits: uint32 revealTime, uint32 grace, uint32 extraTakeTime, seconds.
+///
+/// First round. From Committed until revealTime + grace each committed worker opens (salt, keccak256(resultRoot),
+/// receiptDigest). Three equal, or two equal with the third silent: done. Nothing revealed: done. Anything else opens two
+/// extra seats, drawn by a new future round; the reveal that completes an unequal round does so itself, otherwise anyone.
+///
+/// Second round. Clocks run from the opening: take for extraTakeTime, work for terms.workTime more, reveal for
+/// revealTime + grace more. Extra seats reveal the result root itself, which no first-round reveal has shown, and only
+/// when every extra seat that was taken has committed: nothing on chain can be copied.
+interface IReplicationVerifier is IVerifier {
+    event Revealed(JobId indexed id, address indexed worker, bytes32 rootHash, bytes32 receiptDigest);
+    event ExtraSeatsOpened(JobId indexed id, uint40 round, uint40 takeBy, uint40 workBy, uint40 revealBy);
+
+    error WorkersUnsupported(uint8 have, uint8 need);
+    error ParamsInvalid(bytes32 params);
+    error NotCommitted(JobId id, address worker);
+    error AlreadyRevealed(JobId id, address worker);
+    error RevealTooEarly(JobId id);
+    error RevealTooLate(JobId id, uint40 deadline);
+    error CommitmentMismatch(JobId id, address worker);
+    /// @notice An extra seat must show the root itself, a first-round seat must not.
+    error RootExpected(JobId id, address worker);
+    error ExtraNotNeeded(JobId id);
+    error TooLateForExtra(JobId id, uint40 settleBy);
+
+    struct Clocks {
+        uint32 revealTime;
+        uint32 grace;
+        uint32 extraTakeTime;
+    }
+
+    /// @notice One slot per job.
+    struct Tally {
+        uint8[5] group; // by seat number - 1; 0: not revealed, else 1-based group of equal results
+        uint8 groups; // distinct results so far
+        uint8 limits; // bit g-1: group g is the exit class wall limit or memory limit
+        uint8 revealed;
+        uint40 extraOpenedAt; // 0: no second round
+        uint40 extraRound;
+    }
+
+    /// @notice First-round worker: open the commitment.
+    /// @dev reverts NotCommitted, AlreadyRevealed, RevealTooEarly, RevealTooLate, CommitmentMismatch, RootExpected
+    function reveal(JobTerms calldata terms, bytes32 salt, bytes32 rootHash, bytes32 receiptDigest) external;
+
+    /// @notice Extra worker: open the commitment by the result root itself.
+    /// @dev as `reveal`
+    function revealRoot(JobTerms calldata terms, bytes32 salt, bytes32 resultRoot, bytes32 receiptDigest) external;
+
+    /// @notice Anyone, when the first round is over by its deadline and was not decided.
+    /// @dev reverts ExtraNotNeeded, RevealTooEarly (round still open), TooLateForExtra
+    function openExtra(JobTerms calldata terms) external;
+
+    function tallyOf(JobId id) external view returns (Tally memory);
+    function clocksOf(bytes32 params) external pure returns (Clocks memory);
+    /// @notice Whether the first round is over and undecided, and extra seats are still to be opened.
+    function extraNeeded(JobTerms calldata terms) external view returns (bool);
+    function BOARD() external view returns (address);
+    function BEACON() external view returns (address);
+}

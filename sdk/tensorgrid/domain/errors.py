@@ -1,0 +1,144 @@
+"""Every error a user can meet, as one tree.
+
+TensorgridError
+    SpecInvalid               a job specification that nobody should sign or run
+        FunctionNotPortable   a function that cannot travel as source
+    InsufficientFunds         balance below what the job would lock
+    UnknownToken              no such payment token on this network
+    UnknownDeployment         no tensorgrid contracts known for this network
+    KeyMissing                no key, or one that does not open
+    ToolMissing               a program that must be installed first
+    StorageError
+        BlobNotFound          no store has these bytes
+        BlobMismatch          bytes that are not those of their CID
+        BlobTooLarge          more bytes than allowed
+    ChainError
+        Unreachable           the node does not answer
+        WrongChain            the node is of another chain
+        TransactionLost       sent, and not mined in time
+        Reverted              refused by a contract; `.name` and `.args_by_name` carry its evidence
+    JobFailed                 the job ended without a result
+        FunctionFailed        agreed by the workers: the function raised or reached a limit; `.log` tells
+        JobNotTaken           nobody took it; the money is back
+        JobCancelled
+        NoAgreement           workers disagreed; nobody's result can be trusted
+    ResultRejected            bytes that do not open, or do not hash to what the chain says
+    SandboxUnavailable        the worker has no sandbox and was not told to go without
+
+Messages end with what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class TensorgridError(Exception):
+    """Base of all errors that tensorgrid raises on purpose."""
+
+
+class SpecInvalid(TensorgridError):
+    """A job specification that nobody should sign or run."""
+
+
+class FunctionNotPortable(SpecInvalid):
+    """A function that cannot travel as source."""
+
+
+class InsufficientFunds(TensorgridError):
+    """Balance below what the job would lock."""
+
+
+class UnknownToken(TensorgridError):
+    """No such payment token on this network."""
+
+
+class UnknownDeployment(TensorgridError):
+    """No tensorgrid contracts known for this network."""
+
+
+class KeyMissing(TensorgridError):
+    """No key, or one that does not open."""
+
+
+class ToolMissing(TensorgridError):
+    """A program that must be installed first."""
+
+
+class StorageError(TensorgridError):
+    """A blob could not be stored or had."""
+
+
+class BlobNotFound(StorageError):
+    """No store has these bytes."""
+
+
+class BlobMismatch(StorageError):
+    """Bytes that are not those of their CID."""
+
+
+class BlobTooLarge(StorageError):
+    """More bytes than allowed."""
+
+
+class ChainError(TensorgridError):
+    """The chain did not do what was asked."""
+
+
+class Unreachable(ChainError):
+    """The node does not answer."""
+
+
+class WrongChain(ChainError):
+    """The node is of another chain."""
+
+
+class TransactionLost(ChainError):
+    """Sent, and not mined in time."""
+
+
+class Reverted(ChainError):
+    """Refused by a contract."""
+
+    def __init__(self, name: str, args_by_name: dict[str, Any] | None = None, hint: str = "") -> None:
+        self.name = name
+        self.args_by_name = dict(args_by_name or {})
+        values = ", ".join(f"{key}={_short(value)}" for key, value in self.args_by_name.items())
+        super().__init__(f"{name}({values})" + (f": {hint}" if hint else ""))
+
+
+class JobFailed(TensorgridError):
+    """The job ended without a result."""
+
+
+class FunctionFailed(JobFailed):
+    """Agreed by the workers: the function raised or reached a limit."""
+
+    def __init__(self, message: str, *, exit_class: str, log: str = "") -> None:
+        super().__init__(message)
+        self.exit_class = exit_class
+        self.log = log
+
+
+class JobNotTaken(JobFailed):
+    """Nobody took it; the money is back."""
+
+
+class JobCancelled(JobFailed):
+    """The requester took it back."""
+
+
+class NoAgreement(JobFailed):
+    """Workers disagreed; nobody's result can be trusted."""
+
+
+class ResultRejected(TensorgridError):
+    """Bytes that do not open, or do not hash to what the chain says."""
+
+
+class SandboxUnavailable(TensorgridError):
+    """The worker has no sandbox and was not told to go without."""
+
+
+def _short(value: Any) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)

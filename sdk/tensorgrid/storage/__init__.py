@@ -1,0 +1,1 @@
+"""Blobs by content: every byte that comes back is checked against its CID."""
