@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Fault, Job, JobId, JobState, JobTerms, Seat} from "../types/JobTypes.sol";
+import {Fault, Job, JobId, JobState, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
 
 /// @title The job's state machine, and nothing else
 /// @notice Terms are passed to every call and recognised by their hash. Money waits in the Escrow, stake in the
@@ -59,8 +59,12 @@ interface IJobBoard {
     error AlreadyCommitted(JobId id, address worker);
     error NothingCommitted(JobId id);
     error VerdictPending(JobId id);
+    /// @notice The verifier ruled on a wrong number of seats, or pays more than the terms escrow.
+    error VerdictBroken(JobId id);
     error WrongSeats(JobId id, uint256 have, uint256 need);
     error GasTooLow(uint256 have, uint256 need);
+    /// @notice At construction: stake could leave the vault before a job that it backs has ended.
+    error ExitDelayTooShort(uint40 have, uint40 life);
 
     /// @notice Lock the money and open the seats. Caller: `terms.requester`, who has deposited in the Escrow for this board.
     /// Held: (workers * price + reserve), the fee on it rounded up, and the bounty. Names the beacon round of the draw.
@@ -100,6 +104,10 @@ interface IJobBoard {
     /// @dev reverts WrongState, WrongSeats, VerdictPending, GasTooLow (a caller cannot starve the verifier into the default)
     function settle(JobTerms calldata terms, address[] calldata workers) external;
 
+    /// @notice What `settle` would carry out now, one ruling per worker; nothing changes.
+    /// @dev reverts WrongState, WrongSeats, VerdictPending, VerdictBroken, and whatever the verifier says
+    function judgement(JobTerms calldata terms, address[] calldata workers) external view returns (Ruling[] memory);
+
     /// @notice Anyone, when a seat is still empty past takeBy (takers go unharmed), or when nobody committed by the work
     /// deadline (each is a no-show). Money back; the bounty goes to the caller.
     /// @dev reverts WrongState, WrongSeats, DeadlineNotPassed
@@ -111,7 +119,7 @@ interface IJobBoard {
     /// @notice keccak256(abi.encode(JobId, value of the round named at posting)); zero until that round is stored.
     function seedOf(JobId id) external view returns (bytes32);
     /// @notice What `post` would hold of the requester.
-    function escrowFor(JobTerms calldata terms) external view returns (uint256);
+    function escrowFor(JobTerms calldata terms) external pure returns (uint256);
 
     function ESCROW() external view returns (address);
     function VAULT() external view returns (address);

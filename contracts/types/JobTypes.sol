@@ -16,8 +16,11 @@ function sameAs(JobId a, JobId b) pure returns (bool) {
     return JobId.unwrap(a) == JobId.unwrap(b);
 }
 
-/// @notice A job's life. Every arrow is taken by `JobBoard._move`, which emits; every state is left by a stored
-/// deadline through a call that anyone may make (J2).
+// The most seats a job can have, first round and extra together.
+uint8 constant MAX_SEATS = 5;
+
+/// @notice A job's life. Every arrow is taken by `JobBoard._move`; every state is left by a stored deadline through a
+/// call that anyone may make (J2).
 ///
 ///     None --post--> Posted --last take--> Assigned --last commit / closeWork--> Committed --settle--> Settled
 ///                      | cancel               | expire: nobody committed by the work deadline
@@ -59,7 +62,11 @@ struct JobTerms {
     uint32 settleTime; // seconds from Committed to the settle deadline
 }
 
-/// @notice One storage slot per job: 216 of 256 bits.
+bytes32 constant TERMS_TYPEHASH = keccak256(
+    "JobTerms(address requester,uint256 nonce,bytes32 specDigest,address payToken,uint128 price,uint128 reserve,uint16 feeBps,uint128 bounty,uint128 noShowBond,uint8 reopens,uint8 workers,uint128 stake,bytes32 hardwareClass,address scheduler,address verifier,bytes32 verifierParams,uint40 takeBy,uint32 workTime,uint32 settleTime)"
+);
+
+/// @notice One storage slot per job: 208 of 256 bits.
 struct Job {
     JobState state; // 8
     uint8 taken; // first-round and extra seats given

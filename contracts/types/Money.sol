@@ -8,8 +8,8 @@ using {feeOn, asUint} for Bps global;
 
 uint256 constant BPS_WHOLE = 10_000;
 
-/// @notice Where burned money goes. A plain ERC-20 need not have `burn`, so burning is a credit that only this
-/// address, whose key nobody holds, could ever spend.
+// Where burned money goes. A plain ERC-20 need not have `burn`, so burning is a credit that only this
+// address, whose key nobody holds, could ever spend.
 address constant BURN = 0x000000000000000000000000000000000000dEaD;
 
 /// @notice The fee on `amount`. Rounds UP, against the payer: a fee is never avoided by paying in small pieces.

@@ -1,0 +1,45 @@
+"""The command line: parse, call the Client, print. No logic lives here."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import typer
+
+from tensorgrid.cli import jobs, money, networks
+from tensorgrid.cli.output import error_console
+from tensorgrid.domain.errors import TensorgridError
+from tensorgrid.text import plain
+
+app = typer.Typer(
+    name="tensorgrid",
+    help="Buy GPU work from strangers; pay only for results that were checked.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+networks.add_to(app)
+jobs.add_to(app)
+money.add_to(app)
+
+
+def main() -> None:
+    """Entry point: errors of ours are one sentence and exit code 1, with --json an object; a traceback is a bug."""
+    try:
+        app()
+    except TensorgridError as error:
+        if os.environ.get("TENSORGRID_DEBUG"):
+            raise
+        if "--json" in sys.argv:
+            print(json.dumps({"error": {"type": type(error).__name__, "message": str(error)}}))
+        else:
+            error_console().print(f"{type(error).__name__}: {plain(error, 2000)}", markup=False, highlight=False)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+__all__ = ["app", "main"]

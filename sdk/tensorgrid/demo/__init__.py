@@ -1,0 +1,60 @@
+"""Stories that run on a network of their own and check themselves: `tensorgrid demo [scenario]`.
+
+A scenario is a function of Options that returns nothing and raises DemoFailed with a sentence when something did not
+hold. A new one is a module with that function and a line in SCENARIOS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from tensorgrid.domain.errors import SpecInvalid, TensorgridError
+
+
+class DemoFailed(TensorgridError):
+    """Something that the demo promises to show did not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """seed: fixes keys, data and the chain's randomness; None for fresh ones. report: where the JSON goes."""
+
+    seed: int | None = None
+    report: Path = Path("build/demo.json")
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    name: str
+    title: str
+    where: str
+    """module:function, loaded when it is run."""
+
+    def run(self, options: Options) -> None:
+        """Raises DemoFailed, and whatever the network raises."""
+        module, _, function = self.where.partition(":")
+        cast("Callable[[Options], None]", getattr(import_module(module), function))(options)
+
+
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(
+            "main",
+            "five workers, one of them a liar, train a network; the lie is outvoted and slashed",
+            "tensorgrid.demo.main_job:run",
+        ),
+    )
+}
+
+
+def scenario(name: str) -> Scenario:
+    """Raises SpecInvalid for a name that there is not."""
+    if name not in SCENARIOS:
+        raise SpecInvalid(f"no scenario {name[:40]!r}; there is {', '.join(sorted(SCENARIOS))}")
+    return SCENARIOS[name]

@@ -11,6 +11,8 @@ from Crypto.Hash import keccak as _keccak
 
 from tensorgrid.domain.errors import SpecInvalid
 
+_FIRST_INEXACT = 2**53
+
 
 def keccak256(data: bytes) -> bytes:
     """Ethereum's Keccak-256 (not NIST SHA3-256)."""
@@ -43,9 +45,14 @@ def canonical_json(value: Any) -> bytes:
 def parse_canonical_json(data: bytes, what: str) -> Any:
     """The value, if `data` is exactly its canonical form. Raises SpecInvalid otherwise."""
     try:
-        value = json.loads(data)
+        value = json.loads(data, parse_int=_number)
     except (ValueError, RecursionError) as error:
         raise SpecInvalid(f"{what} is not JSON: {error}") from error
     if canonical_json(value) != data:
         raise SpecInvalid(f"{what} is not in RFC 8785 canonical form")
     return value
+
+
+def _number(text: str) -> int | float:
+    # Canonical text of a float such as 1e20 has no point or exponent; beyond 2**53 only floats have canonical text.
+    return int(text) if len(text) < 16 or (len(text) < 19 and abs(int(text)) < _FIRST_INEXACT) else float(text)

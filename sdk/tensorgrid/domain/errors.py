@@ -15,13 +15,17 @@ TensorgridError
     ChainError
         Unreachable           the node does not answer
         WrongChain            the node is of another chain
+        NodeRefused           the node does not do this request; `.code` is its JSON-RPC code
         TransactionLost       sent, and not mined in time
         Reverted              refused by a contract; `.name` and `.args_by_name` carry its evidence
+    JobUnknown                no job of this id was ever posted here
     JobFailed                 the job ended without a result
         FunctionFailed        agreed by the workers: the function raised or reached a limit; `.log` tells
         JobNotTaken           nobody took it; the money is back
         JobCancelled
+        WorkersSilent         those who took it never delivered; the money is back
         NoAgreement           workers disagreed; nobody's result can be trusted
+    StillRunning              asked with a timeout, and the job has not ended yet
     ResultRejected            bytes that do not open, or do not hash to what the chain says
     SandboxUnavailable        the worker has no sandbox and was not told to go without
 
@@ -93,6 +97,14 @@ class WrongChain(ChainError):
     """The node is of another chain."""
 
 
+class NodeRefused(ChainError):
+    """The node does not do this request."""
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class TransactionLost(ChainError):
     """Sent, and not mined in time."""
 
@@ -105,6 +117,10 @@ class Reverted(ChainError):
         self.args_by_name = dict(args_by_name or {})
         values = ", ".join(f"{key}={_short(value)}" for key, value in self.args_by_name.items())
         super().__init__(f"{name}({values})" + (f": {hint}" if hint else ""))
+
+
+class JobUnknown(TensorgridError):
+    """No job of this id was ever posted here."""
 
 
 class JobFailed(TensorgridError):
@@ -128,8 +144,16 @@ class JobCancelled(JobFailed):
     """The requester took it back."""
 
 
+class WorkersSilent(JobFailed):
+    """Those who took it never delivered; the money is back."""
+
+
 class NoAgreement(JobFailed):
     """Workers disagreed; nobody's result can be trusted."""
+
+
+class StillRunning(TensorgridError):
+    """Asked with a timeout, and the job has not ended yet."""
 
 
 class ResultRejected(TensorgridError):

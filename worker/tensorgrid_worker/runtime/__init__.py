@@ -1,0 +1,1 @@
+"""What runs INSIDE the sandbox, beside the job's code. The only place that imports torch."""

@@ -1,0 +1,113 @@
+# Each target sets up what it needs and nothing more; the second time set-up costs nothing. `make help` lists them.
+#
+#   PYTHON=/path/to/python3.11   which interpreter the virtual environment is made from
+#   VENV=.venv                   where it lies
+#   DEMO=--seed\ 7               arguments for `make demo`
+
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+# Node from the PyPI wheel, when the machine has none that is new enough (scripts/node.py)
+NODE_BIN := $(abspath $(VENV))/node/bin
+export PATH := $(NODE_BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+PYTHON ?=
+# The version that constraints.txt was resolved with comes first.
+PYTHONS := $(PYTHON) python3.11 python3.12 python3 python3.13 python3.14 python
+IS_GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11) or sys.implementation.name != "cpython")
+PIP_INSTALL := $(BIN)/python -m pip install -qq --constraint constraints.txt
+
+.PHONY: help demo test test-ipfs lint typecheck layers pytest wheel test-wheel docs clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
+
+demo: $(STAMPS)/run ## the whole story on this machine: five workers, one of them a liar
+	@$(BIN)/tensorgrid demo $(DEMO)
+
+test: lint typecheck layers pytest ## everything that must be green
+
+lint: $(STAMPS)/dev ## ruff
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "tensorgrid: some files are not formatted: run $(BIN)/ruff format ." >&2; exit 1; }
+
+typecheck: $(STAMPS)/dev ## mypy --strict
+	@$(BIN)/mypy
+
+layers: $(STAMPS)/dev ## which package may import which
+	@$(BIN)/lint-imports --no-logo >$(STAMPS)/layers.log || { cat $(STAMPS)/layers.log; exit 1; }
+
+pytest: $(STAMPS)/dev node_modules/.package-lock.json solc ## the tests alone; ARGS=... goes to pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-ipfs: $(STAMPS)/dev node-on-path ## the stores against a real IPFS daemon (its first set-up downloads 300 MB)
+	@$(BIN)/python scripts/ipfs_daemon.py -- $(BIN)/python -m pytest -m ipfs $(ARGS)
+
+wheel: $(STAMPS)/build-tools ## dist/tensorgrid-*.whl
+	@rm -rf dist
+	@PYTHONPATH=$(VENV)/build-tools $(BIN)/python -m hatchling build --target wheel --directory dist
+
+test-wheel: wheel ## install that wheel into a fresh environment and run its demo from an empty folder
+	@$(BIN)/python scripts/check_wheel.py dist
+
+docs: $(STAMPS)/docs ## the documentation site, into build/site
+	@$(BIN)/mkdocs build --quiet --strict --site-dir build/site
+
+clean: ## remove everything that was made here
+	rm -rf $(VENV) node_modules build dist .build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find sdk worker tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ------------------------------------------------------------------------------------------------------------- set-up
+
+$(STAMPS)/venv:
+	@if ! $(BIN)/python -c '$(IS_GOOD_PYTHON)' >/dev/null 2>&1; then \
+	  found=; for candidate in $(PYTHONS); do \
+	    if "$$candidate" -c '$(IS_GOOD_PYTHON)' >/dev/null 2>&1; then found=$$candidate; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "tensorgrid needs CPython 3.11 or newer with its venv module: install python3.11 and python3.11-venv, or say make PYTHON=/path/to/python3.11." >&2; \
+	    exit 1; \
+	  fi; \
+	  rm -rf $(VENV); "$$found" -m venv $(VENV); \
+	fi
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/run: $(STAMPS)/venv pyproject.toml constraints.txt
+	@echo "tensorgrid: installing into $(VENV) (once; a few minutes)" >&2
+	@$(PIP_INSTALL) --editable '.[devnet,worker]' || $(NO_INDEX)
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/run $(STAMPS)/build-tools
+	@echo "tensorgrid: installing what the tests need (once)" >&2
+	@$(PIP_INSTALL) --editable '.[devnet,worker,dev]' || $(NO_INDEX)
+	@touch $@
+
+# hatchling and eth-ape want different versions of packaging, so the builder lies beside the environment, not in it
+$(STAMPS)/build-tools: $(STAMPS)/venv
+	@$(BIN)/python -m pip install -qq --target $(VENV)/build-tools --upgrade 'hatchling>=1.27,<2' || $(NO_INDEX)
+	@touch $@
+
+$(STAMPS)/docs: $(STAMPS)/dev
+	@$(PIP_INSTALL) --editable '.[docs]' || $(NO_INDEX)
+	@touch $@
+
+NO_INDEX = { echo "tensorgrid: pip could not install what is needed: check that the Python package index can be reached, then run make again." >&2; exit 1; }
+
+.PHONY: node-on-path solc
+node-on-path: $(STAMPS)/run
+	@$(BIN)/python scripts/node.py $(NODE_BIN)
+
+# npm writes this file last. Not `npm ci`: it refuses a lock file written where other platforms' binaries were not to be had
+node_modules/.package-lock.json: package.json package-lock.json | node-on-path
+	@npm install --no-save --no-audit --no-fund --loglevel=error || \
+	  { echo "tensorgrid: npm could not install solc, anvil and OpenZeppelin: check that the npm registry can be reached, then run make again." >&2; exit 1; }
+	@touch $@
+
+solc: node_modules/.package-lock.json | node-on-path
+	@$(BIN)/python scripts/install_solc.py

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IBeacon} from "../interfaces/IBeacon.sol";
+
+/// @title BlockBeacon
+/// @notice A round is a block number, its value that block's hash, to be stored within 256 blocks or never. Whoever
+/// builds the block can throw away a hash he dislikes at the price of the block: for devnets, and below a value cap only.
+contract BlockBeacon is IBeacon {
+    /// @notice Blocks between naming a round and its block.
+    uint40 public immutable DELAY;
+
+    mapping(uint40 round => bytes32) private _values;
+
+    error DelayZero();
+
+    constructor(uint40 delay) {
+        require(delay > 0, DelayZero());
+        DELAY = delay;
+    }
+
+    /// @inheritdoc IBeacon
+    function store(uint40 round, bytes calldata) external returns (bytes32 value) {
+        value = _values[round];
+        if (value != 0) return value;
+        require(isDue(round), RoundNotDue(round));
+        value = blockhash(round);
+        // INVARIANT: one value per round, for ever: what 256 blocks let slip is lost, never drawn again.
+        require(value != 0, RoundLost(round));
+        _values[round] = value;
+        emit RoundStored(round, value);
+    }
+
+    /// @inheritdoc IBeacon
+    function next() external view returns (uint40) {
+        return uint40(block.number) + DELAY;
+    }
+
+    /// @inheritdoc IBeacon
+    function valueOf(uint40 round) external view returns (bytes32) {
+        return _values[round];
+    }
+
+    /// @inheritdoc IBeacon
+    function isDue(uint40 round) public view returns (bool) {
+        return block.number > round;
+    }
+}

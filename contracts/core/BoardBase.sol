@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IJobBoard} from "../interfaces/IJobBoard.sol";
+import {IParameters} from "../interfaces/IParameters.sol";
+import {IStakeVault} from "../interfaces/IStakeVault.sol";
+
+/// @title What a job board stands on, chosen once
+/// @notice Ledgers know nobody; the board knows its ledgers, for ever. Schedulers and verifiers are named by each job.
+abstract contract BoardBase is IJobBoard {
+    /// @inheritdoc IJobBoard
+    address public immutable ESCROW;
+    /// @inheritdoc IJobBoard
+    address public immutable VAULT;
+    /// @inheritdoc IJobBoard
+    address public immutable REGISTRY;
+    /// @inheritdoc IJobBoard
+    address public immutable REPUTATION;
+    /// @inheritdoc IJobBoard
+    address public immutable PARAMETERS;
+    /// @inheritdoc IJobBoard
+    address public immutable BEACON;
+
+    constructor(
+        address escrow,
+        address vault,
+        address registry,
+        address reputation,
+        address parameters,
+        address beacon
+    ) {
+        // INVARIANT (S2): stake that may be asked for while a job runs cannot have left before the job ends.
+        uint40 exitDelay = IStakeVault(vault).EXIT_DELAY();
+        uint40 life = IParameters(parameters).MAX_LIFE();
+        require(exitDelay > life, ExitDelayTooShort(exitDelay, life));
+        ESCROW = escrow;
+        VAULT = vault;
+        REGISTRY = registry;
+        REPUTATION = reputation;
+        PARAMETERS = parameters;
+        BEACON = beacon;
+    }
+}

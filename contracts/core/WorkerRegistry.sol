@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+
+import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
+
+/// @title WorkerRegistry, as IWorkerRegistry says
+contract WorkerRegistry is IWorkerRegistry, EIP712 {
+    bytes32 private constant CONSENT_TYPEHASH = keccak256("Consent(address worker,address provider)");
+
+    /// @dev What `take` reads lies in the first two slots, what `settle` reads in the first and the third.
+    struct Record {
+        address provider; // slot 0
+        uint40 since;
+        uint16 capacity;
+        bytes32 hardwareClass; // slot 1
+        address payout; // slot 2
+        uint64 capability;
+        bytes32 fingerprint;
+        bytes32 recipient;
+        bytes32 metadata;
+        uint128 price;
+    }
+
+    mapping(address worker => Record) private _records;
+
+    constructor() EIP712("tensorgrid workers", "1") {}
+
+    /// @inheritdoc IWorkerRegistry
+    function register(address worker, Profile calldata profile, bytes calldata consent) external {
+        require(worker != address(0) && profile.payout != address(0), ZeroAddress());
+        Record storage record = _records[worker];
+        // INVARIANT: a worker belongs to one provider for ever, so what was locked for it is found again.
+        require(record.provider == address(0), AlreadyRegistered(worker, record.provider));
+        require(
+            worker == msg.sender
+                || SignatureChecker.isValidSignatureNowCalldata(worker, consentDigest(worker, msg.sender), consent),
+            BadConsent(worker)
+        );
+        record.provider = msg.sender;
+        record.since = uint40(block.timestamp);
+        _write(record, profile);
+        emit WorkerRegistered(worker, msg.sender, profile);
+    }
+
+    /// @inheritdoc IWorkerRegistry
+    function update(address worker, Profile calldata profile) external {
+        require(profile.payout != address(0), ZeroAddress());
+        Record storage record = _known(worker);
+        require(record.provider == msg.sender, NotProvider(worker, record.provider, msg.sender));
+        if (record.hardwareClass != profile.hardwareClass) record.since = uint40(block.timestamp);
+        _write(record, profile);
+        emit WorkerUpdated(worker, profile);
+    }
+
+    /// @inheritdoc IWorkerRegistry
+    function providerOf(address worker) external view returns (address) {
+        return _records[worker].provider;
+    }
+
+    /// @inheritdoc IWorkerRegistry
+    function registeredAt(address worker) external view returns (uint40) {
+        return _records[worker].since;
+    }
+
+    /// @inheritdoc IWorkerRegistry
+    function profileOf(address worker) external view returns (Profile memory) {
+        Record storage record = _known(worker);
+        return Profile({
+            payout: record.payout,
+            hardwareClass: record.hardwareClass,
+            fingerprint: record.fingerprint,
+            capability: record.capability,
+            price: record.price,
+            capacity: record.capacity,
+            recipient: record.recipient,
+            metadata: record.metadata
+        });
+    }
+
+    /// @inheritdoc IWorkerRegistry
+    function standing(address worker) external view returns (address, uint40, uint16, bytes32) {
+        Record storage record = _records[worker];
+        return (record.provider, record.since, record.capacity, record.hardwareClass);
+    }
+
+    /// @inheritdoc IWorkerRegistry
+    function payeeOf(address worker) external view returns (address, address) {
+        Record storage record = _records[worker];
+        return (record.provider, record.payout);
+    }
+
+    /// @inheritdoc IWorkerRegistry
+    function consentDigest(address worker, address provider) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(CONSENT_TYPEHASH, worker, provider)));
+    }
+
+    function _known(address worker) private view returns (Record storage record) {
+        record = _records[worker];
+        require(record.provider != address(0), UnknownWorker(worker));
+    }
+
+    function _write(Record storage record, Profile calldata profile) private {
+        record.capacity = profile.capacity;
+        record.hardwareClass = profile.hardwareClass;
+        record.payout = profile.payout;
+        record.capability = profile.capability;
+        record.fingerprint = profile.fingerprint;
+        record.recipient = profile.recipient;
+        record.metadata = profile.metadata;
+        record.price = profile.price;
+    }
+}

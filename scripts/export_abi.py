@@ -1,0 +1,122 @@
+"""Compile contracts/ and write sdk/tensorgrid/artifacts/<Name>.json: ABI, bytecode and what they were compiled with.
+
+`python scripts/export_abi.py` writes; with `--check` it only says which files differ, and fails if any does. The answer
+depends on nothing but the sources, the compiler version and SETTINGS: no paths, no metadata hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from install_solc import LONG_VERSION, ensure
+
+ROOT = Path(__file__).resolve().parent.parent
+ARTIFACTS = ROOT / "sdk" / "tensorgrid" / "artifacts"
+
+SETTINGS: dict[str, Any] = {
+    "optimizer": {"enabled": True, "runs": 2_000},
+    "viaIR": True,
+    "evmVersion": "prague",
+    "remappings": ["@openzeppelin/contracts=node_modules/@openzeppelin/contracts"],
+    "metadata": {"bytecodeHash": "none", "appendCBOR": False},
+}
+
+# 2394: "transient storage can break composability", said of OpenZeppelin's guard, which clears it as the warning asks.
+EXPECTED_WARNINGS = {"2394"}
+
+SHIPPED = {
+    "AccessManager": "node_modules/@openzeppelin/contracts/access/manager/AccessManager.sol",
+    "Parameters": "contracts/governance/Parameters.sol",
+    "Escrow": "contracts/core/Escrow.sol",
+    "StakeVault": "contracts/core/StakeVault.sol",
+    "WorkerRegistry": "contracts/core/WorkerRegistry.sol",
+    "Reputation": "contracts/core/Reputation.sol",
+    "BlockBeacon": "contracts/beacons/BlockBeacon.sol",
+    "JobBoard": "contracts/core/JobBoard.sol",
+    "LotteryScheduler": "contracts/schedulers/LotteryScheduler.sol",
+    "ReplicationVerifier": "contracts/verifiers/ReplicationVerifier.sol",
+    "TestToken": "contracts/test/TestToken.sol",
+}
+
+
+def compile_contracts() -> dict[str, dict[str, Any]]:
+    """Name -> artifact, of every shipped contract. Raises SystemExit with the compiler's words when it refuses."""
+    wanted = sorted(set(SHIPPED.values()))
+    request = {
+        "language": "Solidity",
+        "sources": {path: {"content": (ROOT / path).read_text()} for path in wanted},
+        "settings": SETTINGS
+        | {"outputSelection": {"*": {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "metadata"]}}},
+    }
+    answer = json.loads(
+        subprocess.run(
+            [ensure(), "--standard-json", "--base-path", ROOT, "--allow-paths", ROOT],
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+        ).stdout
+    )
+    problems = [
+        e["formattedMessage"]
+        for e in answer.get("errors", [])
+        if e["severity"] != "info" and e.get("errorCode") not in EXPECTED_WARNINGS
+    ]
+    if problems:
+        raise SystemExit("\n".join(problems))
+    return {name: _artifact(name, path, answer["contracts"][path][name]) for name, path in SHIPPED.items()}
+
+
+def render(artifact: dict[str, Any]) -> str:
+    """The exact text of an artifact's file."""
+    return json.dumps(artifact, indent=1, sort_keys=True) + "\n"
+
+
+def differing(artifacts: dict[str, dict[str, Any]]) -> list[str]:
+    """Names whose committed file is missing or not what the sources compile to."""
+    return [
+        name
+        for name, artifact in artifacts.items()
+        if not (ARTIFACTS / f"{name}.json").is_file() or (ARTIFACTS / f"{name}.json").read_text() != render(artifact)
+    ]
+
+
+def _artifact(name: str, path: str, output: dict[str, Any]) -> dict[str, Any]:
+    sources = sorted(json.loads(output["metadata"])["sources"])
+    digest = hashlib.sha256()
+    for source in sources:
+        digest.update(source.encode() + b"\0" + hashlib.sha256((ROOT / source).read_bytes()).digest())
+    return {
+        "contractName": name,
+        "sourceId": path,
+        "sourcesSha256": digest.hexdigest(),
+        "compiler": {"name": "solc", "version": LONG_VERSION, "settings": SETTINGS},
+        "abi": output["abi"],
+        "bytecode": "0x" + output["evm"]["bytecode"]["object"],
+        "deployedBytecode": "0x" + output["evm"]["deployedBytecode"]["object"],
+    }
+
+
+def main() -> None:
+    artifacts = compile_contracts()
+    changed = differing(artifacts)
+    if "--check" in sys.argv[1:]:
+        if changed:
+            raise SystemExit(f"out of date: {', '.join(changed)}; run `python scripts/export_abi.py` and commit the files")
+        return
+    ARTIFACTS.mkdir(exist_ok=True)
+    for name in changed:
+        (ARTIFACTS / f"{name}.json").write_text(render(artifacts[name]))
+    for name, artifact in artifacts.items():
+        size = len(artifact["deployedBytecode"]) // 2 - 1
+        print(f"{name:20} {size:6} bytes{'  (written)' if name in changed else ''}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""GPU work between strangers: buy a run of a PyTorch function, pay only for a result that was checked.
+
+Names load when they are first used (PEP 562): a job's code imports this package inside the sandbox, where `tg.job` and
+`tg.report` must not drag a chain client in.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tensorgrid.client import Client
+    from tensorgrid.decorators import JobFunction, JobOptions, job
+    from tensorgrid.domain.errors import (
+        BlobMismatch,
+        BlobNotFound,
+        BlobTooLarge,
+        ChainError,
+        FunctionFailed,
+        FunctionNotPortable,
+        InsufficientFunds,
+        JobCancelled,
+        JobFailed,
+        JobNotTaken,
+        JobUnknown,
+        KeyMissing,
+        NoAgreement,
+        NodeRefused,
+        ResultRejected,
+        Reverted,
+        SandboxUnavailable,
+        SpecInvalid,
+        StillRunning,
+        StorageError,
+        TensorgridError,
+        ToolMissing,
+        TransactionLost,
+        UnknownDeployment,
+        UnknownToken,
+        Unreachable,
+        WorkersSilent,
+        WrongChain,
+    )
+    from tensorgrid.domain.money import Amount, Token
+    from tensorgrid.domain.specs import JobSpec
+    from tensorgrid.metrics import report
+    from tensorgrid.outcome import Provenance, Result
+    from tensorgrid.privacy import Identity
+    from tensorgrid.runs import Run, RunStatus, SeatStatus
+    from tensorgrid.terms import Estimate
+
+__version__ = "0.1.0"
+
+_ERRORS = (
+    "BlobMismatch BlobNotFound BlobTooLarge ChainError FunctionFailed FunctionNotPortable InsufficientFunds "
+    "JobCancelled JobFailed JobNotTaken JobUnknown KeyMissing NoAgreement NodeRefused ResultRejected Reverted "
+    "SandboxUnavailable SpecInvalid StillRunning StorageError "
+    "TensorgridError ToolMissing TransactionLost UnknownDeployment UnknownToken Unreachable WorkersSilent WrongChain"
+).split()
+
+_HOME = {
+    **dict.fromkeys(_ERRORS, "tensorgrid.domain.errors"),
+    "Amount": "tensorgrid.domain.money",
+    "Client": "tensorgrid.client",
+    "Estimate": "tensorgrid.terms",
+    "Identity": "tensorgrid.privacy",
+    "JobFunction": "tensorgrid.decorators",
+    "JobOptions": "tensorgrid.decorators",
+    "JobSpec": "tensorgrid.domain.specs",
+    "Provenance": "tensorgrid.outcome",
+    "Result": "tensorgrid.outcome",
+    "Run": "tensorgrid.runs",
+    "RunStatus": "tensorgrid.runs",
+    "SeatStatus": "tensorgrid.runs",
+    "Token": "tensorgrid.domain.money",
+    "job": "tensorgrid.decorators",
+    "report": "tensorgrid.metrics",
+}
+
+__all__ = [
+    "Amount",
+    "BlobMismatch",
+    "BlobNotFound",
+    "BlobTooLarge",
+    "ChainError",
+    "Client",
+    "Estimate",
+    "FunctionFailed",
+    "FunctionNotPortable",
+    "Identity",
+    "InsufficientFunds",
+    "JobCancelled",
+    "JobFailed",
+    "JobFunction",
+    "JobNotTaken",
+    "JobOptions",
+    "JobSpec",
+    "JobUnknown",
+    "KeyMissing",
+    "NoAgreement",
+    "NodeRefused",
+    "Provenance",
+    "Result",
+    "ResultRejected",
+    "Reverted",
+    "Run",
+    "RunStatus",
+    "SandboxUnavailable",
+    "SeatStatus",
+    "SpecInvalid",
+    "StillRunning",
+    "StorageError",
+    "TensorgridError",
+    "Token",
+    "ToolMissing",
+    "TransactionLost",
+    "UnknownDeployment",
+    "UnknownToken",
+    "Unreachable",
+    "WorkersSilent",
+    "WrongChain",
+    "job",
+    "report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'tensorgrid' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

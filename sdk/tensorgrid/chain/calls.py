@@ -1,0 +1,43 @@
+"""What can be asked of a contract and what can be sent to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tensorgrid.chain.abi import Interface, checksum, interface
+from tensorgrid.chain.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A transaction to be sent by someone. `name` such as "JobBoard.take" is for people; `value` is wei."""
+
+    to: str
+    data: bytes = field(repr=False)
+    name: str
+    value: int = 0
+
+
+class Contract:
+    """One deployed contract. Subclasses give its functions names and types; every reader takes the block explicitly."""
+
+    def __init__(self, connection: Connection, name: str, address: str, abi_of: str | None = None) -> None:
+        self.connection = connection
+        self.name = name
+        self.address = checksum(address)
+        self.interface: Interface = interface(abi_of or name)
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {self.address}>"
+
+    def build(self, function: str, *args: Any) -> Call:
+        """The call, unsent. Raises ChainError when the arguments do not fit the ABI."""
+        return Call(self.address, self.interface.encode_call(function, *args), f"{self.name}.{function}")
+
+    def read(self, function: str, *args: Any, block: int | str = "latest", sender: str | None = None) -> Any:
+        """One return value, or a tuple of several. Raises Reverted, Unreachable, ChainError."""
+        payload = self.interface.encode_call(function, *args)
+        answer = self.connection.eth_call(self.address, payload, block=block, sender=sender)
+        values = self.interface.decode_answer(function, answer)
+        return values[0] if len(values) == 1 else values

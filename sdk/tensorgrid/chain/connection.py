@@ -1,0 +1,265 @@
+"""One node over HTTP: typed answers, typed errors, nothing retried behind the caller's back."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from web3 import HTTPProvider, Web3
+from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
+from web3.types import RPCEndpoint, RPCResponse
+
+from tensorgrid.chain.reverts import decode_revert, printable, revert_data
+from tensorgrid.domain.errors import (
+    ChainError,
+    InsufficientFunds,
+    NodeRefused,
+    TensorgridError,
+    Unreachable,
+    WrongChain,
+)
+
+_MAX_REPLY = 64 << 20  # bytes: far above any honest window of logs, far below what hurts
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
+_DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRef:
+    """A block's header, as far as we need it. `hash`, `parent`: 0x + 64 hex; `timestamp`: Unix seconds, chain time."""
+
+    number: int
+    hash: str
+    timestamp: int
+    parent: str
+    base_fee: int = 0
+
+
+class Connection:
+    """A node of one chain. Safe to share between threads.
+
+    Raises Unreachable when the node does not answer, WrongChain when `chain_id` is given and the node's is another.
+    """
+
+    def __init__(self, url: str, *, chain_id: int | None = None, timeout: float = 10) -> None:
+        self.shown_url = redact(url)
+        if urlsplit(url).scheme not in {"http", "https"}:
+            raise Unreachable(f"{self.shown_url} is no http:// or https:// address of a node; give one")
+        self._provider = _Provider(url, timeout)
+        self.web3 = Web3(self._provider)
+        self.timeout = timeout
+        self.chain_id = quantity(self.rpc("eth_chainId"), "chain id")
+        if chain_id is not None and chain_id != self.chain_id:
+            self.close()
+            raise WrongChain(
+                f"{self.shown_url} is a node of chain {self.chain_id}, and chain {chain_id} is wanted; "
+                "give the URL of a node of that chain"
+            )
+
+    def __repr__(self) -> str:
+        return f"Connection({self.shown_url!r}, chain_id={self.chain_id})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the sockets. A later call opens new ones."""
+        self._provider.session.close()
+
+    # ---------------------------------------------------------------------------------------------------------- blocks
+
+    def latest(self) -> BlockRef:
+        """The newest block of the node."""
+        found = self.block("latest")
+        if found is None:
+            raise ChainError(f"{self.shown_url} has no latest block; is it still starting?")
+        return found
+
+    def now(self) -> int:
+        """The chain's time: timestamp of the latest block, Unix seconds."""
+        return self.latest().timestamp
+
+    def block(self, number: int | str) -> BlockRef | None:
+        """The block of that number (or tag, or 0x-hash); None when the node has none."""
+        if isinstance(number, str) and len(number) == 66:
+            header = self.rpc("eth_getBlockByHash", number, False)
+        else:
+            header = self.rpc("eth_getBlockByNumber", block_tag(number), False)
+        if header is None:
+            return None
+        if not isinstance(header, dict):
+            raise ChainError(f"{self.shown_url} answered something that is no block; use another node")
+        return BlockRef(
+            number=quantity(header.get("number"), "block number"),
+            hash=hash32(header.get("hash"), "block hash"),
+            timestamp=quantity(header.get("timestamp"), "timestamp"),
+            parent=hash32(header.get("parentHash"), "parent hash"),
+            base_fee=quantity(header.get("baseFeePerGas") or "0x0", "base fee"),
+        )
+
+    def code(self, address: str, block: int | str = "latest") -> bytes:
+        """The contract's runtime code; empty for an account without."""
+        return data(self.rpc("eth_getCode", address, block_tag(block)), "code")
+
+    def balance(self, address: str, block: int | str = "latest") -> int:
+        """Wei of the chain's own coin, which pays for gas."""
+        return quantity(self.rpc("eth_getBalance", address, block_tag(block)), "balance")
+
+    # ----------------------------------------------------------------------------------------------------------- calls
+
+    def eth_call(
+        self,
+        to: str,
+        payload: bytes,
+        *,
+        sender: str | None = None,
+        block: int | str = "latest",
+        value: int = 0,
+        gas: int | None = None,
+    ) -> bytes:
+        """What the contract would answer. Raises Reverted with the contract's own error."""
+        request: dict[str, str] = {"to": to, "data": "0x" + payload.hex()}
+        if sender is not None:
+            request["from"] = sender
+        if value:
+            request["value"] = hex(value)
+        if gas is not None:
+            request["gas"] = hex(gas)
+        return data(self.rpc("eth_call", request, block_tag(block)), "answer")
+
+    def rpc(self, method: str, *params: Any) -> Any:
+        """One JSON-RPC request, its `result` as JSON.
+
+        Raises Unreachable (no answer), Reverted (a contract refused), InsufficientFunds (no coin for gas), NodeRefused.
+        """
+        try:
+            reply: Any = self._provider.make_request(RPCEndpoint(method), list(params))
+        except requests.RequestException as error:
+            # `from None`: the library's message carries the whole URL, and with it an API key
+            raise self._silent(error) from None
+        except ValueError:
+            raise Unreachable(f"{self.shown_url} answers, but not in JSON-RPC; check the URL") from None
+        if not isinstance(reply, dict):
+            raise Unreachable(f"{self.shown_url} answers, but not in JSON-RPC; check the URL")
+        if reply.get("error") is not None:
+            raise _refusal(method, reply["error"])
+        return reply.get("result")
+
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function`, which uses `.web3`, with its failures as ours: Unreachable, Reverted, NodeRefused."""
+        try:
+            return function(*args, **kwargs)
+        except (requests.RequestException, ConnectionError, TimeoutError) as error:
+            raise self._silent(error) from None
+        except ContractLogicError as error:
+            raise decode_revert(revert_data({"data": error.data, "message": "revert"}) or b"") from error
+        except Web3RPCError as error:
+            raise _refusal(getattr(function, "__name__", "request"), (error.rpc_response or {}).get("error")) from error
+        except Web3Exception as error:
+            raise ChainError(f"{type(error).__name__}: {printable(str(error))}") from error
+
+    def _silent(self, error: Exception) -> Unreachable:
+        kind = type(error).__name__
+        return Unreachable(f"{self.shown_url} does not answer ({kind}); check that the node runs and the URL is right")
+
+
+class _Provider(HTTPProvider):
+    """web3's provider without its retries and its debug log (both know the whole URL), with a bound on replies."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        self.session = requests.Session()
+        self.session.mount("http://", HTTPAdapter(pool_maxsize=32))
+        self.session.mount("https://", HTTPAdapter(pool_maxsize=32))
+        self.session.trust_env = urlsplit(url).hostname not in _LOOPBACK  # a proxy never reaches our own loopback
+        super().__init__(url, {"timeout": timeout}, session=self.session, exception_retry_configuration=None)
+        self._url, self._timeout = url, timeout
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        body = self.encode_rpc_request(method, params)
+        give_up = time.monotonic() + self._timeout * 3
+        with self.session.post(
+            self._url,
+            data=body,
+            headers={"Content-Type": "application/json"},
+            timeout=self._timeout,
+            stream=True,
+            allow_redirects=False,
+        ) as response:
+            received = bytearray()
+            for chunk in response.iter_content(1 << 16):
+                received += chunk
+                if len(received) > _MAX_REPLY:
+                    raise requests.exceptions.ContentDecodingError("reply too large")
+                if time.monotonic() > give_up:
+                    raise requests.Timeout("reply too slow")
+            try:
+                return self.decode_rpc_response(bytes(received))
+            except ValueError:
+                response.raise_for_status()  # an HTTP error page; some nodes send JSON-RPC errors with a bad status too
+                raise
+
+
+def _refusal(method: str, error: Any) -> TensorgridError:
+    error = error if isinstance(error, dict) else {"message": str(error)}
+    message = printable(str(error.get("message", "no reason given")))
+    refused = revert_data(error)
+    if refused is not None:
+        return decode_revert(refused)
+    if "insufficient funds" in message.lower():
+        return InsufficientFunds(f"not enough coin to pay for gas ({message}); send the account some")
+    code = error.get("code")
+    return NodeRefused(f"the node refused {method}: {message}", code if isinstance(code, int) else 0)
+
+
+# ----------------------------------------------------------------------------------------------------- what nodes answer
+
+
+def redact(url: str) -> str:
+    """The URL as it may be shown: scheme, host and port. User, path and query may hold keys."""
+    parts = urlsplit(url)
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        port = ""
+    return f"{parts.scheme}://{parts.hostname or '?'}{port}" + ("/…" if parts.path.strip("/") or parts.query else "")
+
+
+def block_tag(block: int | str) -> str:
+    return hex(block) if isinstance(block, int) else block
+
+
+def quantity(value: Any, what: str) -> int:
+    """A JSON-RPC quantity. Raises ChainError on anything else."""
+    if isinstance(value, str) and _QUANTITY.fullmatch(value):
+        return int(value, 16)
+    raise ChainError(f"the node sent no valid {what}; use another node")
+
+
+def data(value: Any, what: str) -> bytes:
+    """JSON-RPC data. Raises ChainError on anything else."""
+    if isinstance(value, str) and _DATA.fullmatch(value):
+        return bytes.fromhex(value[2:])
+    raise ChainError(f"the node sent no valid {what}; use another node")
+
+
+def hash32(value: Any, what: str) -> str:
+    """32 bytes as 0x + 64 lower-case hex digits. Raises ChainError on anything else."""
+    if len(data(value, what)) != 32:
+        raise ChainError(f"the node sent no valid {what}; use another node")
+    return str(value).lower()

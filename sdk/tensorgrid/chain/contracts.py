@@ -1,0 +1,92 @@
+"""All contracts of one deployment, checked to be the ones that were deployed."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from tensorgrid.chain.board import JobBoard
+from tensorgrid.chain.calls import Call
+from tensorgrid.chain.connection import Connection
+from tensorgrid.chain.deployments import Deployment
+from tensorgrid.chain.money import Escrow, TokenContract
+from tensorgrid.chain.network import Beacon, Parameters, Reputation, WorkerRegistry
+from tensorgrid.chain.plugins import Lottery, Replication
+from tensorgrid.chain.records import Draw
+from tensorgrid.chain.stake import StakeVault
+from tensorgrid.domain.encoding import keccak256
+from tensorgrid.domain.errors import UnknownDeployment, WrongChain
+from tensorgrid.domain.jobs import ExtraSeats, Job, JobId, JobTerms, job_seed
+
+
+class Contracts:
+    """Attributes: board, escrow, vault, registry, reputation, parameters, beacon, lottery, replication.
+
+    Raises WrongChain when the deployment is of another chain, UnknownDeployment when the code at an address is not what was
+    deployed there (a devnet started anew, a wrong file, a lying node).
+    """
+
+    def __init__(self, connection: Connection, deployment: Deployment, *, check: bool = True) -> None:
+        if connection.chain_id != deployment.chain_id:
+            raise WrongChain(
+                f"{connection.shown_url} is a node of chain {connection.chain_id}, and the deployment is of chain "
+                f"{deployment.chain_id}; give the URL of a node of that chain"
+            )
+        self.connection = connection
+        self.deployment = deployment
+        self.chain_id = deployment.chain_id
+        self._tokens: dict[str, TokenContract] = {}
+        at = deployment.address
+        self.board = JobBoard(connection, "JobBoard", at("JobBoard"))
+        self.escrow = Escrow(connection, "Escrow", at("Escrow"))
+        self.vault = StakeVault(connection, "StakeVault", at("StakeVault"))
+        self.registry = WorkerRegistry(connection, "WorkerRegistry", at("WorkerRegistry"))
+        self.reputation = Reputation(connection, "Reputation", at("Reputation"))
+        self.parameters = Parameters(connection, "Parameters", at("Parameters"))
+        self.beacon = Beacon(connection, "BlockBeacon", at("BlockBeacon"))
+        self.lottery = Lottery(connection, "LotteryScheduler", at("LotteryScheduler"))
+        self.replication = Replication(connection, "ReplicationVerifier", at("ReplicationVerifier"))
+        if check:
+            self.check_code()
+
+    def __repr__(self) -> str:
+        return f"Contracts({self.connection!r}, network={self.deployment.network!r})"
+
+    def check_code(self) -> None:
+        """Compare every contract's code with its recorded hash. Raises UnknownDeployment, Unreachable."""
+        refs = self.deployment.contracts
+        with ThreadPoolExecutor(max_workers=min(8, len(refs) or 1)) as pool:
+            codes = pool.map(lambda ref: self.connection.code(ref.address), refs.values())
+            for (name, ref), code in zip(refs.items(), codes, strict=True):
+                if keccak256(code) != ref.code_hash:
+                    found = "other code than was deployed" if code else "no contract"
+                    raise UnknownDeployment(
+                        f"{self.connection.shown_url} has {found} at {ref.address}, where {name} of network "
+                        f"{self.deployment.network!r} should be; if this is a devnet that was started anew, "
+                        "use its new deployment file"
+                    )
+
+    def token(self, address: str) -> TokenContract:
+        """Any ERC-20 by address."""
+        if address not in self._tokens:
+            self._tokens[address] = TokenContract(self.connection, address)
+        return self._tokens[address]
+
+    def id_of(self, terms: JobTerms) -> JobId:
+        """The job's id on this board, computed here."""
+        return terms.id(self.chain_id, self.board.address)
+
+    def simulate(self, call: Call, sender: str, *, block: int | str = "pending") -> None:
+        """Try `call` in the next block without sending it. Raises Reverted with the contract's reason."""
+        self.connection.eth_call(call.to, call.data, sender=sender, value=call.value, block=block)
+
+    def first_draw(self, terms: JobTerms, job_id: JobId, job: Job) -> Draw | None:
+        """The draw of the first round; None while its beacon round is not stored."""
+        return self._draw(job_id, job.round, job.posted_at, terms.take_by)
+
+    def extra_draw(self, job_id: JobId, extra: ExtraSeats) -> Draw | None:
+        """The draw of the extra seats; None while its beacon round is not stored."""
+        return self._draw(job_id, extra.round, extra.opens_at, extra.take_by)
+
+    def _draw(self, job_id: JobId, round_number: int, opens_at: int, closes_at: int) -> Draw | None:
+        value = self.beacon.value_of(round_number)
+        return Draw(job_seed(job_id, value), opens_at, closes_at) if any(value) else None

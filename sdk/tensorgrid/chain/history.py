@@ -1,0 +1,304 @@
+"""Events as frozen values: past tense, id first, everything needed to rebuild the state, and where they were logged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from tensorgrid.domain.jobs import Fault, JobId, JobTerms
+from tensorgrid.domain.workers import WorkerProfile
+
+
+@dataclass(frozen=True, slots=True)
+class LogRef:
+    """Where an event was logged: `block_hash`, `tx` are 0x + 64 hex, `address` the contract, `index` in its block."""
+
+    block: int
+    block_hash: str
+    tx: str
+    index: int
+    address: str = ""
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Sorts in the order of the chain."""
+        return self.block, self.index
+
+
+@dataclass(frozen=True)  # no slots: they would make every class twice, and Event.__subclasses__() would know both
+class Event:
+    """Base of all events. Subclasses have the ABI's fields in snake case and in the ABI's order; `log` by keyword.
+
+    `SOURCE`: the contract and the event's name in its ABI.
+    """
+
+    SOURCE: ClassVar[tuple[str, str]]
+
+    log: LogRef = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class JobPosted(Event):
+    SOURCE = ("JobBoard", "JobPosted")
+    id: JobId
+    terms: JobTerms
+    round: int
+
+
+@dataclass(frozen=True)
+class JobTaken(Event):
+    SOURCE = ("JobBoard", "JobTaken")
+    id: JobId
+    worker: str
+    number: int
+    price: int
+
+
+@dataclass(frozen=True)
+class JobAssigned(Event):
+    SOURCE = ("JobBoard", "JobAssigned")
+    id: JobId
+    work_by: int
+
+
+@dataclass(frozen=True)
+class JobProgress(Event):
+    SOURCE = ("JobBoard", "JobProgress")
+    id: JobId
+    worker: str
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class JobSealed(Event):
+    SOURCE = ("JobBoard", "JobSealed")
+    id: JobId
+    worker: str
+    seal: bytes
+
+
+@dataclass(frozen=True)
+class JobCommitted(Event):
+    SOURCE = ("JobBoard", "JobCommitted")
+    id: JobId
+    settle_by: int
+
+
+@dataclass(frozen=True)
+class JobContested(Event):
+    SOURCE = ("JobBoard", "JobContested")
+    id: JobId
+
+
+@dataclass(frozen=True)
+class JobSettled(Event):
+    SOURCE = ("JobBoard", "JobSettled")
+    id: JobId
+    closer: str
+    paid: int
+    fee: int
+    returned: int
+
+
+@dataclass(frozen=True)
+class WorkerSettled(Event):
+    SOURCE = ("JobBoard", "WorkerSettled")
+    id: JobId
+    worker: str
+    pay: int
+    fault: Fault
+    slashed: int
+
+
+@dataclass(frozen=True)
+class JobCancelled(Event):
+    SOURCE = ("JobBoard", "JobCancelled")
+    id: JobId
+    returned: int
+
+
+@dataclass(frozen=True)
+class JobExpired(Event):
+    SOURCE = ("JobBoard", "JobExpired")
+    id: JobId
+    closer: str
+    returned: int
+
+
+@dataclass(frozen=True)
+class Revealed(Event):
+    SOURCE = ("ReplicationVerifier", "Revealed")
+    id: JobId
+    worker: str
+    root_hash: bytes
+    receipt_digest: bytes
+
+
+@dataclass(frozen=True)
+class ExtraSeatsOpened(Event):
+    SOURCE = ("ReplicationVerifier", "ExtraSeatsOpened")
+    id: JobId
+    round: int
+    take_by: int
+    work_by: int
+    reveal_by: int
+
+
+@dataclass(frozen=True)
+class RoundStored(Event):
+    SOURCE = ("BlockBeacon", "RoundStored")
+    round: int
+    value: bytes
+
+
+@dataclass(frozen=True)
+class EscrowDeposited(Event):
+    SOURCE = ("Escrow", "Deposited")
+    controller: str
+    token: str
+    account: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class EscrowWithdrawn(Event):
+    SOURCE = ("Escrow", "Withdrawn")
+    controller: str
+    token: str
+    account: str
+    amount: int
+    to: str
+
+
+@dataclass(frozen=True)
+class Held(Event):
+    SOURCE = ("Escrow", "Held")
+    controller: str
+    token: str
+    account: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Distributed(Event):
+    SOURCE = ("Escrow", "Distributed")
+    controller: str
+    token: str
+    payer: str
+    paid: int
+    released: int
+
+
+@dataclass(frozen=True)
+class Credited(Event):
+    SOURCE = ("Escrow", "Credited")
+    controller: str
+    token: str
+    account: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class EscrowBurned(Event):
+    SOURCE = ("Escrow", "Burned")
+    controller: str
+    token: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class StakeDeposited(Event):
+    SOURCE = ("StakeVault", "Deposited")
+    provider: str
+    worker: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class StakeWithdrawn(Event):
+    SOURCE = ("StakeVault", "Withdrawn")
+    provider: str
+    worker: str
+    amount: int
+    to: str
+
+
+@dataclass(frozen=True)
+class Allocated(Event):
+    SOURCE = ("StakeVault", "Allocated")
+    provider: str
+    worker: str
+    controller: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class ExitRequested(Event):
+    SOURCE = ("StakeVault", "ExitRequested")
+    provider: str
+    worker: str
+    controller: str
+    amount: int
+    ready_at: int
+
+
+@dataclass(frozen=True)
+class ExitFinished(Event):
+    SOURCE = ("StakeVault", "ExitFinished")
+    provider: str
+    worker: str
+    controller: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Locked(Event):
+    SOURCE = ("StakeVault", "Locked")
+    provider: str
+    worker: str
+    controller: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Released(Event):
+    SOURCE = ("StakeVault", "Released")
+    provider: str
+    worker: str
+    controller: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Slashed(Event):
+    SOURCE = ("StakeVault", "Slashed")
+    provider: str
+    worker: str
+    controller: str
+    burned: int
+    finder: str
+    finder_share: int
+
+
+@dataclass(frozen=True)
+class WorkerRegistered(Event):
+    SOURCE = ("WorkerRegistry", "WorkerRegistered")
+    worker: str
+    provider: str
+    profile: WorkerProfile
+
+
+@dataclass(frozen=True)
+class WorkerUpdated(Event):
+    SOURCE = ("WorkerRegistry", "WorkerUpdated")
+    worker: str
+    profile: WorkerProfile
+
+
+@dataclass(frozen=True)
+class Scored(Event):
+    SOURCE = ("Reputation", "Scored")
+    reporter: str
+    worker: str
+    change: int
+    points: int

@@ -1,0 +1,106 @@
+"""WorkerRegistry, Reputation, Parameters and beacons: who works, how well, under which rules."""
+
+from __future__ import annotations
+
+from tensorgrid.chain.calls import Call, Contract
+from tensorgrid.chain.records import Bounds, Payee, Score, Standing, TokenRule, Values
+from tensorgrid.domain.workers import WorkerProfile
+
+ZERO_ADDRESS = "0x" + "0" * 40
+
+
+class WorkerRegistry(Contract):
+    def provider_of(self, worker: str, *, block: int | str = "latest") -> str:
+        """The zero address when unknown."""
+        return str(self.read("providerOf", worker, block=block))
+
+    def registered_at(self, worker: str, *, block: int | str = "latest") -> int:
+        return int(self.read("registeredAt", worker, block=block))
+
+    def profile_of(self, worker: str, *, block: int | str = "latest") -> WorkerProfile:
+        """Raises Reverted UnknownWorker."""
+        return WorkerProfile(*self.read("profileOf", worker, block=block))
+
+    def standing(self, worker: str, *, block: int | str = "latest") -> Standing:
+        return Standing(*self.read("standing", worker, block=block))
+
+    def payee_of(self, worker: str, *, block: int | str = "latest") -> Payee:
+        return Payee(*self.read("payeeOf", worker, block=block))
+
+    def consent_digest(self, worker: str, provider: str, *, block: int | str = "latest") -> bytes:
+        """What the worker's key signs to belong to `provider`, 32 bytes."""
+        return bytes(self.read("consentDigest", worker, provider, block=block))
+
+    def register(self, worker: str, profile: WorkerProfile, consent: bytes) -> Call:
+        """By the provider; `consent`: the worker's signature of `consent_digest`, 65 bytes, or empty for oneself."""
+        return self.build("register", worker, profile.as_tuple(), consent)
+
+    def update(self, worker: str, profile: WorkerProfile) -> Call:
+        """By the provider."""
+        return self.build("update", worker, profile.as_tuple())
+
+
+class Reputation(Contract):
+    def points_of(self, reporter: str, worker: str, *, block: int | str = "latest") -> int:
+        """Decayed to now. Jobs are reported by the board."""
+        return int(self.read("pointsOf", reporter, worker, block=block))
+
+    def score_of(self, reporter: str, worker: str, *, block: int | str = "latest") -> Score:
+        return Score(*self.read("scoreOf", reporter, worker, block=block))
+
+    def half_life(self, *, block: int | str = "latest") -> int:
+        """Seconds."""
+        return int(self.read("HALF_LIFE", block=block))
+
+
+class Parameters(Contract):
+    """Writers are the AccessManager's, which the deployer holds until there is governance."""
+
+    def bounds(self, *, block: int | str = "latest") -> Bounds:
+        return Bounds(*self.read("bounds", block=block))
+
+    def values(self, *, block: int | str = "latest") -> Values:
+        return Values(*self.read("values", block=block))
+
+    def token_rule(self, token: str, *, block: int | str = "latest") -> TokenRule:
+        return TokenRule(*self.read("tokenRule", token, block=block))
+
+    def scheduler_allowed(self, scheduler: str, *, block: int | str = "latest") -> bool:
+        return bool(self.read("schedulerAllowed", scheduler, block=block))
+
+    def verifier_allowed(self, verifier: str, *, block: int | str = "latest") -> bool:
+        return bool(self.read("verifierAllowed", verifier, block=block))
+
+    def class_allowed(self, hardware_class: bytes, *, block: int | str = "latest") -> bool:
+        return bool(self.read("classAllowed", hardware_class, block=block))
+
+    def max_life(self, *, block: int | str = "latest") -> int:
+        """Seconds that any job can last."""
+        return int(self.read("MAX_LIFE", block=block))
+
+    def set_values(self, values: Values) -> Call:
+        return self.build("setValues", (values.fee_bps, values.min_stake, values.min_no_show_bond, values.paused))
+
+    def set_paused(self, paused: bool) -> Call:
+        return self.build("setPaused", paused)
+
+    def set_token(self, token: str, rule: TokenRule) -> Call:
+        return self.build("setToken", token, (rule.max_escrow, rule.score_weight))
+
+
+class Beacon(Contract):
+    def next(self, *, block: int | str = "latest") -> int:
+        """The nearest round whose value nobody can know yet."""
+        return int(self.read("next", block=block))
+
+    def is_due(self, number: int, *, block: int | str = "latest") -> bool:
+        """Whether the value of round `number` is fixed by now; a draw that named it can no longer be cancelled."""
+        return bool(self.read("isDue", number, block=block))
+
+    def value_of(self, number: int, *, block: int | str = "latest") -> bytes:
+        """The stored value, or 32 zero bytes."""
+        return bytes(self.read("valueOf", number, block=block))
+
+    def store(self, number: int, proof: bytes = b"") -> Call:
+        """By anyone, once due."""
+        return self.build("store", number, proof)

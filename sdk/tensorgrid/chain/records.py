@@ -1,0 +1,147 @@
+"""What the contracts keep, in plain values. Money: integers of the token's units. Times: Unix seconds of chain time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tensorgrid.domain.jobs import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """An account's money in the Escrow under one controller and token."""
+
+    free: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Stake of one (provider, worker) under one controller; `allocated` includes locked and exiting."""
+
+    allocated: int
+    locked: int
+    since: int
+    locks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Stake asked back; it can go at `ready_at`."""
+
+    amount: int
+    ready_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What `take` asks of the registry; an unknown worker has the zero address as provider."""
+
+    provider: str
+    since: int
+    capacity: int
+    hardware_class: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """Whose stake it is and where pay is credited."""
+
+    provider: str
+    payout: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """As stored at `at`, not decayed."""
+
+    points: int
+    at: int
+    wins: int
+    faults: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Hard bounds of a network, seconds and basis points; field order is the ABI order."""
+
+    min_take_time: int
+    max_take_time: int
+    min_work_time: int
+    max_work_time: int
+    max_settle_time: int
+    max_fee_bps: int
+    max_reopens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What posting compares terms with now; field order is the ABI order."""
+
+    fee_bps: int
+    min_stake: int
+    min_no_show_bond: int
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRule:
+    """A payment token: most one job may escrow (0: not allowed), points per 1e18 units of burned fee."""
+
+    max_escrow: int
+    score_weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One drawing of seats: seed (32 bytes), when it was committed to, when it ends."""
+
+    seed: bytes
+    opens_at: int
+    closes_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A scheduler's answer: may this worker take a seat, and at what price."""
+
+    may: bool
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Reveals so far: `group[seat number - 1]`, 0 for not revealed; equal numbers are equal results."""
+
+    group: tuple[int, ...]
+    groups: int
+    limits: int
+    revealed: int
+    extra_opened_at: int
+    extra_round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a verifier asks of terms: least reserve (pay-token units) and least settle time (seconds)."""
+
+    reserve: int
+    settle_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A verifier's judgement of one seat."""
+
+    pay: int
+    fault: Fault
+    agreed: bool
+    finder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`done` false: pending, and `rulings` is empty; else one ruling per seat asked about."""
+
+    done: bool
+    rulings: tuple[Ruling, ...]

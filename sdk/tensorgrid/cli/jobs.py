@@ -1,0 +1,216 @@
+"""Commands around jobs: submit, jobs, status, watch, result, logs, cancel."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tensorgrid.cli.loading import arguments_from, function_from
+from tensorgrid.cli.output import (
+    JsonOption,
+    NetworkOption,
+    amount_json,
+    connect,
+    fresh_folder,
+    pairs,
+    print_json,
+    print_table,
+    say,
+)
+from tensorgrid.domain.arrays import kind_of
+from tensorgrid.domain.encoding import canonical_json
+from tensorgrid.domain.errors import SpecInvalid
+from tensorgrid.runs import RunStatus
+from tensorgrid.text import plain, plain_lines, short_id
+
+JobArgument = Annotated[str, typer.Argument(help="The job's id, or an unambiguous beginning of it.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (submit, jobs, status, watch, result, logs, cancel):
+        app.command()(command)
+
+
+def submit(
+    what: Annotated[str, typer.Argument(help="FILE.py:FUNCTION, a function with or without @tg.job.")],
+    arg: Annotated[list[str] | None, typer.Option("--arg", "-a", help="NAME=VALUE, the value in JSON or text.")] = None,
+    budget: Annotated[str | None, typer.Option(help='The ceiling, such as "5 USDC".')] = None,
+    wall: Annotated[str | None, typer.Option(help='Longest run, such as "10m".')] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost.")] = False,
+    network: NetworkOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Buy a run of a function.
+
+    Example: tensorgrid submit train.py:train --arg epochs=3 --budget "5 USDC"
+    """
+    function = function_from(what)
+    options = {name: value for name, value in {"budget": budget, "wall": wall}.items() if value is not None}
+    client = connect(network)
+    if dry_run:
+        estimate = client.estimate(function, arguments_from(arg or []), **options)
+        names = ("price_per_worker", "reserve", "fee_at_most", "bounty", "ceiling", "likely", "refund_if_agreed")
+        if as_json:
+            print_json({name: amount_json(getattr(estimate, name)) for name in names})
+        else:
+            pairs({name.replace("_", " "): getattr(estimate, name) for name in names})
+        return
+    run = client.submit(function, arguments_from(arg or []), **options)
+    if as_json:
+        print_json({"id": run.hex})
+    else:
+        say(f"posted {run.hex}")
+        say(f"follow it: tensorgrid watch {run.hex[:12]}; fetch it: tensorgrid result {run.hex[:12]} --out result")
+
+
+def jobs(network: NetworkOption = None, as_json: JsonOption = False) -> None:
+    """List the jobs that this account has posted.
+
+    Example: tensorgrid jobs --json
+    """
+    found = [(run, run.story()) for run in connect(network).runs()]
+    if as_json:
+        print_json([{"id": run.hex, "state": story.state.name.lower(), "phase": story.phase} for run, story in found])
+    elif found:
+        print_table(("job", "state", ""), [(run.hex[:12], s.state.name.lower(), s.phase) for run, s in found])
+    else:
+        say('no jobs yet; buy a run with `tensorgrid submit FILE.py:FUNCTION --budget "5 USDC"`')
+
+
+def status(job: JobArgument, network: NetworkOption = None, as_json: JsonOption = False) -> None:
+    """Say where a job stands and what it waits for.
+
+    Example: tensorgrid status 0x1234abcd
+    """
+    found = connect(network).run(job).status()
+    if as_json:
+        print_json(_status_json(found))
+        return
+    pairs(
+        {
+            "job": "0x" + found.id.hex(),
+            "state": found.state.name.lower(),
+            "": found.phase,
+            "paid": found.paid,
+            "fee": found.fee,
+            "returned": found.returned,
+        }
+    )
+    if found.seats:
+        print_table(
+            ("seat", "worker", "phase", "pay"),
+            [(f"{s.number}{' extra' if s.extra else ''}", s.worker, s.phase, s.pay or "-") for s in found.seats],
+        )
+
+
+def watch(job: JobArgument, network: NetworkOption = None) -> None:
+    """Follow a job until it ends: its state and the metrics it reports.
+
+    Example: tensorgrid watch 0x1234abcd
+    """
+    from tensorgrid.runs import Points
+
+    run = connect(network).run(job)
+    points, said = Points(run), ""
+    for story in run.watch():
+        if story.phase != said:
+            said = story.phase
+            say(said)
+        for point in points.fresh(story):
+            say("  " + "  ".join(f"{plain(name, 64)}={plain(value, 64)}" for name, value in point.items()))
+
+
+def result(
+    job: JobArgument,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the files; default: only show.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Give up waiting after so many seconds.")] = None,
+    network: NetworkOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Wait for a job, check its result against the chain, open it, and save it.
+
+    Writes result.safetensors (tensors), result.json (the rest) and provenance.json (who made it, what it cost).
+
+    Example: tensorgrid result 0x1234abcd --out result
+    """
+    run = connect(network).run(job)
+    found = run.result(timeout, kind="numpy")
+    plain_values = {name: value for name, value in found.items() if kind_of(value) is None}
+    provenance = _provenance_json(found.provenance)
+    if out is not None:
+        folder = fresh_folder(out)
+        (folder / "result.safetensors").write_bytes(found.payload)
+        (folder / "result.json").write_bytes(canonical_json(plain_values) + b"\n")
+        (folder / "provenance.json").write_text(json.dumps(provenance, indent=2) + "\n")
+    if as_json:
+        print_json({"values": plain_values, "provenance": provenance, "out": str(out) if out else None})
+        return
+    pairs({plain(name, 64): value for name, value in found.items()} or {"result": "empty"})
+    say(f"checked against the chain; made by {provenance['worker']}, {provenance['cost']['text']} in all")
+    if out is not None:
+        say(f"saved in {out}/")
+
+
+def logs(job: JobArgument, network: NetworkOption = None, as_json: JsonOption = False) -> None:
+    """Show what the function printed, on each worker that has revealed.
+
+    Example: tensorgrid logs 0x1234abcd
+    """
+    found = connect(network).run(job).logs()
+    if as_json:
+        print_json(found)
+        return
+    for worker, text in found.items():
+        say(f"--- {worker}")
+        for line in plain_lines(text).splitlines():
+            say(line)
+    if not found:
+        say("no worker has revealed a log yet")
+
+
+def cancel(job: JobArgument, network: NetworkOption = None) -> None:
+    """Take a job back, with all its money, as long as the draw of workers is not fixed.
+
+    Example: tensorgrid cancel 0x1234abcd
+    """
+    back = connect(network).run(job).cancel()
+    say(f"cancelled; {back} came back to your free balance")
+
+
+def _status_json(status: RunStatus) -> dict[str, Any]:
+    return {
+        "id": "0x" + status.id.hex(),
+        "state": status.state.name.lower(),
+        "phase": status.phase,
+        "ended": status.ended,
+        "deadline": status.deadline,
+        "paid": amount_json(status.paid),
+        "fee": amount_json(status.fee),
+        "returned": amount_json(status.returned),
+        "seats": [
+            {
+                "worker": seat.worker,
+                "number": seat.number,
+                "extra": seat.extra,
+                "phase": seat.phase,
+                "pay": amount_json(seat.pay) if seat.pay is not None else None,
+            }
+            for seat in status.seats
+        ],
+    }
+
+
+def _provenance_json(provenance: Any) -> dict[str, Any]:
+    return {
+        "job": "0x" + provenance.job.hex(),
+        "worker": provenance.worker,
+        "agreed_by": list(provenance.agreed_by),
+        "paid": amount_json(provenance.paid),
+        "cost": amount_json(provenance.cost),
+        "result_root": "0x" + provenance.root.hex(),
+        "sealed_cid": str(provenance.sealed_cid),
+        "transactions": list(provenance.transactions),
+    }

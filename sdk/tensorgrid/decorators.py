@@ -1,0 +1,119 @@
+"""@tg.job: a function that can be bought. Light, because scripts that use it are read inside the sandbox too."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+
+from tensorgrid.domain.errors import SpecInvalid
+from tensorgrid.metrics import report
+
+if TYPE_CHECKING:
+    from tensorgrid.client import Client
+    from tensorgrid.runs import Run
+    from tensorgrid.terms import Estimate
+
+__all__ = ["JobFunction", "JobOptions", "job", "report"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What is bought around the function. Durations as "90s", "10m", "1h" or seconds; sizes as "2GiB" or bytes.
+
+    gpu: None for the CPU class, "any" for whatever class the network sells, or a class by name.
+    budget: the ceiling, e.g. "5 USDC"; nothing beyond it is ever locked.
+    verify: how the result is checked; "replicate" runs it on three workers, on five when they differ.
+    wall: the longest one run may take; reaching it is an outcome that is paid.
+    """
+
+    gpu: str | None = None
+    budget: str | None = None
+    verify: str = "replicate"
+    wall: str | int = "10m"
+    memory: str | int = "2GiB"
+    output: str | int = "256MiB"
+    threads: int = 1
+    recipients: tuple[str, ...] = ()
+    take_within: str | int | None = None
+    progress_every: int = 2
+
+    def changed(self, **changes: Any) -> JobOptions:
+        """A copy with some options changed. Raises SpecInvalid for names that are no option."""
+        if unknown := sorted(changes.keys() - self.__dataclass_fields__.keys()):
+            known = ", ".join(sorted(self.__dataclass_fields__))
+            raise SpecInvalid(f"unknown job option {', '.join(unknown)}; there are {known}")
+        return replace(self, **changes)
+
+
+class JobFunction(Generic[P, R]):
+    """A function together with what is bought around it. Calling it runs it here; `submit` buys a run of it."""
+
+    def __init__(self, function: Callable[P, R], options: JobOptions, client: Client | None = None) -> None:
+        self.function = function
+        self.settings = options
+        self._client = client
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    def local(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run it in this process: no sandbox, no money, no check. For trying out."""
+        return self.function(*args, **kwargs)
+
+    def options(self, *, client: Client | None = None, **changes: Any) -> JobFunction[P, R]:
+        """The same function under other options (see JobOptions), or through another client. Raises SpecInvalid."""
+        return JobFunction(self.function, self.settings.changed(**changes), client or self._client)
+
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> Run:
+        """Lock the budget and have it run. Raises what Client.submit raises."""
+        return self._connected().submit(self, arguments_of(self.function, args, kwargs))
+
+    def estimate(self, *args: P.args, **kwargs: P.kwargs) -> Estimate:
+        """What submitting would hold and probably cost; nothing is sent. Raises as `submit`."""
+        return self._connected().estimate(self, arguments_of(self.function, args, kwargs))
+
+    def _connected(self) -> Client:
+        if self._client is None:
+            from tensorgrid.client import Client
+
+            self._client = Client()
+        return self._client
+
+
+def job(**options: Any) -> Callable[[Callable[P, R]], JobFunction[P, R]]:
+    """Make a function buyable: `@tg.job(gpu="any", budget="5 USDC", verify="replicate")`. Options as in JobOptions.
+
+    The function travels as source text with the module-level names it uses; it gets JSON values, arrays and tensors,
+    and returns a dict of tensors and JSON values. Raises SpecInvalid for unknown options.
+    """
+    chosen = JobOptions().changed(**options)
+
+    def decorate(function: Callable[P, R]) -> JobFunction[P, R]:
+        return JobFunction(function, chosen)
+
+    return decorate
+
+
+def arguments_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The call's arguments by name; defaults stay with the function. Raises SpecInvalid when they do not fit it."""
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except TypeError as error:
+        raise SpecInvalid(f"{getattr(function, '__name__', 'the function')}: {error}") from error
+    arguments: dict[str, Any] = {}
+    for name, value in bound.arguments.items():
+        kind = bound.signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            arguments.update(value)
+        elif kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY):
+            raise SpecInvalid(f"argument {name!r} has no name to travel under; make it an ordinary parameter")
+        else:
+            arguments[name] = value
+    return arguments

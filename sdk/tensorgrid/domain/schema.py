@@ -1,0 +1,81 @@
+"""Checks that strangers' JSON has its shape: each returns the value, typed, or raises SpecInvalid naming the field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tensorgrid.domain.cids import Cid
+from tensorgrid.domain.errors import SpecInvalid
+
+MAX_BLOB_BYTES = 1 << 40
+_JOB = re.compile(r"0x[0-9a-f]{64}")
+_ADDRESS = re.compile(r"0x[0-9a-f]{40}")
+
+
+def fields(value: Any, names: Iterable[str], what: str) -> dict[str, Any]:
+    """An object with exactly these keys."""
+    expected = frozenset(names)
+    if not isinstance(value, dict):
+        raise SpecInvalid(f"{what} must be an object with the keys {', '.join(sorted(expected))}")
+    if value.keys() != expected:
+        missing, unknown = sorted(expected - value.keys()), sorted(value.keys() - expected)
+        strange = [key[:64] for key in unknown[:8]]
+        raise SpecInvalid(f"{what}: missing keys {missing}, unknown keys {strange}; send exactly the schema")
+    return value
+
+
+def version(value: Any, known: int, what: str) -> None:
+    if type(value) is not int or value != known:
+        raise SpecInvalid(f"{what} has version {str(value)[:32]}, this release reads {known}; update tensorgrid")
+
+
+def integer(value: Any, low: int, high: int, what: str) -> int:
+    """An int (bool is none) within [low, high]."""
+    if type(value) is not int or not low <= value <= high:
+        raise SpecInvalid(f"{what} must be an integer from {low} to {high}, not {str(value)[:64]}")
+    return value
+
+
+def text(value: Any, max_length: int, what: str) -> str:
+    """Printable text of 1 to max_length characters: nothing that could steer a terminal."""
+    if not isinstance(value, str) or not 1 <= len(value) <= max_length or not value.isprintable():
+        raise SpecInvalid(f"{what} must be 1 to {max_length} printable characters")
+    return value
+
+
+def matching(value: Any, pattern: re.Pattern[str], what: str) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise SpecInvalid(f"{what} must match {pattern.pattern}, not {str(value)[:80]!r}")
+    return value
+
+
+def job(value: Any, what: str) -> bytes:
+    """A JobId, from its lower-case 0x-form."""
+    return bytes.fromhex(matching(value, _JOB, what)[2:])
+
+
+def address(value: Any, what: str) -> str:
+    """An address in its lower-case 0x-form."""
+    return matching(value, _ADDRESS, what)
+
+
+def cid(value: Any, what: str) -> Cid:
+    """A CIDv1 in its one canonical text."""
+    if isinstance(value, str):
+        parsed = Cid.parse(value)
+        if str(parsed) == value:
+            return parsed
+    raise SpecInvalid(f"{what} must be a CIDv1 in base32, not {str(value)[:80]!r}")
+
+
+def blob_bytes(value: Any, what: str, most: int = MAX_BLOB_BYTES) -> int:
+    return integer(value, 0, most, what)
+
+
+def sized(value: Any, most: int, what: str) -> Mapping[str, Any]:
+    """An object with at most `most` keys."""
+    if not isinstance(value, Mapping) or len(value) > most:
+        raise SpecInvalid(f"{what} must be an object of at most {most} entries")
+    return value

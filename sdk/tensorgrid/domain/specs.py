@@ -1,0 +1,207 @@
+"""What is to be computed: code, arguments, inputs, resources, readers of the result. Canonical JSON, strict."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from tensorgrid.domain import schema
+from tensorgrid.domain.cids import Cid
+from tensorgrid.domain.encoding import canonical_json, parse_canonical_json, sha256
+from tensorgrid.domain.errors import SpecInvalid
+from tensorgrid.domain.recipients import recipient_bytes
+
+VERSION = 1
+RUNTIME = "python-torch-1"
+TIERS = ("replicate",)
+KINDS = ("numpy", "torch")
+
+MAX_SPEC_BYTES = 128 * 1024
+MAX_BUNDLE_BYTES = 1024 * 1024
+MAX_INPUT_BYTES = 64 << 30
+MAX_ARGUMENTS = 256
+MAX_RECIPIENTS = 16
+MAX_DEPTH = 32
+MAX_WALL_SECONDS = 30 * 24 * 3600
+MAX_OUTPUT_BYTES = 64 << 30
+MAX_MEMORY_BYTES = 16 << 40
+MIN_MEMORY_BYTES = 16 << 20
+
+InputKind = Literal["numpy", "torch"]
+
+_RUNTIME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+_KEYS = (
+    "version bundle arguments inputs resources runtime progress_seconds recipients verification checkpoint acceptance"
+    " expected"
+).split()
+_RESERVED = ("checkpoint", "acceptance", "expected")
+"""Named in version 1 so that later tiers need no new one; null until a tier uses them."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleRef:
+    """The source text of the function: its blob, the name to call, its size in bytes."""
+
+    cid: Cid
+    entry: str
+    bytes: int
+
+    def __post_init__(self) -> None:
+        _name(self.entry, "bundle.entry")
+        schema.integer(self.bytes, 1, MAX_BUNDLE_BYTES, "bundle.bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class InputRef:
+    """An array argument: a safetensors file with the one tensor "value", handed to the function as `kind`."""
+
+    cid: Cid
+    bytes: int
+    kind: InputKind
+
+    def __post_init__(self) -> None:
+        schema.integer(self.bytes, 8, MAX_INPUT_BYTES, "inputs.bytes")
+        if self.kind not in KINDS:
+            raise SpecInvalid(f"inputs.kind must be one of {', '.join(KINDS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one run may use: whole GPUs, bytes of memory, CPU threads, wall seconds, bytes of plaintext output."""
+
+    memory_bytes: int
+    wall_seconds: int
+    output_bytes: int
+    gpus: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        schema.integer(self.gpus, 0, 64, "resources.gpus")
+        schema.integer(self.memory_bytes, MIN_MEMORY_BYTES, MAX_MEMORY_BYTES, "resources.memory_bytes")
+        schema.integer(self.threads, 1, 1024, "resources.threads")
+        schema.integer(self.wall_seconds, 1, MAX_WALL_SECONDS, "resources.wall_seconds")
+        schema.integer(self.output_bytes, 1, MAX_OUTPUT_BYTES, "resources.output_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """A specification that can be signed and run; constructing it checks it.
+
+    arguments: plain JSON values by parameter name. inputs: arrays by parameter name. recipients: "age1..." texts, at
+    least one. Raises SpecInvalid naming the field.
+    """
+
+    bundle: BundleRef
+    resources: Resources
+    recipients: tuple[str, ...]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, InputRef] = field(default_factory=dict)
+    runtime: str = RUNTIME
+    progress_seconds: int = 2
+    tier: str = "replicate"
+
+    def __post_init__(self) -> None:
+        for name in schema.sized(self.arguments, MAX_ARGUMENTS, "arguments"):
+            _name(name, "arguments")
+        for name in schema.sized(self.inputs, MAX_ARGUMENTS, "inputs"):
+            _name(name, "inputs")
+        if both := sorted(self.arguments.keys() & self.inputs.keys()):
+            raise SpecInvalid(f"{', '.join(both)}: named in arguments and in inputs; name each once")
+        _check_depth(self.arguments, MAX_DEPTH)
+        schema.matching(self.runtime, _RUNTIME, "runtime")
+        schema.integer(self.progress_seconds, 1, 3600, "progress_seconds")
+        _check_recipients(self.recipients)
+        if self.tier not in TIERS:
+            raise SpecInvalid(f"verification.tier {str(self.tier)[:32]!r} is not offered; use {' or '.join(TIERS)}")
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON. Raises SpecInvalid when larger than MAX_SPEC_BYTES or not JSON."""
+        data = canonical_json(
+            {
+                "version": VERSION,
+                "bundle": _with_cid(self.bundle),
+                "arguments": dict(self.arguments),
+                "inputs": {name: _with_cid(ref) for name, ref in self.inputs.items()},
+                "resources": asdict(self.resources),
+                "runtime": self.runtime,
+                "progress_seconds": self.progress_seconds,
+                "recipients": list(self.recipients),
+                "verification": {"tier": self.tier},
+                **dict.fromkeys(_RESERVED),
+            }
+        )
+        _check_size(len(data))
+        return data
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> JobSpec:
+        """Parse and check a stranger's bytes. Raises SpecInvalid."""
+        _check_size(len(data))
+        value = schema.fields(parse_canonical_json(data, "the spec"), _KEYS, "the spec")
+        schema.version(value["version"], VERSION, "the spec")
+        if used := [key for key in _RESERVED if value[key] is not None]:
+            raise SpecInvalid(f"{', '.join(used)} must be null: no tier of this release uses it")
+        bundle = schema.fields(value["bundle"], ("cid", "entry", "bytes"), "bundle")
+        resources = schema.fields(value["resources"], Resources.__dataclass_fields__, "resources")
+        if not isinstance(value["recipients"], list):
+            raise SpecInvalid("recipients must be a list of age1... texts")
+        return cls(
+            bundle=BundleRef(schema.cid(bundle["cid"], "bundle.cid"), bundle["entry"], bundle["bytes"]),
+            resources=Resources(**resources),
+            recipients=tuple(value["recipients"]),
+            arguments=value["arguments"],
+            inputs={name: _input(ref) for name, ref in schema.sized(value["inputs"], MAX_ARGUMENTS, "inputs").items()},
+            runtime=value["runtime"],
+            progress_seconds=value["progress_seconds"],
+            tier=schema.fields(value["verification"], ("tier",), "verification")["tier"],
+        )
+
+    @property
+    def digest(self) -> bytes:
+        """sha256 of the canonical bytes: JobTerms.spec_digest."""
+        return sha256(self.to_bytes())
+
+
+def _input(value: Any) -> InputRef:
+    ref = schema.fields(value, ("cid", "bytes", "kind"), "inputs")
+    return InputRef(schema.cid(ref["cid"], "inputs.cid"), ref["bytes"], ref["kind"])
+
+
+def _with_cid(ref: BundleRef | InputRef) -> dict[str, Any]:
+    return {name: getattr(ref, name) for name in ref.__dataclass_fields__} | {"cid": str(ref.cid)}
+
+
+def _name(value: Any, what: str) -> str:
+    if not isinstance(value, str) or len(value) > 128 or not value.isidentifier() or keyword.iskeyword(value):
+        raise SpecInvalid(f"{what}: {str(value)[:80]!r} is not a Python name")
+    return value
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_SPEC_BYTES:
+        raise SpecInvalid(f"a spec of {size} bytes, at most {MAX_SPEC_BYTES} are allowed; pass large values as arrays")
+
+
+def _check_recipients(recipients: Any) -> None:
+    if not isinstance(recipients, tuple) or not 1 <= len(recipients) <= MAX_RECIPIENTS:
+        raise SpecInvalid(f"recipients must be 1 to {MAX_RECIPIENTS} age1... texts: nobody else can open the result")
+    for recipient in recipients:
+        if not isinstance(recipient, str):
+            raise SpecInvalid("recipients must be age1... texts")
+        recipient_bytes(recipient)
+    if len(set(recipients)) != len(recipients):
+        raise SpecInvalid("a recipient is named twice; name each once")
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if left < 0:
+        raise SpecInvalid(f"arguments are nested deeper than {MAX_DEPTH}; flatten them")
+    if isinstance(value, Mapping):
+        for item in value.values():
+            _check_depth(item, left - 1)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_depth(item, left - 1)

@@ -1,0 +1,86 @@
+"""From a function and its arguments to a JobSpec, with every blob it names stored.
+
+Arguments: JSON values travel inside the spec; arrays and tensors become inputs, each a safetensors file fetched by CID.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tensorgrid.bundle import bundle_of
+from tensorgrid.decorators import JobOptions
+from tensorgrid.domain.arrays import kind_of, pack_input
+from tensorgrid.domain.encoding import canonical_json
+from tensorgrid.domain.errors import SpecInvalid
+from tensorgrid.domain.specs import BundleRef, InputRef, JobSpec, Resources
+from tensorgrid.storage.base import BlobStore
+from tensorgrid.storage.cid import cid_of_bytes
+from tensorgrid.terms import parse_duration, parse_size
+
+
+@dataclass(frozen=True, slots=True)
+class PackedJob:
+    """A spec and the blobs it names, nothing stored yet: all checks come before the first byte leaves."""
+
+    spec: JobSpec
+    blobs: tuple[bytes, ...]
+
+    def store(self, store: BlobStore) -> None:
+        """Put every blob and the spec. Idempotent. Raises StorageError."""
+        for blob in (*self.blobs, self.spec.to_bytes()):
+            store.put(blob)
+
+
+def pack(
+    function: Callable[..., Any],
+    arguments: dict[str, Any],
+    options: JobOptions,
+    *,
+    gpus: int,
+    recipients: Sequence[str],
+) -> PackedJob:
+    """Raises SpecInvalid, FunctionNotPortable."""
+    bundle = bundle_of(function)
+    values: dict[str, Any] = {}
+    inputs: dict[str, InputRef] = {}
+    blobs = [bundle.source]
+    for name, value in arguments.items():
+        if kind_of(value) is None:
+            values[name] = _json_value(name, value)
+            continue
+        data, kind = pack_input(value)
+        inputs[name] = InputRef(cid=cid_of_bytes(data), bytes=len(data), kind=kind)
+        blobs.append(data)
+    spec = JobSpec(
+        bundle=BundleRef(cid=cid_of_bytes(bundle.source), entry=bundle.entry, bytes=len(bundle.source)),
+        arguments=values,
+        inputs=inputs,
+        resources=Resources(
+            gpus=gpus,
+            memory_bytes=parse_size(options.memory),
+            threads=options.threads,
+            wall_seconds=parse_duration(options.wall),
+            output_bytes=parse_size(options.output),
+        ),
+        progress_seconds=options.progress_every,
+        recipients=tuple(dict.fromkeys(recipients)),
+        tier=options.verify,
+    )
+    spec.to_bytes()
+    return PackedJob(spec, tuple(dict.fromkeys(blobs)))
+
+
+def _json_value(name: str, value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    try:
+        canonical_json(value)
+    except SpecInvalid as error:
+        raise SpecInvalid(
+            f"argument {name!r} ({type(value).__name__}) cannot travel: pass JSON values, numpy arrays or torch tensors"
+        ) from error
+    return value

@@ -1,0 +1,123 @@
+"""From what the requester asked to terms that the board accepts: prices, clocks, class, verifier."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+from tensorgrid.chain.contracts import Contracts
+from tensorgrid.chain.records import Bounds
+from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid, UnknownToken
+from tensorgrid.domain.jobs import JobTerms, ReplicationClocks, hardware_class
+from tensorgrid.domain.money import Amount
+from tensorgrid.domain.specs import JobSpec
+from tensorgrid.terms import (
+    REPLICATE_EXTRA_SEATS,
+    REPLICATE_WORKERS,
+    Clocks,
+    Prices,
+    prices_for,
+)
+
+CPU = "cpu"
+GPU_CLASSES: tuple[str, ...] = ()
+"""Classes with GPUs that a network may sell, best known first; "any" takes the first one that this network allows."""
+
+TAKE_SECONDS = 20
+RESPONSE_SECONDS = 20
+START_SECONDS = 30
+"""What a worker gets beyond the wall limit: fetching inputs, starting, sealing, committing."""
+
+
+def resolve_class(contracts: Contracts, gpu: str | None) -> str:
+    """The class that `gpu` buys here: None is the CPU, "any" the first GPU class on the allow-list, else the CPU.
+
+    Raises SpecInvalid for a class that this network does not sell.
+    """
+    wanted = [CPU] if gpu is None else [*GPU_CLASSES, CPU] if gpu == "any" else [gpu]
+    for name in wanted:
+        if contracts.parameters.class_allowed(hardware_class(name)):
+            return name
+    sold = [name for name in (*GPU_CLASSES, CPU) if contracts.parameters.class_allowed(hardware_class(name))]
+    raise SpecInvalid(f'this network sells no {wanted[0]!r}; it sells {", ".join(sold) or "nothing yet"}, or gpu="any"')
+
+
+def clocks_for(bounds: Bounds, wall_seconds: int, take_seconds: int | None) -> Clocks:
+    """Durations within the network's bounds. Raises SpecInvalid when wall limit or take time do not fit them."""
+    take = (
+        take_seconds if take_seconds is not None else _clamp(TAKE_SECONDS, bounds.min_take_time, bounds.max_take_time)
+    )
+    if not bounds.min_take_time <= take <= bounds.max_take_time:
+        raise SpecInvalid(
+            f"take_within is {take} s; this network allows {bounds.min_take_time} to {bounds.max_take_time} s"
+        )
+    work = max(wall_seconds + wall_seconds // 4 + START_SECONDS, bounds.min_work_time)
+    if work > bounds.max_work_time:
+        longest = (bounds.max_work_time - START_SECONDS) * 4 // 5
+        raise SpecInvalid(f"a wall limit of {wall_seconds} s is too long for this network; it allows {longest} s")
+    # one answer of the network takes about as long as one taking does: seconds on a devnet, minutes or hours elsewhere
+    answer = max(RESPONSE_SECONDS, bounds.min_take_time)
+    return Clocks(take=take, work=work, replication=ReplicationClocks(answer, answer // 2, take))
+
+
+def draft_terms(
+    contracts: Contracts,
+    spec: JobSpec,
+    budget: Amount,
+    *,
+    requester: str,
+    class_name: str,
+    take_seconds: int | None = None,
+    nonce: int | None = None,
+    stake: int | None = None,
+) -> tuple[JobTerms, Prices, Clocks]:
+    """Terms that `post` will accept, whose whole escrow is within `budget`. `stake` in stake-token units per worker.
+
+    Raises UnknownToken (not accepted for new jobs), InsufficientFunds (budget too small), SpecInvalid (above the
+    network's limits), Unreachable.
+    """
+    values, bounds = contracts.parameters.values(), contracts.parameters.bounds()
+    rule = contracts.parameters.token_rule(budget.token.address)
+    if not rule.max_escrow:
+        raise UnknownToken(f"{budget.token.symbol} is not accepted for new jobs on this network; use another token")
+    if budget.units > rule.max_escrow:
+        limit = Amount(rule.max_escrow, budget.token)
+        raise SpecInvalid(f"a budget of {budget} is above this network's limit of {limit} per job; split the work")
+    prices = prices_for(budget, fee_bps=values.fee_bps, workers=REPLICATE_WORKERS, extra_seats=REPLICATE_EXTRA_SEATS)
+    clocks = clocks_for(bounds, spec.resources.wall_seconds, take_seconds)
+    terms = JobTerms(
+        requester=requester,
+        nonce=secrets.randbits(128) if nonce is None else nonce,
+        spec_digest=spec.digest,
+        pay_token=budget.token.address,
+        price=prices.price,
+        reserve=prices.reserve,
+        fee_bps=prices.fee_bps,
+        bounty=prices.bounty,
+        no_show_bond=values.min_no_show_bond,
+        reopens=0,
+        workers=prices.workers,
+        stake=values.min_stake if stake is None else stake,
+        hardware_class=hardware_class(class_name),
+        scheduler=contracts.lottery.address,
+        verifier=contracts.replication.address,
+        verifier_params=clocks.replication.pack(),
+        take_by=contracts.connection.now() + clocks.take,
+        work_time=clocks.work,
+        settle_time=bounds.max_settle_time,
+    )
+    needs = contracts.replication.needs(terms)
+    if needs.settle_time > bounds.max_settle_time:
+        raise SpecInvalid(
+            f"checking a run of {spec.resources.wall_seconds} s takes up to {needs.settle_time} s and this network "
+            f"allows {bounds.max_settle_time}; lower wall=…"
+        )
+    if needs.reserve > terms.reserve:
+        raise InsufficientFunds(
+            f"the verifier asks a reserve of {needs.reserve} units and {budget} leaves {terms.reserve}"
+        )
+    return replace(terms, settle_time=needs.settle_time), prices, clocks
+
+
+def _clamp(value: int, least: int, most: int) -> int:
+    return max(least, min(value, most))

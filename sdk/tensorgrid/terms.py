@@ -1,0 +1,144 @@
+"""From a budget to terms: what each seat is paid so that the whole escrow stays within what the requester named.
+
+Rounding, each towards the requester: the price per worker rounds down, the fee on it rounds up inside the budget, the
+bounty rounds down; the dust that is left is never escrowed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid
+from tensorgrid.domain.jobs import BPS_WHOLE, ReplicationClocks
+from tensorgrid.domain.money import Amount, Token
+
+REPLICATE_WORKERS = 3
+REPLICATE_EXTRA_SEATS = 2
+BOUNTY_BPS = 100
+"""The closer's bounty: one hundredth of the budget. It is paid only where nobody else was."""
+
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*(s|m|h)", re.ASCII)
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*(B|KiB|MiB|GiB|KB|MB|GB)", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The money part of a job's terms, in units of one payment token."""
+
+    price: int
+    reserve: int
+    fee_bps: int
+    bounty: int
+    workers: int
+
+    @property
+    def max_pay(self) -> int:
+        return self.price * self.workers + self.reserve
+
+    @property
+    def max_fee(self) -> int:
+        return -(-self.max_pay * self.fee_bps // BPS_WHOLE)
+
+    @property
+    def escrow(self) -> int:
+        """What posting holds; equal to JobTerms.escrow."""
+        return self.max_pay + self.max_fee + self.bounty
+
+    @property
+    def likely_cost(self) -> int:
+        """What stays spent when the first round agrees: every first seat and the fee on it."""
+        paid = self.price * self.workers
+        return paid - (-paid * self.fee_bps // BPS_WHOLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The time part of a job's terms, in seconds of chain time."""
+
+    take: int
+    work: int
+    replication: ReplicationClocks
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a job would hold, and what of it would stay spent. All of one payment token.
+
+    `ceiling` is never exceeded; `likely` is the cost when the first three workers agree, `refund_if_agreed` the rest.
+    """
+
+    price_per_worker: Amount
+    reserve: Amount
+    fee_at_most: Amount
+    bounty: Amount
+    ceiling: Amount
+    likely: Amount
+    workers: int
+    take_seconds: int
+    work_seconds: int
+
+    @property
+    def refund_if_agreed(self) -> Amount:
+        return Amount(self.ceiling.units - self.likely.units, self.ceiling.token)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.workers} workers at {self.price_per_worker} each; held {self.ceiling}, likely cost {self.likely}, "
+            f"back at least {self.refund_if_agreed} when they agree"
+        )
+
+
+def prices_for(budget: Amount, *, fee_bps: int, workers: int, extra_seats: int) -> Prices:
+    """The highest price per worker whose whole escrow (all seats, the fee on them, the bounty) is within `budget`.
+
+    Raises InsufficientFunds when not even one unit per worker fits.
+    """
+    bounty = budget.units * BOUNTY_BPS // BPS_WHOLE
+    payable = (budget.units - bounty) * BPS_WHOLE // (BPS_WHOLE + fee_bps)
+    price = payable // (workers + extra_seats)
+    if price <= 0:
+        raise InsufficientFunds(
+            f"a budget of {budget} leaves nothing for {workers + extra_seats} seats after fee and bounty; "
+            "name a higher budget"
+        )
+    return Prices(price=price, reserve=price * extra_seats, fee_bps=fee_bps, bounty=bounty, workers=workers)
+
+
+def estimate_of(prices: Prices, clocks: Clocks, token: Token) -> Estimate:
+    """The same numbers as amounts, for people."""
+    return Estimate(
+        price_per_worker=Amount(prices.price, token),
+        reserve=Amount(prices.reserve, token),
+        fee_at_most=Amount(prices.max_fee, token),
+        bounty=Amount(prices.bounty, token),
+        ceiling=Amount(prices.escrow, token),
+        likely=Amount(prices.likely_cost, token),
+        workers=prices.workers,
+        take_seconds=clocks.take,
+        work_seconds=clocks.work,
+    )
+
+
+def parse_duration(value: str | int) -> int:
+    """Seconds, at least 1: "90s", "10m", "1.5h" or an integer of seconds. Raises SpecInvalid."""
+    return _parse(value, _DURATION, _SECONDS, 'a duration such as "90s", "10m" or "1.5h"')
+
+
+def parse_size(value: str | int) -> int:
+    """Bytes, at least 1: "512MiB", "2GiB" or an integer of bytes. Raises SpecInvalid."""
+    return _parse(value, _SIZE, _BYTES, 'a size such as "512MiB" or "2GiB"')
+
+
+def _parse(value: str | int, pattern: re.Pattern[str], units: dict[str, int], wanted: str) -> int:
+    number = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    if isinstance(value, str):
+        match = pattern.fullmatch(value.strip())
+        if match is None:
+            raise SpecInvalid(f"{value!r} is not {wanted}")
+        number = int(float(match[1]) * units[match[2]])
+    if number < 1:
+        raise SpecInvalid(f"{value!r} is not {wanted} of at least one")
+    return number

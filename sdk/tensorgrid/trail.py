@@ -1,0 +1,91 @@
+"""What the chain tells about one job, read again on every look: a re-organised chain needs no special case."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from tensorgrid.chain.connection import Connection
+from tensorgrid.chain.contracts import Contracts
+from tensorgrid.chain.events import Event, JobPosted, decode
+from tensorgrid.domain.errors import ChainError, JobUnknown
+from tensorgrid.domain.jobs import JobId
+from tensorgrid.story import Story, fold
+
+WINDOW = 5_000
+"""Blocks per request: public nodes refuse longer ranges."""
+REORG_DEPTH = 64
+"""How far a posting may move when the chain is re-organised; looking again starts that much before it."""
+
+
+class Trail:
+    """The events of one job: a few dozen logs, found by the job's id as their first topic. Shared between threads."""
+
+    def __init__(
+        self, connection: Connection, contracts: Contracts, job: JobId, posted_block: int | None = None
+    ) -> None:
+        start = contracts.deployment.start_block
+        self._connection = connection
+        self._contracts = contracts
+        self._job = job
+        self._first = start if posted_block is None else max(start, posted_block - REORG_DEPTH)
+        self._lock = threading.Lock()
+        self._seen: tuple[str, Story] | None = None
+
+    def story(self) -> Story:
+        """The job's life up to the latest block. Raises JobUnknown at once when it was never posted, Unreachable."""
+        head = self._connection.latest()
+        with self._lock:
+            if self._seen is not None and self._seen[0] == head.hash:
+                return self._seen[1]
+            story = fold(events_of(self._connection, self._contracts, self._job, self._first, head.number))
+            if story is None:
+                raise JobUnknown(
+                    f"no job 0x{self._job.hex()} on chain {self._contracts.chain_id}; check the id and the network"
+                )
+            self._first = max(self._first, story.posted_block - REORG_DEPTH)
+            self._seen = (head.hash, story)
+            return story
+
+
+def events_of(connection: Connection, contracts: Contracts, job: JobId, first: int, last: int) -> Iterator[Event]:
+    """Events of one job in blocks first..last, in chain order. Raises Unreachable, ChainError."""
+    for event in _events(
+        connection, contracts, ("JobBoard", "ReplicationVerifier"), [None, "0x" + job.hex()], first, last
+    ):
+        if getattr(event, "id", None) == job:
+            yield event
+
+
+def postings(connection: Connection, contracts: Contracts) -> Iterator[JobPosted]:
+    """Every job ever posted on this board, oldest first. Raises Unreachable, ChainError."""
+    first, last = contracts.deployment.start_block, connection.latest().number
+    topic = next(entry.hash for entry in contracts.board.interface.events.values() if entry.name == "JobPosted")
+    for event in _events(connection, contracts, ("JobBoard",), ["0x" + topic.hex()], first, last):
+        if isinstance(event, JobPosted):
+            yield event
+
+
+def _events(
+    connection: Connection,
+    contracts: Contracts,
+    names: tuple[str, ...],
+    topics: list[str | None],
+    first: int,
+    last: int,
+) -> Iterator[Event]:
+    emitters = {contracts.deployment.contracts[name].address: name for name in names}
+    for start in range(first, last + 1, WINDOW):
+        end = min(start + WINDOW - 1, last)
+        question: dict[str, Any] = {
+            "address": sorted(emitters),
+            "topics": topics,
+            "fromBlock": hex(start),
+            "toBlock": hex(end),
+        }
+        logs = connection.rpc("eth_getLogs", question)
+        if not isinstance(logs, list):
+            raise ChainError(f"{connection.shown_url} sent no list of logs; use another node")
+        events = [event for log in logs if (event := decode(log, emitters)) is not None]
+        yield from sorted(events, key=lambda event: event.log.position)

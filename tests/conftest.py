@@ -1,0 +1,71 @@
+"""What every test gets: a home of its own, no network beyond this machine, and a word on missing GPUs."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """TENSORGRID_HOME for the whole run: no test reads or writes the user's."""
+    home = tmp_path_factory.mktemp("tensorgrid-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TENSORGRID_HOME", str(home))
+        yield home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_this_machine() -> Iterator[None]:
+    """Tests talk to anvil and to doubles on the loopback interface; anything else is a mistake in the test."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else None
+        if self.family in (socket.AF_INET, socket.AF_INET6) and host is not None and not _is_loopback(str(host)):
+            raise ConnectionRefusedError(f"a test tried to reach {host}; tests stay on this machine")
+        connect(self, address)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    wanting = [item for item in items if item.get_closest_marker("gpu")]
+    if wanting and (reason := _no_gpu()):
+        for item in wanting:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _no_gpu() -> str:
+    """Why there is no GPU to test on; empty when there is one."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        try:
+            return "" if pynvml.nvmlDeviceGetCount() else "this machine has no GPU"
+        finally:
+            pynvml.nvmlShutdown()
+    except Exception as error:
+        return f"this machine has no usable GPU: {error}"

@@ -1,0 +1,81 @@
+"""Which accelerators this machine has, through NVML; no driver means none, which is a valid answer."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tensorgrid.domain.receipts import Environment
+
+SHARED_NODES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One device as NVML tells of it; `memory_bytes` in all. `nodes`: what a sandbox must bind to use it, and no other."""
+
+    index: int
+    minor: int
+    uuid: str
+    name: str
+    memory_bytes: int
+    driver: str
+    nodes: tuple[Path, ...]
+
+
+def gpus(nvml: Any = None, dev: Path = Path("/dev")) -> list[Gpu]:
+    """All NVIDIA devices in NVML's order; empty without a driver. `nvml`: a stand-in for the pynvml module in tests."""
+    if nvml is None:
+        try:
+            import pynvml as nvml
+        except ImportError:
+            return []
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError:
+        return []  # LibraryNotFound, DriverNotLoaded, NoPermission: this machine computes on its CPU
+    try:
+        driver = _text(nvml.nvmlSystemGetDriverVersion())
+        return [_gpu(nvml, index, driver, dev) for index in range(nvml.nvmlDeviceGetCount())]
+    except nvml.NVMLError:
+        return []
+    finally:
+        nvml.nvmlShutdown()
+
+
+def environment() -> Environment:
+    """What a receipt says of the machine: versions, no names. Read without importing torch."""
+    try:
+        torch: str | None = version("torch")
+    except PackageNotFoundError:
+        torch = None
+    return Environment(
+        python=platform.python_version(), torch=torch, platform=f"{platform.system()}-{platform.machine()}".lower()
+    )
+
+
+def gpu_variables(assigned: list[Gpu]) -> dict[str, str]:
+    """Environment that shows a job its GPUs alone. CUDA numbers by what is visible, hence the UUIDs."""
+    return {"CUDA_VISIBLE_DEVICES": ",".join(gpu.uuid for gpu in assigned)}
+
+
+def _gpu(nvml: Any, index: int, driver: str, dev: Path) -> Gpu:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    minor = int(nvml.nvmlDeviceGetMinorNumber(handle))
+    names = (f"nvidia{minor}", *SHARED_NODES)
+    return Gpu(
+        index=index,
+        minor=minor,
+        uuid=_text(nvml.nvmlDeviceGetUUID(handle)),
+        name=_text(nvml.nvmlDeviceGetName(handle)),
+        memory_bytes=int(nvml.nvmlDeviceGetMemoryInfo(handle).total),
+        driver=driver,
+        nodes=tuple(dev / name for name in names if (dev / name).exists()),
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,113 @@
+"""The process inside the sandbox: limits itself, seeds everything, runs the job's function, writes its payload.
+
+`python -s -P -m tensorgrid_worker.runtime.runner '{"inputs": dir, "output": file, "output_bytes": n, "threads": n, "limits": {...}}'`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gc
+import importlib.util
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tensorgrid_worker.runtime import determinism
+from tensorgrid_worker.runtime.limits import Limits, release_spare
+
+EXIT_OK, EXIT_RAISED, EXIT_MEMORY, EXIT_TOO_LARGE = 0, 10, 12, 13
+CONTROL_FD = "TENSORGRID_CONTROL_FD"
+SEED = "TENSORGRID_JOB_SEED"
+MODULE = "tensorgrid_job"
+
+
+def main(argv: list[str]) -> int:
+    """Run one job; the exit code says how it ended (EXIT_*)."""
+    launch = json.loads(argv[0])
+    Limits(**launch["limits"]).apply()
+    determinism.apply(bytes.fromhex(os.environ[SEED].removeprefix("0x")), launch["threads"])
+    _announce()
+    try:
+        payload = _payload(Path(launch["inputs"]))
+        if len(payload) > launch["output_bytes"]:
+            print(f"the result has {len(payload)} bytes, {launch['output_bytes']} are allowed", file=sys.stderr)
+            return EXIT_TOO_LARGE
+        Path(launch["output"]).write_bytes(payload)
+        return EXIT_OK
+    except BaseException as error:
+        release_spare()
+        memory = _is_memory(error)
+        _print_trace(error)
+        return EXIT_MEMORY if memory else EXIT_RAISED
+
+
+def _announce() -> None:
+    """Tell the worker that the job's own time begins, then close the line: nothing the job does can speak on it."""
+    control = int(os.environ.pop(CONTROL_FD))
+    os.write(control, b"started\n")
+    os.close(control)
+
+
+def _payload(inputs: Path) -> bytes:
+    spec = json.loads((inputs / "spec.json").read_bytes())
+    values = {name: _load(inputs, name, ref["kind"]) for name, ref in spec["inputs"].items()}
+    entry = getattr(_import(inputs / "bundle.py"), spec["bundle"]["entry"])
+    returned = entry(**spec["arguments"], **values)
+    from tensorgrid_worker.runtime.outputs import payload_of  # after the job: its import is not the job's time
+
+    return payload_of(returned)
+
+
+def _import(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(MODULE, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[MODULE] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _load(inputs: Path, name: str, kind: str) -> Any:
+    path = inputs / "inputs" / f"{name}.safetensors"
+    if kind == "torch":
+        import safetensors.torch
+
+        return safetensors.torch.load_file(path)["value"]
+    import safetensors.numpy
+
+    return safetensors.numpy.load_file(path)["value"]
+
+
+def _is_memory(error: BaseException) -> bool:
+    """Whether memory ran out; torch says so in words."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    text = str(error) if isinstance(error, RuntimeError) else ""
+    return "DefaultCPUAllocator" in text and "memory" in text
+
+
+def _print_trace(error: BaseException) -> None:
+    """The job's own frames first: those of this file tell a requester nothing."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_frame.f_code.co_filename == __file__:
+        frame = frame.tb_next
+    gc.collect()
+    traceback.print_exception(type(error), error, frame)
+
+
+def _leave(code: int) -> NoReturn:
+    """At once: exit handlers and left-over threads of the job have no say in how it ended."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the job may have closed or replaced it
+            stream.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    _leave(main(sys.argv[1:]))

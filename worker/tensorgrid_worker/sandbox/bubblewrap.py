@@ -1,0 +1,156 @@
+"""bubblewrap: own namespaces of every kind, no network, no capability, no file but the job's and Python's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tensorgrid.domain.errors import SandboxUnavailable
+from tensorgrid_worker.sandbox import seccomp
+from tensorgrid_worker.sandbox.base import Child, Launch, python_folders, runner_argv
+
+INPUTS, OUTPUT = "/job/in", "/job/out/payload.safetensors"
+NOBODY = "65534"
+SYSTEM_FOLDERS = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
+SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives")
+CHECK_SECONDS = 60
+
+
+class Bubblewrap:
+    """`hidden`: folders that must stay unseen even when they lie inside one that Python needs (keys, journal)."""
+
+    name = "bubblewrap"
+
+    def __init__(self, *, hidden: Sequence[Path] = (), python: str = sys.executable) -> None:
+        self._bwrap = shutil.which("bwrap") or ""
+        self._python = python
+        self._hidden = [path.resolve() for path in hidden]
+        self._filter = seccomp.program()
+        self._disable_userns: bool | None = None
+
+    @property
+    def filtered(self) -> bool:
+        """Whether system calls are filtered too (libseccomp was found)."""
+        return self._filter is not None
+
+    def check(self) -> None:
+        if not self._bwrap:
+            raise SandboxUnavailable(
+                "bubblewrap is missing: install it (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install "
+                "bubblewrap), or set allow_no_sandbox = true on a machine that you can afford to lose"
+            )
+        probe = [self._python, "-s", "-P", "-c", "import tensorgrid_worker.runtime.runner"]
+        launch = Launch(Path("/"), Path("/"), {}, {}, (), 1 << 20)
+        with self._descriptors(self._arguments(launch, job=False)) as (options, passed):
+            try:
+                done = subprocess.run(
+                    [self._bwrap, *options, "--", *probe],
+                    pass_fds=passed,
+                    env={},
+                    capture_output=True,
+                    timeout=CHECK_SECONDS,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise SandboxUnavailable(
+                    f"bubblewrap did not answer in {CHECK_SECONDS} s; try by hand: {self._bwrap} --unshare-all "
+                    "--ro-bind / / true"
+                ) from error
+        if done.returncode != 0:
+            said = done.stderr.decode(errors="replace").strip()[-400:]
+            raise SandboxUnavailable(
+                f"bubblewrap does not work here: {said}; allow user namespaces (sysctl user.max_user_namespaces, "
+                "kernel.apparmor_restrict_unprivileged_userns=0), or set allow_no_sandbox = true"
+            )
+
+    def start(self, launch: Launch) -> Child:
+        arguments = json.dumps(launch.runner | {"inputs": INPUTS, "output": OUTPUT})
+        with self._descriptors(self._arguments(launch)) as (options, passed):
+            process = subprocess.Popen(
+                [self._bwrap, *options, "--", *runner_argv(self._python, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=launch.log_fd,
+                stderr=subprocess.STDOUT,
+                env={},  # /proc/1/environ inside is bubblewrap's own
+                pass_fds=(*launch.pass_fds, *passed),
+                start_new_session=True,
+            )
+        return Child(process)
+
+    def _arguments(self, launch: Launch, job: bool = True) -> list[str]:
+        words = ["--unshare-all", "--unshare-user", "--uid", NOBODY, "--gid", NOBODY, "--hostname", "job"]
+        words += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
+        if self._supports_disable_userns():
+            words += ["--disable-userns"]
+        words += [*self._system(), *self._python_binds(), "--proc", "/proc", "--dev", "/dev"]
+        # A root user's job owns /proc/sys still, as seen from the kernel: only a read-only mount keeps it from writing there.
+        words += ["--remount-ro", "/proc"]
+        for device in launch.devices:
+            words += ["--dev-bind", str(device), str(device)]
+        words += ["--size", str(launch.tmp_bytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+        words += ["--size", str(launch.tmp_bytes), "--tmpfs", "/tmp"]
+        if job:
+            # The output is one file that exists already: it cannot be replaced by a link, a pipe or a device.
+            words += ["--ro-bind", str(launch.inputs), INPUTS, "--bind", str(launch.output), OUTPUT]
+        # Last, or nothing could be mounted any more: the root is a tmpfs without a size limit.
+        words += ["--remount-ro", "/", "--chdir", "/tmp"]
+        for name, value in launch.environment.items():
+            words += ["--setenv", name, value]
+        return words
+
+    @staticmethod
+    def _system() -> list[str]:
+        words: list[str] = []
+        for folder in map(Path, SYSTEM_FOLDERS):
+            if folder.is_symlink():
+                words += ["--symlink", os.readlink(folder), str(folder)]
+            elif folder.is_dir():
+                words += ["--ro-bind", str(folder), str(folder)]
+        for file in SYSTEM_FILES:
+            words += ["--ro-bind-try", file, file]
+        return words
+
+    def _python_binds(self) -> list[str]:
+        words: list[str] = []
+        folders = [folder for folder in python_folders() if not folder.is_relative_to("/usr")]
+        for folder in folders:
+            words += ["--ro-bind", str(folder), str(folder)]
+        for path in self._hidden:
+            if path.is_dir() and any(path.is_relative_to(folder.resolve()) for folder in [*folders, Path("/usr")]):
+                words += ["--tmpfs", str(path), "--remount-ro", str(path)]
+        return words
+
+    def _supports_disable_userns(self) -> bool:
+        if self._disable_userns is None:
+            shown = subprocess.run([self._bwrap, "--help"], capture_output=True, env={}, timeout=10, check=False)
+            self._disable_userns = b"--disable-userns" in shown.stdout
+        return self._disable_userns
+
+    def _descriptors(self, arguments: list[str]) -> _Descriptors:
+        return _Descriptors(arguments, self._filter)
+
+
+class _Descriptors:
+    """Options through a descriptor, so that /proc/1/cmdline inside does not show the host's paths."""
+
+    def __init__(self, arguments: list[str], bpf: bytes | None) -> None:
+        self._arguments, self._bpf = arguments, bpf
+        self._open: list[int] = []
+
+    def __enter__(self) -> tuple[list[str], tuple[int, ...]]:
+        arguments = list(self._arguments)
+        if self._bpf is not None:
+            self._open.append(seccomp.as_descriptor(self._bpf))
+            arguments += ["--seccomp", str(self._open[-1])]
+        packed = b"".join(os.fsencode(word) + b"\0" for word in arguments)
+        self._open.append(seccomp.as_descriptor(packed))
+        return ["--args", str(self._open[-1])], tuple(self._open)
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in self._open:
+            os.close(descriptor)
