@@ -54,7 +54,7 @@ def check(report: Path) -> dict[str, object]:
 
 
 def main() -> None:
-    folder, _, demo_arguments = Path(sys.argv[1]), sys.argv[2:3], sys.argv[3:]
+    folder, demo_arguments = Path(sys.argv[1]), sys.argv[3:]
     wheel = newest_wheel(folder)
     with tempfile.TemporaryDirectory(prefix="tensorgrid-wheel-") as temporary:
         place = Path(temporary)
@@ -67,7 +67,7 @@ def main() -> None:
         environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
         environment["PATH"] = f"{programs}:{os.environ['PATH']}"
 
-        install = [programs / "python", "-m", "pip", "install", "-qq", "--constraint", ROOT / "constraints.txt"]
+        install = [str(programs / "python"), "-m", "pip", "install", "-qq", "-c", str(ROOT / "constraints.txt")]
         # pip's own configuration may lie in the real home; the demo's must not
         subprocess.run([*install, f"tensorgrid[devnet,worker] @ {wheel.as_uri()}"], check=True, cwd=empty)
         subprocess.run([programs / "tensorgrid", "demo", *demo_arguments], check=True, cwd=empty, env=environment)

@@ -1,5 +1,7 @@
 """Compile contracts/ and write sdk/tensorgrid/artifacts/<Name>.json: ABI, bytecode and what they were compiled with.
 
+Test doubles go to tests/contracts/doubles, so that the tests need no compiler either.
+
 `python scripts/export_abi.py` writes; with `--check` it only says which files differ, and fails if any does. The answer
 depends on nothing but the sources, the compiler version and SETTINGS: no paths, no metadata hash.
 """
@@ -17,6 +19,7 @@ from install_solc import LONG_VERSION, ensure
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "sdk" / "tensorgrid" / "artifacts"
+TEST_ARTIFACTS = ROOT / "tests" / "contracts" / "doubles"
 
 SETTINGS: dict[str, Any] = {
     "optimizer": {"enabled": True, "runs": 2_000},
@@ -43,10 +46,15 @@ SHIPPED = {
     "TestToken": "contracts/test/TestToken.sol",
 }
 
+DOUBLES = {
+    name: f"contracts/test/{name}.sol"
+    for name in ("FeeToken", "ReentrantToken", "StubController", "StubScheduler", "StubVerifier", "StubWallet")
+}
 
-def compile_contracts() -> dict[str, dict[str, Any]]:
-    """Name -> artifact, of every shipped contract. Raises SystemExit with the compiler's words when it refuses."""
-    wanted = sorted(set(SHIPPED.values()))
+
+def compile_contracts(contracts: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Name -> artifact of contracts given as name -> source. Raises SystemExit with the compiler's words when it refuses."""
+    wanted = sorted(set(contracts.values()))
     request = {
         "language": "Solidity",
         "sources": {path: {"content": (ROOT / path).read_text()} for path in wanted},
@@ -70,7 +78,7 @@ def compile_contracts() -> dict[str, dict[str, Any]]:
     ]
     if problems:
         raise SystemExit("\n".join(problems))
-    return {name: _artifact(name, path, answer["contracts"][path][name]) for name, path in SHIPPED.items()}
+    return {name: _artifact(name, path, answer["contracts"][path][name]) for name, path in contracts.items()}
 
 
 def render(artifact: dict[str, Any]) -> str:
@@ -78,12 +86,21 @@ def render(artifact: dict[str, Any]) -> str:
     return json.dumps(artifact, indent=1, sort_keys=True) + "\n"
 
 
-def differing(artifacts: dict[str, dict[str, Any]]) -> list[str]:
-    """Names whose committed file is missing or not what the sources compile to."""
+def compile_all() -> dict[Path, dict[str, Any]]:
+    """File -> artifact of everything, shipped contracts and test doubles. Raises SystemExit as `compile_contracts`."""
+    return {
+        folder / f"{name}.json": artifact
+        for folder, contracts in ((ARTIFACTS, SHIPPED), (TEST_ARTIFACTS, DOUBLES))
+        for name, artifact in compile_contracts(contracts).items()
+    }
+
+
+def differing(artifacts: dict[Path, dict[str, Any]]) -> list[Path]:
+    """Committed files that are missing or not what the sources compile to."""
     return [
-        name
-        for name, artifact in artifacts.items()
-        if not (ARTIFACTS / f"{name}.json").is_file() or (ARTIFACTS / f"{name}.json").read_text() != render(artifact)
+        path
+        for path, artifact in artifacts.items()
+        if not path.is_file() or path.read_text() != render(artifact)
     ]
 
 
@@ -104,18 +121,19 @@ def _artifact(name: str, path: str, output: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    artifacts = compile_contracts()
+    artifacts = compile_all()
     changed = differing(artifacts)
     if "--check" in sys.argv[1:]:
         if changed:
-            raise SystemExit(f"out of date: {', '.join(changed)}; run `python scripts/export_abi.py` and commit the files")
+            names = ", ".join(path.stem for path in changed)
+            raise SystemExit(f"out of date: {names}; run `python scripts/export_abi.py` and commit the files")
         return
-    ARTIFACTS.mkdir(exist_ok=True)
-    for name in changed:
-        (ARTIFACTS / f"{name}.json").write_text(render(artifacts[name]))
-    for name, artifact in artifacts.items():
+    for path in changed:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(render(artifacts[path]))
+    for path, artifact in artifacts.items():
         size = len(artifact["deployedBytecode"]) // 2 - 1
-        print(f"{name:20} {size:6} bytes{'  (written)' if name in changed else ''}")
+        print(f"{path.stem:20} {size:6} bytes{'  (written)' if path in changed else ''}")
 
 
 if __name__ == "__main__":

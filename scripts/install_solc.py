@@ -7,6 +7,7 @@ binary does, resolves imports from disk, and flushes all of its answer.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -24,12 +25,16 @@ const fs = require("fs");
 const path = require("path");
 
 const args = process.argv.slice(2);
-if (args.includes("--version")) {{
+const home = {module};
+if (!fs.existsSync(path.join(home, "package.json"))) {{
+  process.stderr.write("solc's package is gone from " + home + "; run scripts/install_solc.py again\\n");
+  process.exitCode = 1;
+}} else if (args.includes("--version")) {{
   process.stdout.write("solc, the solidity compiler commandline interface\\nVersion: {long_version}.Linux.g++\\n");
 }} else if (args.includes("--standard-json")) {{
   const at = args.indexOf("--base-path");
   const base = at >= 0 ? args[at + 1] : process.cwd();
-  const solc = require({module});
+  const solc = require(home);
   const read = (name) => {{
     for (const file of [path.resolve(base, name), path.resolve(name)]) {{
       if (fs.existsSync(file)) return {{ contents: fs.readFileSync(file, "utf8") }};
@@ -58,7 +63,10 @@ def installed() -> Path | None:
     path = executable()
     if not path.is_file():
         return None
-    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    try:
+        answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=60)
+    except OSError:  # the Node that a wrapper names is gone, or the file is cut short
+        return None
     return path if LONG_VERSION in answer.stdout else None
 
 
@@ -72,6 +80,7 @@ def download() -> Path | None:
     """Let py-solc-x fetch the native compiler; None when it cannot."""
     import solcx
 
+    executable().unlink(missing_ok=True)  # it does not answer (see installed), and py-solc-x would take it for installed
     try:
         solcx.install_solc(VERSION)
     except Exception as error:  # no network, no build for this platform, a proxy's page instead of a list: all the same here
@@ -90,7 +99,7 @@ def write_wrapper() -> Path:
         raise SystemExit(f"node_modules/solc is missing: run `npm ci` in {ROOT} and try again.")
     path = executable()
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = WRAPPER.format(version=VERSION, long_version=LONG_VERSION, module=repr(str(module)))
+    text = WRAPPER.format(version=VERSION, long_version=LONG_VERSION, module=json.dumps(str(module)))
     path.write_text(text.replace("#!/usr/bin/env node", f"#!{node}", 1))
     path.chmod(0o755)
     return path

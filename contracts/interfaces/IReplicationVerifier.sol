@@ -20,6 +20,8 @@ interface IReplicationVerifier is IVerifier {
 
     error WorkersUnsupported(uint8 have, uint8 need);
     error ParamsInvalid(bytes32 params);
+    /// @notice A reveal or extra-take time below LEAST_CLOCK: a requester could slash honest workers by their slowness.
+    error ClockTooShort(uint32 have, uint32 least);
     error NotCommitted(JobId id, address worker);
     error AlreadyRevealed(JobId id, address worker);
     error RevealTooEarly(JobId id);
@@ -62,6 +64,8 @@ interface IReplicationVerifier is IVerifier {
     function clocksOf(bytes32 params) external pure returns (Clocks memory);
     /// @notice Whether the first round is over and undecided, and extra seats are still to be opened.
     function extraNeeded(JobTerms calldata terms) external view returns (bool);
+    /// @notice Least reveal and extra-take time: the network's least take time, a hard bound.
+    function LEAST_CLOCK() external view returns (uint32);
     function BOARD() external view returns (address);
     function BEACON() external view returns (address);
 }

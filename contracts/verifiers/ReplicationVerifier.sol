@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {IBeacon} from "../interfaces/IBeacon.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
+import {IParameters} from "../interfaces/IParameters.sol";
 import {IReplicationVerifier} from "../interfaces/IReplicationVerifier.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {
@@ -27,6 +28,9 @@ contract ReplicationVerifier is IReplicationVerifier {
     /// @inheritdoc IReplicationVerifier
     address public immutable BEACON;
 
+    /// @inheritdoc IReplicationVerifier
+    uint32 public immutable LEAST_CLOCK;
+
     uint8 private constant FIRST_SEATS = 3;
     uint8 private constant EXTRA_SEATS = MAX_SEATS - FIRST_SEATS;
 
@@ -46,6 +50,7 @@ contract ReplicationVerifier is IReplicationVerifier {
     constructor(address board) {
         BOARD = board;
         BEACON = IJobBoard(board).BEACON();
+        LEAST_CLOCK = IParameters(IJobBoard(board).PARAMETERS()).bounds().minTakeTime;
     }
 
     // ---- revealing
@@ -89,19 +94,19 @@ contract ReplicationVerifier is IReplicationVerifier {
         _records[id] = record;
         // INVARIANT (J2): a second round ends, reveals and all, before the job settles by its deadline.
         uint40 end = _extraDeadline(terms, seats(terms, id));
-        require(end <= job.deadline, TooLateForExtra(id, job.deadline));
+        require(end < job.deadline, TooLateForExtra(id, job.deadline));
     }
 
     // ---- what the board asks
 
     /// @inheritdoc IVerifier
-    function needs(JobTerms calldata terms) external pure returns (uint128 reserve, uint40 settleTime) {
+    function needs(JobTerms calldata terms) external view returns (uint128 reserve, uint40 settleTime) {
         require(terms.workers == FIRST_SEATS, WorkersUnsupported(terms.workers, FIRST_SEATS));
         Clocks memory clocks = clocksOf(terms.verifierParams);
-        require(
-            clocks.revealTime > 0 && clocks.extraTakeTime > 0 && uint256(terms.verifierParams) >> 96 == 0,
-            ParamsInvalid(terms.verifierParams)
-        );
+        require(uint256(terms.verifierParams) >> 96 == 0, ParamsInvalid(terms.verifierParams));
+        // INVARIANT: nobody can be given less time to reveal, and so to keep his stake, than a job must give to be taken.
+        require(clocks.revealTime >= LEAST_CLOCK, ClockTooShort(clocks.revealTime, LEAST_CLOCK));
+        require(clocks.extraTakeTime >= LEAST_CLOCK, ClockTooShort(clocks.extraTakeTime, LEAST_CLOCK));
         reserve = terms.price * EXTRA_SEATS;
         // Two rounds of revealing, one of taking and one of working; and as long again as the taking for somebody to
         // notice that a silent first round has to be reopened.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         BlobNotFound,
         BlobTooLarge,
         ChainError,
+        DevnetFailed,
         FunctionFailed,
         FunctionNotPortable,
         InsufficientFunds,
@@ -52,15 +53,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ERRORS = (
-    "BlobMismatch BlobNotFound BlobTooLarge ChainError FunctionFailed FunctionNotPortable InsufficientFunds "
-    "JobCancelled JobFailed JobNotTaken JobUnknown KeyMissing NoAgreement NodeRefused ResultRejected Reverted "
-    "SandboxUnavailable SpecInvalid StillRunning StorageError "
-    "TensorgridError ToolMissing TransactionLost UnknownDeployment UnknownToken Unreachable WorkersSilent WrongChain"
-).split()
-
+_ERRORS = "tensorgrid.domain.errors"
 _HOME = {
-    **dict.fromkeys(_ERRORS, "tensorgrid.domain.errors"),
     "Amount": "tensorgrid.domain.money",
     "Client": "tensorgrid.client",
     "Estimate": "tensorgrid.terms",
@@ -85,6 +79,7 @@ __all__ = [
     "BlobTooLarge",
     "ChainError",
     "Client",
+    "DevnetFailed",
     "Estimate",
     "FunctionFailed",
     "FunctionNotPortable",
@@ -126,10 +121,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
+    if name not in __all__:
         raise AttributeError(f"module 'tensorgrid' has no attribute {name!r}")
-    value = getattr(import_module(home), name)
+    value = getattr(import_module(_HOME.get(name, _ERRORS)), name)
     globals()[name] = value
     return value
 

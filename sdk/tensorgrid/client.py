@@ -19,7 +19,6 @@ from tensorgrid.domain.errors import BlobNotFound, InsufficientFunds, JobUnknown
 from tensorgrid.domain.jobs import JobId, JobTerms
 from tensorgrid.domain.money import Amount, Token
 from tensorgrid.domain.specs import JobSpec
-from tensorgrid.trail import Trail, postings
 from tensorgrid.network import IDENTITY_FILE, Network, open_identity, open_keystore
 from tensorgrid.packing import PackedJob, pack
 from tensorgrid.posting import CPU, draft_terms, resolve_class
@@ -28,6 +27,7 @@ from tensorgrid.runs import Run
 from tensorgrid.storage.base import BlobStore
 from tensorgrid.storage.open import open_store
 from tensorgrid.terms import Estimate, estimate_of, parse_duration
+from tensorgrid.trail import Trail, postings
 
 Work = Callable[..., Any] | JobFunction[..., Any] | JobSpec
 
@@ -111,7 +111,8 @@ class Client:
 
         work: a function, a @tg.job function, or a JobSpec whose blobs are stored already. options: as in JobOptions,
         over those of the decorator. Whatever can be refused is refused before anything is sent; money that was
-        deposited for a posting that then failed is free in the escrow, and the next one uses it first.
+        deposited for a posting that then failed is free in the escrow, and the next one uses it first. Also taken:
+        nonce, take_by (chain time) and stake (per worker, stake-token units) of the JobTerms, chosen well without.
 
         Raises SpecInvalid, FunctionNotPortable, UnknownToken, InsufficientFunds, StorageError, ChainError.
         """
@@ -193,7 +194,7 @@ class Client:
         return Trail(self.connection, self.contracts, job, posted_block)
 
     def _plan(self, work: Work, arguments: dict[str, Any] | None, changes: dict[str, Any]) -> _Plan:
-        nonce, stake = changes.pop("nonce", None), changes.pop("stake", None)
+        fixed = {name: changes.pop(name) for name in ("nonce", "stake", "take_by") if name in changes}
         options = (work.settings if isinstance(work, JobFunction) else JobOptions()).changed(**changes)
         if options.budget is None:
             raise SpecInvalid('no budget; say how much it may cost at most, such as budget="5 USDC"')
@@ -207,8 +208,7 @@ class Client:
             requester=self.account.address,
             class_name=class_name,
             take_seconds=None if options.take_within is None else parse_duration(options.take_within),
-            nonce=nonce,
-            stake=stake,
+            **fixed,
         )
         return _Plan(packed, terms, estimate_of(prices, clocks, budget.token))
 

@@ -35,7 +35,7 @@ class JobOptions:
     gpu: str | None = None
     budget: str | None = None
     verify: str = "replicate"
-    wall: str | int = "10m"
+    wall: str | int = "5m"
     memory: str | int = "2GiB"
     output: str | int = "256MiB"
     threads: int = 1

@@ -40,34 +40,23 @@ class Network:
         has a known deployment. Raises UnknownDeployment, Unreachable, WrongChain."""
         folder = home_folder or home()
         if isinstance(network, str) and network.startswith(("http://", "https://")):
-            deployment = Deployment.load(Connection(network, chain_id=None).chain_id, home_folder=folder)
+            deployment = Deployment.load(Connection(network, chain_id=None).chain_id, home=folder)
             return cls(rpc_url=network, deployment=deployment, store=str(folder / "blobs"))
         file = Path(network) if network is not None else folder / DEVNET_FILE
         return cls._from_file(file, folder)
 
     @classmethod
     def _from_file(cls, file: Path, folder: Path) -> Network:
+        record = _record(file)
+        requester = record.get("requester") or {}
         try:
-            if file.stat().st_size > _MAX_FILE:
-                raise UnknownDeployment(f"{file} is too large to be a network file")
-            record = json.loads(file.read_bytes())
-            requester = record.get("requester") or {}
-            return cls(
-                rpc_url=str(record["rpc_url"]),
-                deployment=Deployment.load(Path(record["deployment"]), home_folder=folder),
-                store=str(record["store"]),
-                keystore=_path(requester, "keystore"),
-                password_file=_path(requester, "password_file"),
-                identity=_path(requester, "identity"),
-            )
-        except FileNotFoundError as error:
-            raise UnknownDeployment(
-                f"no network at {file}; start one with `tensorgrid devnet`, or pass Client(network=…) a node's URL"
-            ) from error
-        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-            raise UnknownDeployment(
-                f"{file} is not a network file: {error!r}; `tensorgrid devnet` writes one"
-            ) from error
+            rpc_url, store, deployment = record["rpc_url"], record["store"], record["deployment"]
+            files = {name: _path(requester, name) for name in ("keystore", "password_file", "identity")}
+            if not all(isinstance(text, str) for text in (rpc_url, store, deployment)):
+                raise TypeError("rpc_url, store and deployment are texts")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UnknownDeployment(f"{file} lacks {error}; `tensorgrid devnet` writes a good one") from error
+        return cls(rpc_url=rpc_url, deployment=Deployment.load(Path(deployment), home=folder), store=store, **files)
 
     def open_account(self) -> LocalAccount:
         """The requester's key. Raises KeyMissing."""
@@ -99,6 +88,22 @@ def open_identity(file: Path) -> Identity:
         identity.save(file)
         return identity
     return Identity.load(file)
+
+
+def _record(file: Path) -> dict[str, Any]:
+    try:
+        if file.stat().st_size > _MAX_FILE:
+            raise UnknownDeployment(f"{file} is too large to be a network file")
+        record = json.loads(file.read_bytes())
+    except FileNotFoundError as error:
+        raise UnknownDeployment(
+            f"no network at {file}; start one with `tensorgrid devnet`, or pass Client(network=…) a node's URL"
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnknownDeployment(f"{file} is not a network file: {error}; `tensorgrid devnet` writes one") from error
+    if not isinstance(record, dict):
+        raise UnknownDeployment(f"{file} is not a network file; `tensorgrid devnet` writes one")
+    return record
 
 
 def _path(record: dict[str, Any], name: str) -> Path | None:

@@ -17,13 +17,10 @@ from tensorgrid.domain.money import Amount
 from tensorgrid.domain.payload import payload_root
 from tensorgrid.domain.receipts import MAX_LOG_BYTES, MAX_RECEIPT_BYTES, Environment, Receipt
 from tensorgrid.domain.results import result_root
-from tensorgrid.privacy import Identity, open_sealed
+from tensorgrid.privacy import Identity, open_sealed, sealed_size_limit
 from tensorgrid.storage.base import BlobStore
 from tensorgrid.storage.cid import Cid
 from tensorgrid.text import plain, plain_lines
-
-SEAL_OVERHEAD = 1 << 20
-"""What a payload may grow by: the safetensors header, age's header, one tag per 64 KiB chunk; generously."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,7 @@ def open_claim(claim: Claim, *, job: JobId, store: BlobStore, identity: Identity
     else:
         if receipt.sealed is None:
             raise ResultRejected(f"{claim.worker} revealed a result and names no file for it; another worker's may do")
-        limit = output_bytes + SEAL_OVERHEAD
+        limit = sealed_size_limit(output_bytes)
         if receipt.sealed.bytes > limit:
             raise BlobTooLarge(
                 f"{claim.worker} names a result of {receipt.sealed.bytes} bytes, the job allowed {limit}"
@@ -124,7 +121,7 @@ def read_log(receipt: Receipt, *, store: BlobStore, identity: Identity) -> str:
     """The run's output and traceback, safe to print; empty when there is none. Raises ResultRejected, StorageError."""
     if receipt.log is None:
         return ""
-    data = open_sealed(store.get(receipt.log.cid, max_bytes=MAX_LOG_BYTES + SEAL_OVERHEAD), identity)
+    data = open_sealed(store.get(receipt.log.cid, max_bytes=sealed_size_limit(MAX_LOG_BYTES)), identity)
     return plain_lines(data.decode(errors="replace"))
 
 

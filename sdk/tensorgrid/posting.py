@@ -6,6 +6,7 @@ import secrets
 from dataclasses import replace
 
 from tensorgrid.chain.contracts import Contracts
+from tensorgrid.chain.deployments import JobClocks
 from tensorgrid.chain.records import Bounds
 from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid, UnknownToken
 from tensorgrid.domain.jobs import JobTerms, ReplicationClocks, hardware_class
@@ -23,8 +24,6 @@ CPU = "cpu"
 GPU_CLASSES: tuple[str, ...] = ()
 """Classes with GPUs that a network may sell, best known first; "any" takes the first one that this network allows."""
 
-TAKE_SECONDS = 20
-RESPONSE_SECONDS = 20
 START_SECONDS = 30
 """What a worker gets beyond the wall limit: fetching inputs, starting, sealing, committing."""
 
@@ -42,11 +41,12 @@ def resolve_class(contracts: Contracts, gpu: str | None) -> str:
     raise SpecInvalid(f'this network sells no {wanted[0]!r}; it sells {", ".join(sold) or "nothing yet"}, or gpu="any"')
 
 
-def clocks_for(bounds: Bounds, wall_seconds: int, take_seconds: int | None) -> Clocks:
-    """Durations within the network's bounds. Raises SpecInvalid when wall limit or take time do not fit them."""
-    take = (
-        take_seconds if take_seconds is not None else _clamp(TAKE_SECONDS, bounds.min_take_time, bounds.max_take_time)
-    )
+def clocks_for(bounds: Bounds, proposed: JobClocks, wall_seconds: int, take_seconds: int | None) -> Clocks:
+    """Durations within the network's bounds: those it proposes, unless `take_seconds` asks otherwise.
+
+    Raises SpecInvalid when wall limit or take time do not fit.
+    """
+    take = proposed.take if take_seconds is None else take_seconds
     if not bounds.min_take_time <= take <= bounds.max_take_time:
         raise SpecInvalid(
             f"take_within is {take} s; this network allows {bounds.min_take_time} to {bounds.max_take_time} s"
@@ -55,9 +55,11 @@ def clocks_for(bounds: Bounds, wall_seconds: int, take_seconds: int | None) -> C
     if work > bounds.max_work_time:
         longest = (bounds.max_work_time - START_SECONDS) * 4 // 5
         raise SpecInvalid(f"a wall limit of {wall_seconds} s is too long for this network; it allows {longest} s")
-    # one answer of the network takes about as long as one taking does: seconds on a devnet, minutes or hours elsewhere
-    answer = max(RESPONSE_SECONDS, bounds.min_take_time)
-    return Clocks(take=take, work=work, replication=ReplicationClocks(answer, answer // 2, take))
+    return Clocks(
+        take=take,
+        work=work,
+        replication=ReplicationClocks(proposed.reveal, proposed.grace, proposed.extra_take),
+    )
 
 
 def draft_terms(
@@ -69,6 +71,7 @@ def draft_terms(
     class_name: str,
     take_seconds: int | None = None,
     nonce: int | None = None,
+    take_by: int | None = None,
     stake: int | None = None,
 ) -> tuple[JobTerms, Prices, Clocks]:
     """Terms that `post` will accept, whose whole escrow is within `budget`. `stake` in stake-token units per worker.
@@ -84,7 +87,7 @@ def draft_terms(
         limit = Amount(rule.max_escrow, budget.token)
         raise SpecInvalid(f"a budget of {budget} is above this network's limit of {limit} per job; split the work")
     prices = prices_for(budget, fee_bps=values.fee_bps, workers=REPLICATE_WORKERS, extra_seats=REPLICATE_EXTRA_SEATS)
-    clocks = clocks_for(bounds, spec.resources.wall_seconds, take_seconds)
+    clocks = clocks_for(bounds, contracts.deployment.clocks or _cautious(bounds), spec.resources.wall_seconds, take_seconds)
     terms = JobTerms(
         requester=requester,
         nonce=secrets.randbits(128) if nonce is None else nonce,
@@ -102,7 +105,7 @@ def draft_terms(
         scheduler=contracts.lottery.address,
         verifier=contracts.replication.address,
         verifier_params=clocks.replication.pack(),
-        take_by=contracts.connection.now() + clocks.take,
+        take_by=contracts.connection.now() + clocks.take if take_by is None else take_by,
         work_time=clocks.work,
         settle_time=bounds.max_settle_time,
     )
@@ -119,5 +122,7 @@ def draft_terms(
     return replace(terms, settle_time=needs.settle_time), prices, clocks
 
 
-def _clamp(value: int, least: int, most: int) -> int:
-    return max(least, min(value, most))
+def _cautious(bounds: Bounds) -> JobClocks:
+    """For a network that proposes no clocks: every answer may take as long as the shortest taking may."""
+    answer = min(max(bounds.min_take_time, 30), bounds.max_take_time)
+    return JobClocks(take=answer, reveal=answer, grace=answer, extra_take=answer)

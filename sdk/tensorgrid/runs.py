@@ -11,29 +11,24 @@ from tensorgrid.closing import overdue_call
 from tensorgrid.domain.arrays import Kind
 from tensorgrid.domain.errors import (
     ChainError,
-    FunctionFailed,
-    JobCancelled,
-    JobNotTaken,
     KeyMissing,
-    NoAgreement,
     ResultRejected,
     Reverted,
     StillRunning,
     StorageError,
-    TensorgridError,
     Unreachable,
-    WorkersSilent,
     WrongChain,
 )
-from tensorgrid.domain.jobs import ExitClass, JobId, JobState, JobTerms
+from tensorgrid.domain.jobs import JobId, JobState, JobTerms
 from tensorgrid.domain.money import Amount
-from tensorgrid.domain.receipts import MAX_PROGRESS_BYTES, ProgressBlob, Scalar
+from tensorgrid.domain.receipts import Scalar
 from tensorgrid.domain.specs import MAX_SPEC_BYTES, JobSpec
-from tensorgrid.outcome import SEAL_OVERHEAD, Claim, Opened, Provenance, Result, open_claim, read_log, read_receipt
-from tensorgrid.privacy import open_sealed
+from tensorgrid.ending import function_failed, open_agreed, raise_unless_agreed
+from tensorgrid.outcome import Claim, Provenance, Result, read_log, read_receipt
+from tensorgrid.points import Points
 from tensorgrid.storage.cid import Cid
 from tensorgrid.story import SeatStory, Story
-from tensorgrid.text import plain, short_id
+from tensorgrid.text import short_id
 
 if TYPE_CHECKING:
     from tensorgrid.client import Client
@@ -46,13 +41,6 @@ CLOSE_AFTER = 5
 
 
 T = TypeVar("T")
-
-_FAILED = {
-    ExitClass.RAISED: "the function raised",
-    ExitClass.WALL_LIMIT: "the function reached its wall limit (raise wall=… if it needs longer)",
-    ExitClass.MEMORY_LIMIT: "the function reached its memory limit (raise memory=… if it needs more)",
-    ExitClass.OUTPUT_TOO_LARGE: "the function returned more than its output limit (raise output=… or return less)",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +70,10 @@ class RunStatus:
     @property
     def ended(self) -> bool:
         return self.state.ended
+
+    def __str__(self) -> str:
+        seats = ", ".join(f"{short_id(seat.worker)} {seat.phase}" for seat in self.seats)
+        return f"{short_id(self.id)} {self.phase}" + (f" ({seats})" if seats else "")
 
 
 class Run:
@@ -160,7 +152,7 @@ class Run:
         return self._patiently(self.status)
 
     def watch(self, timeout: float | None = None) -> Iterator[Story]:
-        """The job's life, once per change, the last one ended. Closes it itself when it is overdue. Raises as `wait`."""
+        """The job's life, once per change, the last one ended. Closes it itself when overdue. Raises as `wait`."""
         give_up = None if timeout is None else time.monotonic() + timeout
         seen: tuple[JobState, int, int] | None = None
         while True:
@@ -184,18 +176,13 @@ class Run:
         Replicas report the same points: each is given once, from whichever worker showed it first. They are sealed to
         us and not checked by anybody: only the result is. Raises as `wait`.
         """
-        points = Points(self)
+        points = self.points()
         for story in self.watch(timeout):
             yield from points.fresh(story)
 
-    def open_progress(self, worker: str, digest: bytes) -> ProgressBlob | None:
-        """One published progress blob, opened; None when it cannot be had or is not what it says."""
-        try:
-            sealed = self._client.store.get(Cid.of_digest(digest), max_bytes=MAX_PROGRESS_BYTES + SEAL_OVERHEAD)
-            blob = ProgressBlob.from_bytes(open_sealed(sealed, self._client.identity))
-        except (StorageError, ResultRejected):
-            return None
-        return blob if blob.job == self.id and blob.worker == worker.lower() else None
+    def points(self) -> Points:
+        """A reader of its metrics, for whoever watches by himself. Raises KeyMissing."""
+        return Points(self.id, self._client.store, self._client.identity)
 
     def logs(self) -> dict[str, str]:
         """What each run printed, by worker, once it has revealed; safe to print. Broken logs are left out."""
@@ -216,14 +203,21 @@ class Run:
         kind: "torch" or "numpy" for its tensors; torch where it is installed when left out.
 
         Raises FunctionFailed (agreed: it raised or reached a limit), JobNotTaken, JobCancelled, WorkersSilent,
-        NoAgreement, ResultRejected (no agreeing worker's copy is right), StorageError (none can be had), and what `wait` raises.
+        NoAgreement, ResultRejected (no agreeing worker's copy is right), StorageError (none can be had), and what
+        `wait` raises.
         """
         self.wait(timeout)
         story = self.story()
-        self._raise_unless_agreed(story)
-        opened, winner = self._open_agreed(story)
+        raise_unless_agreed(story, repr(self), self._amount(story, story.returned))
+        opened, winner = open_agreed(
+            [self._claim(story, seat) for seat in story.agreed],
+            job=self.id,
+            store=self._client.store,
+            identity=self._client.identity,
+            output_bytes=self.spec.resources.output_bytes,
+        )
         if opened.payload is None or opened.receipt.sealed is None:
-            raise self._function_failed(opened)
+            raise function_failed(opened, repr(self), store=self._client.store, identity=self._client.identity)
         return Result(
             opened.payload,
             Provenance(
@@ -247,10 +241,12 @@ class Run:
         while True:
             try:
                 return ask()
-            except Unreachable as error:
+            except (Reverted, WrongChain):
+                raise
+            except ChainError as error:
                 if time.monotonic() > give_up:
                     raise Unreachable(
-                        f"{error}; {self!r} goes on without us: client.run({self.hex!r}) finds it again"
+                        f"{error}. {self!r} goes on without us: client.run({self.hex!r}) finds it again"
                     ) from error
                 time.sleep(POLL_SECONDS)
 
@@ -264,57 +260,6 @@ class Run:
             # somebody else was first, the node is away, or we only watch: the next look decides
             return
 
-    def _raise_unless_agreed(self, story: Story) -> None:
-        back = self._amount(story, story.returned)
-        if story.state is JobState.CANCELLED:
-            raise JobCancelled(f"{self!r} was cancelled; {back} came back")
-        if story.state is JobState.EXPIRED and story.work_by is None:
-            count = len(story.seats)
-            raise JobNotTaken(
-                f"{count} of {story.terms.workers} seats of {self!r} were taken in time; {back} came back. "
-                "Offer more, allow a longer take_within, or ask less memory"
-            )
-        if story.state is JobState.EXPIRED or not any(seat.root_hash for seat in story.seats.values()):
-            raise WorkersSilent(
-                f"the workers of {self!r} never delivered and paid for it; {back} came back. Submit again"
-            )
-        if not story.agreed:
-            groups = len({seat.root_hash for seat in story.seats.values() if seat.root_hash})
-            raise NoAgreement(
-                f"{groups} different results in {self!r} and no decisive group; {back} came back. "
-                "Is the function deterministic? Seed from nothing but its arguments, then submit again"
-            )
-
-    def _open_agreed(self, story: Story) -> tuple[Opened, Claim]:
-        """The first agreeing worker's copy that is right. Raises ResultRejected or StorageError with the reasons."""
-        reasons: list[TensorgridError] = []
-        for seat in story.agreed:
-            claim = self._claim(story, seat)
-            try:
-                opened = open_claim(
-                    claim,
-                    job=self.id,
-                    store=self._client.store,
-                    identity=self._client.identity,
-                    output_bytes=self.spec.resources.output_bytes,
-                )
-            except (ResultRejected, StorageError) as error:
-                reasons.append(error)
-            else:
-                return opened, claim
-        told = "; ".join(plain(reason, 300) for reason in reasons)
-        missing = all(isinstance(reason, StorageError) for reason in reasons)
-        raise (type(reasons[0]) if missing else ResultRejected)(f"no agreeing worker's result could be used: {told}")
-
-    def _function_failed(self, opened: Opened) -> FunctionFailed:
-        name = opened.exit_class.name.lower()
-        try:
-            log = read_log(opened.receipt, store=self._client.store, identity=self._client.identity)
-        except (StorageError, ResultRejected) as error:
-            log = f"(the log could not be read: {plain(error)})"
-        last = next((line for line in reversed(log.splitlines()) if line.strip()), "it printed nothing")
-        return FunctionFailed(f"{_FAILED[opened.exit_class]} in {self!r}: {last}", exit_class=name, log=log)
-
     def _claim(self, story: Story, seat: SeatStory) -> Claim:
         if seat.root_hash is None or seat.receipt_digest is None:
             raise ResultRejected(f"{seat.worker} has revealed nothing in {self!r}")
@@ -326,28 +271,3 @@ class Run:
 
     def _amount(self, story: Story, units: int) -> Amount:
         return Amount(units, self._client.token(story.terms.pay_token))
-
-
-class Points:
-    """Reads a run's progress blobs and gives each point once."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._shown = 0
-        self._read: set[bytes] = set()
-
-    def fresh(self, story: Story) -> list[dict[str, Scalar]]:
-        """The points that `story` adds to those given before."""
-        points: list[dict[str, Scalar]] = []
-        for worker, digest in story.progress:
-            if digest in self._read:
-                continue
-            blob = self._run.open_progress(worker, digest)
-            if blob is None:
-                continue
-            self._read.add(digest)
-            # blobs hold the newest points; what fell off the front of a long one is gone, and never shown twice
-            first = blob.points_total - len(blob.points)
-            points += [dict(point) for point in blob.points[max(0, self._shown - first) :]]
-            self._shown = max(self._shown, blob.points_total)
-        return points

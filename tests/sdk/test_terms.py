@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tensorgrid.chain.deployments import JobClocks
 from tensorgrid.chain.records import Bounds
 from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid
 from tensorgrid.domain.jobs import JobTerms
@@ -13,6 +14,7 @@ from tensorgrid.terms import estimate_of, parse_duration, parse_size, prices_for
 
 USDC = Token("0x" + "11" * 20, "USDC", 6)
 BOUNDS = Bounds(5, 600, 5, 3600, 7200, 500, 3)
+CLOCKS = JobClocks(12, 8, 8, 10)
 
 
 def terms_with(prices):
@@ -63,7 +65,7 @@ def test_prices__budget_of_a_few_units__is_refused_with_a_way_out():
 
 def test_estimate__likely_cost_and_refund__add_up_to_the_ceiling():
     prices = prices_for(Amount(5_000_000, USDC), fee_bps=250, workers=3, extra_seats=2)
-    estimate = estimate_of(prices, clocks_for(BOUNDS, 60, None), USDC)
+    estimate = estimate_of(prices, clocks_for(BOUNDS, CLOCKS, 60, None), USDC)
     assert estimate.likely + estimate.refund_if_agreed == estimate.ceiling
     assert estimate.ceiling.units == prices.escrow
     assert "USDC" in str(estimate)
@@ -95,17 +97,17 @@ def test_parse_size__anything_else__refused(text):
 
 def test_clocks__wall_limit_beyond_the_network__refused_with_the_longest():
     with pytest.raises(SpecInvalid, match="it allows 2856 s"):
-        clocks_for(BOUNDS, 3600, None)
-    assert clocks_for(BOUNDS, 2856, None).work <= BOUNDS.max_work_time
+        clocks_for(BOUNDS, CLOCKS, 3600, None)
+    assert clocks_for(BOUNDS, CLOCKS, 2856, None).work <= BOUNDS.max_work_time
 
 
 def test_clocks__work_time__always_exceeds_the_wall_limit():
     for wall in (1, 10, 100, 1000, 2856):
-        assert clocks_for(BOUNDS, wall, None).work > wall
+        assert clocks_for(BOUNDS, CLOCKS, wall, None).work > wall
 
 
 def test_clocks__take_within__must_fit_the_network():
-    assert clocks_for(BOUNDS, 60, 30).take == 30
+    assert clocks_for(BOUNDS, CLOCKS, 60, 30).take == 30
     for bad in (4, 601):
         with pytest.raises(SpecInvalid, match="take_within"):
-            clocks_for(BOUNDS, 60, bad)
+            clocks_for(BOUNDS, CLOCKS, 60, bad)

@@ -23,7 +23,7 @@ class ConfigInvalid(TensorgridError):
 
 
 class WorkerConfig(BaseSettings):
-    """Sizes in bytes, times in seconds, prices in the payment token's smallest unit. Holds paths of secrets, no secret."""
+    """Sizes in bytes, times in seconds, prices in the payment token's smallest unit. Paths of secrets, no secret."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
@@ -48,6 +48,7 @@ class WorkerConfig(BaseSettings):
     min_price: int = Field(default=0, ge=0)
     max_stake: int = Field(default=0, ge=0)  # locked per job, stake-token units; 0: whatever is allocated
     max_wall_seconds: int = Field(default=3600, ge=1)
+    work_margin_seconds: int = Field(default=10, ge=0)  # start, sealing, storing and committing beside the wall time
     max_memory_bytes: int = Field(default=8 * GIB, ge=64 * MIB)
     max_output_bytes: int = Field(default=256 * MIB, ge=1)
     max_input_bytes: int = Field(default=1 * GIB, ge=1)
@@ -63,11 +64,11 @@ class WorkerConfig(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, init_settings
 

@@ -10,18 +10,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Self
 
 from tensorgrid.domain.errors import TensorgridError
 from tensorgrid.domain.jobs import ExitClass
 from tensorgrid.domain.specs import JobSpec
 from tensorgrid_worker.hardware import Gpu, gpu_variables
+from tensorgrid_worker.runlog import PointReader, RunLog
 from tensorgrid_worker.runtime import determinism, runner
 from tensorgrid_worker.runtime.limits import Limits
-from tensorgrid_worker.runlog import PointReader, RunLog
 from tensorgrid_worker.sandbox.base import Child, Launch, Sandbox
 
 PROGRESS_FD = "TENSORGRID_PROGRESS_FD"
+TMP = "/tmp"  # noqa: S108 - the sandbox's own
 START_SECONDS = 120
 """For the sandbox and the interpreter to start; not the job's time."""
 OVERHEAD_BYTES = 2 << 30
@@ -61,7 +62,7 @@ class Run:
 
 
 def finish_payload(payload: bytes) -> bytes:
-    """The payload as it will be hashed and sealed: unchanged. The demo's liar replaces this function, nothing else does."""
+    """The payload as it will be hashed and sealed: unchanged. The demo's liar replaces this function."""
     return payload
 
 
@@ -102,8 +103,8 @@ class Executor:
         )
         environment = {
             "PATH": "/usr/bin:/bin",
-            "HOME": "/tmp",
-            "TMPDIR": "/tmp",
+            "HOME": TMP,
+            "TMPDIR": TMP,
             "USER": "job",
             "LOGNAME": "job",
             "LANG": "C.UTF-8",
@@ -140,7 +141,7 @@ class _Pipes:
         self.log, self.progress, self.control = _Pipe(), _Pipe(), _Pipe()
         self._far_open = True
 
-    def __enter__(self) -> _Pipes:
+    def __enter__(self) -> Self:
         return self
 
     def close_far_ends(self) -> None:
@@ -250,7 +251,7 @@ def _classify(task: Task, status: int, watch: _Watch, output: Path) -> tuple[Exi
 
 
 def collect(path: Path, most: int) -> bytes | None:
-    """The bytes of a regular file, at most `most` + 1 of them; None for anything else. Follows no link, opens no pipe."""
+    """The bytes of a regular file, at most `most` + 1; None for anything else. Follows no link, opens no pipe."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -276,4 +277,3 @@ def _fresh_output(folder: Path) -> Path:
 
 def _input_bytes(spec: JobSpec) -> int:
     return sum(ref.bytes for ref in spec.inputs.values())
-

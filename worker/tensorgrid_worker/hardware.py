@@ -15,7 +15,7 @@ SHARED_NODES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One device as NVML tells of it; `memory_bytes` in all. `nodes`: what a sandbox must bind to use it, and no other."""
+    """One device as NVML tells of it; `memory_bytes` in all. `nodes`: the device files that use of it alone needs."""
 
     index: int
     minor: int
@@ -30,9 +30,10 @@ def gpus(nvml: Any = None, dev: Path = Path("/dev")) -> list[Gpu]:
     """All NVIDIA devices in NVML's order; empty without a driver. `nvml`: a stand-in for the pynvml module in tests."""
     if nvml is None:
         try:
-            import pynvml as nvml
+            import pynvml
         except ImportError:
             return []
+        nvml = pynvml
     try:
         nvml.nvmlInit()
     except nvml.NVMLError:

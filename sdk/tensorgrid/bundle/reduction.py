@@ -125,14 +125,14 @@ class Reduction:
         """A name of another cell, or of a session without a file: by what it stands for."""
         plain = inspect.unwrap(value) if callable(value) else value
         if self._is_of_this_namespace(plain):
+            if name != plain.__name__:
+                raise FunctionNotPortable(f"{name} is another name of {plain.__name__}; use one name for it")
             other = Unit.of(plain, self._cache)
-            if other is not unit:
-                self._kept.setdefault(other, {})
-                self._below.setdefault(unit, {})[other] = None
-            if any(plain.__name__ in s.binds for s in other.statements):
-                self._need(other, plain.__name__, certain=True)
-                if name != plain.__name__:
-                    raise FunctionNotPortable(f"{name} is another name of {plain.__name__}; use one name")
+            if any(name in s.binds for s in other.statements):
+                if other is not unit:
+                    self._kept.setdefault(other, {})
+                    self._below.setdefault(unit, {})[other] = None
+                self._need(other, name, certain=True)
                 return
         text = alias_text(name, plain) or literal_text(name, value)
         if text is not None:

@@ -53,7 +53,8 @@ class Unit:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.lines = text.splitlines(keepends=True)
+        # Lines as the compiler counts them: str.splitlines would also split at form feeds and the like.
+        self.lines = [line + "\n" for line in text.split("\n")]
         self.futures: set[str] = set()
         self.statements: list[Statement] = []
         self.tree = ast.parse(text)
@@ -179,7 +180,7 @@ def _code_holder(thing: Any) -> Callable[..., Any] | type:
     if isinstance(thing, type):
         for value in vars(thing).values():
             function = inspect.unwrap(getattr(value, "__func__", value)) if callable(value) else None
-            if inspect.isfunction(function) and function.__module__ == thing.__module__:
+            if inspect.isfunction(function) and not function.__code__.co_filename.startswith("<string>"):
                 return function
     holder: Callable[..., Any] | type = thing
     return holder

@@ -227,7 +227,7 @@ def _refusal(method: str, error: Any) -> TensorgridError:
     return NodeRefused(f"the node refused {method}: {message}", code if isinstance(code, int) else 0)
 
 
-# ----------------------------------------------------------------------------------------------------- what nodes answer
+# ---------------------------------------------------------------------------------------------------- what nodes answer
 
 
 def redact(url: str) -> str:

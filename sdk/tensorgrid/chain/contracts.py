@@ -21,8 +21,8 @@ from tensorgrid.domain.jobs import ExtraSeats, Job, JobId, JobTerms, job_seed
 class Contracts:
     """Attributes: board, escrow, vault, registry, reputation, parameters, beacon, lottery, replication.
 
-    Raises WrongChain when the deployment is of another chain, UnknownDeployment when the code at an address is not what was
-    deployed there (a devnet started anew, a wrong file, a lying node).
+    Raises WrongChain when the deployment is of another chain, UnknownDeployment when the code at an address is not what
+    was deployed there (a devnet started anew, a wrong file, a lying node).
     """
 
     def __init__(self, connection: Connection, deployment: Deployment, *, check: bool = True) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,16 @@ class ContractRef:
 
 
 @dataclass(frozen=True, slots=True)
+class JobClocks:
+    """Seconds that fit this network when the requester names none: to take, reveal, its grace, to take extra seats."""
+
+    take: int
+    reveal: int
+    grace: int
+    extra_take: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """`start_block`: no event of these contracts is older. `tokens`: those this network's jobs may be paid in."""
 
@@ -57,7 +67,8 @@ class Deployment:
     start_block: int
     contracts: Mapping[str, ContractRef]
     tokens: tuple[Token, ...] = ()
-    stake_token: Token | None = field(default=None)
+    stake_token: Token | None = None
+    clocks: JobClocks | None = None
 
     def address(self, name: str) -> str:
         """Raises UnknownDeployment when the file does not name the contract."""
@@ -92,6 +103,7 @@ class Deployment:
             },
             "tokens": [_token_json(token) for token in self.tokens],
             "stake_token": _token_json(self.stake_token) if self.stake_token else None,
+            "clocks": asdict(self.clocks) if self.clocks else None,
         }
 
     def save(self, path: Path) -> Path:
@@ -103,10 +115,10 @@ class Deployment:
         return path
 
     @classmethod
-    def load(cls, which: int | str | Path, *, home_folder: Path | None = None) -> Deployment:
+    def load(cls, which: int | str | Path, *, home: Path | None = None) -> Deployment:
         """By chain id (the user's own file, then the packaged one) or from a file. Raises UnknownDeployment."""
         if isinstance(which, int):
-            text, shown = _find(which, home_folder or home())
+            text, shown = _find(which, home or _home())
         else:
             path = Path(which)
             try:
@@ -131,6 +143,7 @@ class Deployment:
                 contracts={str(name): _contract(ref) for name, ref in raw["contracts"].items()},
                 tokens=tuple(_token(token) for token in raw["tokens"]),
                 stake_token=_token(raw["stake_token"]) if raw.get("stake_token") else None,
+                clocks=_clocks(raw["clocks"]) if raw.get("clocks") else None,
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {str(error)[:120]}"
@@ -141,6 +154,9 @@ class Deployment:
         if missing:
             raise UnknownDeployment(f"{shown} lacks {', '.join(missing)}; deploy again")
         return deployment
+
+
+_home = home  # the name is a parameter above
 
 
 def deployment_path(chain_id: int, home_folder: Path | None = None) -> Path:
@@ -174,6 +190,10 @@ def _token(raw: dict[str, Any]) -> Token:
 
 def _token_json(token: Token) -> dict[str, Any]:
     return {"address": token.address, "symbol": token.symbol, "decimals": token.decimals}
+
+
+def _clocks(raw: dict[str, Any]) -> JobClocks:
+    return JobClocks(*(_natural(raw[field.name]) for field in fields(JobClocks)))
 
 
 def _natural(value: Any) -> int:

@@ -8,6 +8,7 @@ HINTS: dict[str, str] = {
     "HeldTooSmall": "the board tried to move more than it holds: please report this",
     "ZeroAmount": "give an amount above zero; a token that takes its whole transfer as fee cannot be used",
     "ZeroAddress": "give a real address",
+    "LengthMismatch": "give as many amounts as accounts",
     "AmountTooLarge": "amounts end at 2**128 - 1 for money and 2**96 - 1 for stake",
     "ERC20InsufficientBalance": "the account holds less than that; get more of the token, or lower the amount",
     "ERC20InsufficientAllowance": "approve the contract for the amount first",
@@ -67,13 +68,22 @@ HINTS: dict[str, str] = {
     "TooLateForExtra": "no time is left for a second round; settle by the rows that remain",
     # stake and registry
     "StakeTooSmall": "deposit and allocate more stake for this worker, or finish its jobs",
+    "VerdictBroken": "the verifier's judgement does not fit the job; past the settle deadline the default applies",
     "LockedTooSmall": "the board tried to release more than it locked: please report this",
     "ExitNotReady": "wait until then",
     "NoExit": "ask for an exit first",
     "AlreadyRegistered": "update the profile instead",
     "NotProvider": "sign with the provider's key",
     "BadConsent": "the worker's own key must sign its consent to this provider",
+    # deploying a network
+    "BoundsInconsistent": "each least time must be above zero and at most the greatest",
+    "FeeAboveBound": "set a fee of at most the bound",
+    "StakeBelowBond": "set a least stake of at least the least no-show bond",
+    "HalfLifeZero": "give a half-life of at least one second",
+    "DelayZero": "give a delay of at least one block",
+    "ExitDelayTooShort": "make the vault's exit delay longer than any job can last",
     # permissions
+    "NotVerifier": "only the verifier that the job's terms name may do this",
     "AccessManagedUnauthorized": "only the network's administration may do this",
     "AccessManagerUnauthorizedAccount": "only the network's administration may do this",
 }

@@ -14,7 +14,6 @@ from tensorgrid.domain.errors import ChainError, Reverted
 _ERROR_STRING = bytes.fromhex("08c379a0")  # Error(string)
 _PANIC = bytes.fromhex("4e487b71")  # Panic(uint256)
 _MAX_TEXT = 500
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\uffff]")
 
 # Errors of OpenZeppelin tokens: those of foreign payment tokens, which have no artifact here (EIP-6093).
 _STANDARD = [
@@ -81,8 +80,8 @@ def known_errors() -> dict[bytes, Entry]:
 
 
 def printable(text: str) -> str:
-    """A stranger's text without terminal escapes and line breaks, at most 500 characters."""
-    return _UNPRINTABLE.sub("?", text[:_MAX_TEXT])
+    """A stranger's text without terminal escapes, line breaks and changes of direction, at most 500 characters."""
+    return "".join(char if char.isprintable() else "?" for char in text[:_MAX_TEXT])
 
 
 def _standard_errors() -> Interface:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,9 +22,11 @@ from tensorgrid.cli.output import (
 )
 from tensorgrid.domain.arrays import kind_of
 from tensorgrid.domain.encoding import canonical_json
-from tensorgrid.domain.errors import SpecInvalid
-from tensorgrid.runs import RunStatus
-from tensorgrid.text import plain, plain_lines, short_id
+from tensorgrid.text import plain, plain_lines
+
+if TYPE_CHECKING:
+    from tensorgrid.outcome import Provenance
+    from tensorgrid.runs import RunStatus
 
 JobArgument = Annotated[str, typer.Argument(help="The job's id, or an unambiguous beginning of it.")]
 
@@ -111,10 +113,8 @@ def watch(job: JobArgument, network: NetworkOption = None) -> None:
 
     Example: tensorgrid watch 0x1234abcd
     """
-    from tensorgrid.runs import Points
-
     run = connect(network).run(job)
-    points, said = Points(run), ""
+    points, said = run.points(), ""
     for story in run.watch():
         if story.phase != said:
             said = story.phase
@@ -203,7 +203,7 @@ def _status_json(status: RunStatus) -> dict[str, Any]:
     }
 
 
-def _provenance_json(provenance: Any) -> dict[str, Any]:
+def _provenance_json(provenance: Provenance) -> dict[str, Any]:
     return {
         "job": "0x" + provenance.job.hex(),
         "worker": provenance.worker,

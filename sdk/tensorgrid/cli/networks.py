@@ -35,6 +35,28 @@ def demo(
     named(scenario).run(Options(seed=seed, report=report, live=not plain_lines))
 
 
+def devnet(
+    workers: Annotated[int, typer.Option(min=0, max=32, help="How many; a job needs 3, and 5 when they differ.")] = 5,
+    seed: Annotated[int | None, typer.Option(help="Fix keys and the chain's start.")] = None,
+) -> None:
+    """Start a chain, the contracts and workers on this machine, and keep them until you press Ctrl-C.
+
+    Client() and every command of this program find it by themselves.
+
+    Example: tensorgrid devnet --workers 3
+    """
+    from tensorgrid.chain.deployments import home
+    from tensorgrid.devnet import Devnet, wait_for_signal
+
+    with Devnet(home(), workers=workers, seed=seed, listen=say) as net:
+        say(f"node {net.rpc_url}, files in {home()}")
+        say(f"requester {net.requester.address}; Client() uses its key by itself")
+        print_table(("worker", "process", "log"), [(w.address, w.pid, w.log) for w in net.workers])
+        say("ready; stop with Ctrl-C")
+        wait_for_signal()
+    say("stopped")
+
+
 def network(network: NetworkOption = None, as_json: JsonOption = False) -> None:
     """Show the network: its chain, contracts, tokens and rules for new jobs.
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tensorgrid.client import Client
 from tensorgrid.domain.money import Amount
 from tensorgrid.text import plain
+
+if TYPE_CHECKING:
+    from tensorgrid.client import Client
 
 NetworkOption = Annotated[
     str | None,
@@ -25,11 +28,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 def connect(network: str | None) -> Client:
     """Raises UnknownDeployment, Unreachable, WrongChain."""
+    from tensorgrid.client import Client  # half a second of imports, which --help does not need
+
     return Client(network)
 
 
 def console() -> Console:
-    return Console(highlight=False, markup=False)
+    wide = None if sys.stdout.isatty() else 200  # a pipe has no width, and ids must not be cut in it
+    return Console(highlight=False, markup=False, width=wide)
 
 
 def error_console() -> Console:

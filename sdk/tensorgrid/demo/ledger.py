@@ -9,7 +9,9 @@ from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.money import BURN
 from tensorgrid.domain.money import Amount, Token
 
-__all__ = ["BURN", "Ledger", "Snapshot"]
+__all__ = ["BURN", "BURNED", "ESCROW", "VAULT", "Ledger", "Snapshot"]
+
+ESCROW, VAULT, BURNED = "escrow", "stake vault", "burned (0x…dEaD)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,9 @@ class Ledger:
         self.tokens = tokens
         self.parties = {
             **parties,
-            "escrow": contracts.escrow.address,
-            "stake vault": contracts.vault.address,
-            "burned (0x…dEaD)": BURN,
+            ESCROW: contracts.escrow.address,
+            VAULT: contracts.vault.address,
+            BURNED: BURN,
         }
         self._contracts = contracts
 

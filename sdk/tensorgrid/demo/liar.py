@@ -1,7 +1,7 @@
 """A worker that lies: the ordinary daemon, with its finished payload swapped for a wrong one. For demo and tests alone.
 
-`python -m tensorgrid.demo.liar run --config worker.toml` takes the arguments of `tensorgrid-worker`. Everything else about
-it is honest: it takes, runs, seals, commits and reveals like the others, and its receipt says that all went well.
+`python -m tensorgrid.demo.liar run --config worker.toml` takes the arguments of `tensorgrid-worker`. All else about it
+is honest: it takes, runs, seals, commits and reveals like the others, and its receipt says that all went well.
 """
 
 from __future__ import annotations

@@ -14,18 +14,18 @@ from rich.console import Console
 from tensorgrid.chain.send import Sender
 from tensorgrid.client import Client
 from tensorgrid.demo import DemoFailed, Options, digits
-from tensorgrid.demo.ledger import BURN, Ledger
+from tensorgrid.demo.ledger import BURN, BURNED, VAULT, Ledger
 from tensorgrid.demo.live import View
 from tensorgrid.demo.report import Numbers, print_balances, print_steps, print_workers
 from tensorgrid.demo.survivors import processes_naming
 from tensorgrid.demo.transactions import transactions_between
-from tensorgrid.devnet import Devnet
+from tensorgrid.devnet import Devnet, WorkerHook
 from tensorgrid.domain.errors import ToolMissing
 from tensorgrid.domain.jobs import Fault
 from tensorgrid.domain.money import Amount
 from tensorgrid.outcome import Result
 from tensorgrid.provider import withdraw_pay
-from tensorgrid.runs import Points, Run
+from tensorgrid.runs import Run
 from tensorgrid.story import SeatStory, Story
 from tensorgrid.text import short_id
 
@@ -41,11 +41,21 @@ def run(options: Options) -> None:
     """Run it, print it, write the numbers. Raises DemoFailed with a sentence for each promise that did not hold."""
     started = time.monotonic()
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 110  # a file has no width of its own
     if importlib.util.find_spec("torch") is None:
         raise ToolMissing("the demo trains with torch: pip install 'tensorgrid[devnet,worker]'")
     data = digits.load_digits(options.seed or 0)
     with tempfile.TemporaryDirectory(prefix="tensorgrid-demo-") as folder:
-        with Devnet(Path(folder), workers=WORKERS, seed=options.seed, liar_stake=LIAR_STAKE) as net:
+        liar = WorkerHook(module="tensorgrid.demo.liar", stake=LIAR_STAKE)
+        with Devnet(
+            Path(folder),
+            workers=WORKERS,
+            seed=options.seed,
+            hooks={WORKERS - 1: liar},
+            hold=options.seed is not None,
+            listen=lambda line: console.print(line, markup=False),
+        ) as net:
             numbers, broken = _Tale(net, data, console, options).tell()
         left = processes_naming(folder)
     if left:
@@ -80,6 +90,7 @@ class _Tale:
             called = f"worker {number}" + (" (liar)" if worker is self.liar else "")
             self.names[worker.address] = called
             self.names[worker.provider.address] = called.replace("worker", "provider")
+        self.seed = options.seed
         self.view = View(console, self.names, live=options.live)
 
     def tell(self) -> tuple[Numbers, list[str]]:
@@ -89,7 +100,8 @@ class _Tale:
         before, scores = ledger.look(), self._scores()
         first = self.client.connection.latest().number + 1
         ended = self._until_the_liar_is_drawn()
-        self._collect(ended.run)
+        with self.net.paused():  # mined as they come: nothing here depends on time
+            self._collect(ended.run)
         after, last = ledger.look(), self.client.connection.latest().number
         sent = transactions_between(self.contracts, 0, last)
         print_steps(self.console, sent, self.names, posted_block=first)
@@ -127,17 +139,19 @@ class _Tale:
 
     def _one_job(self, number: int) -> _Ended:
         data = self.data
-        job = digits.train.options(client=self.client)
         arguments: dict[str, Any] = {
             "images": data.images,
             "labels": data.labels,
             "epochs": EPOCHS,
             "validation": digits.VALIDATION,
         }
-        self.view.say(f"job {number}: {job.estimate(**arguments)}")
-        run = job.submit(**arguments)
+        self.view.say(f"job {number}: {self.client.estimate(digits.train, arguments)}")
+        # a held chain mines what is sent and nothing else: with fixed keys and nonce the draw is the same every time
+        fixed = {} if self.seed is None else {"nonce": number}
+        run = self.client.submit(digits.train, arguments, **fixed)
+        self.net.resume_mining()
         self.view.say(f"posted as {short_id(run.id)}; {LIAR_STAKE} times the stake make the liar's draw almost sure")
-        points = Points(run)
+        points = run.points()
         with self.view.watching():
             for story in run.watch(timeout=300):
                 self.view.show(story, points.fresh(story))
@@ -164,16 +178,17 @@ class _Tale:
 
     # ------------------------------------------------------------------------------------------------------- the report
 
-    def _reasons(self, story: Story) -> dict[str, str]:
-        pay = self.client.token(story.terms.pay_token)
+    def _reasons(self, story: Story) -> dict[tuple[str, str], str]:
+        pay, stake = self.client.token(story.terms.pay_token).symbol, self.net.stake_token.symbol
         reasons = {
-            "requester": f"{Amount(story.paid, pay)} to workers, {Amount(story.fee, pay)} fee; the rest came back",
-            "stake vault": "the liar's locked stake left it",
-            "burned (0x…dEaD)": "the fee, and the liar's stake",
+            ("requester", pay): f"{len(story.agreed)} seats and the fee; the rest came back",
+            (BURNED, pay): "the fee",
+            (VAULT, stake): "the liar's stake left it",
+            (BURNED, stake): "the liar's stake",
         }
         for seat in story.in_order:
             name = self.names[seat.worker].replace("worker", "provider")
-            reasons[name] = f"{seat.phase}, seat {seat.number}"
+            reasons[name, pay] = f"{seat.phase} for seat {seat.number}"
         return reasons
 
     def _rows(self, story: Story, scores: dict[str, int]) -> list[tuple[str, SeatStory | None, str, str]]:

@@ -7,30 +7,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from tensorgrid.demo.ledger import Ledger, Snapshot
+from tensorgrid.demo.ledger import BURNED, ESCROW, VAULT, Ledger, Snapshot
 from tensorgrid.demo.transactions import Sent
 from tensorgrid.domain.money import Amount, Token
 from tensorgrid.story import SeatStory
 from tensorgrid.text import short_id
 
 _STEPS = {
-    "approve": "lets the contract take its tokens",
-    "deposit": "puts money or stake in",
-    "post": "posts the job: the whole budget is locked",
-    "take": "is drawn and takes a seat: stake is locked",
-    "progress": "publishes sealed progress",
-    "commit": "commits to a result that nobody can see yet",
-    "reveal": "reveals the hash of the result",
-    "revealRoot": "reveals the result's root itself",
-    "openExtra": "opens two more seats: the answers differ",
-    "store": "fixes the draw's randomness",
-    "settle": "closes the job: pays, slashes, returns the rest",
-    "expire": "closes the job that was not done",
-    "withdraw": "takes its money out",
-    "flushBurned": "sends burned tokens to 0x…dEaD",
+    "USDC.approve": "lets the escrow take the budget",
+    "Escrow.deposit": "deposits the budget",
+    "JobBoard.post": "posts the job: the budget is locked",
+    "JobBoard.take": "is drawn, takes a seat: stake is locked",
+    "JobBoard.progress": "publishes sealed progress",
+    "JobBoard.commit": "commits to a result still hidden",
+    "ReplicationVerifier.reveal": "reveals the hash of its result",
+    "ReplicationVerifier.revealRoot": "reveals the root of its result",
+    "ReplicationVerifier.openExtra": "opens two more seats",
+    "BlockBeacon.store": "fixes the randomness of the draw",
+    "JobBoard.closeWork": "ends the work without those who are late",
+    "JobBoard.settle": "settles: pays, slashes, returns the rest",
+    "JobBoard.expire": "ends a job that was not done",
+    "Escrow.withdraw": "takes its money out of the escrow",
+    "Escrow.flushBurned": "sends the burned fee to 0x…dEaD",
+    "StakeVault.flushBurned": "sends the burned stake to 0x…dEaD",
 }
 
 
@@ -54,64 +57,60 @@ class Numbers:
 
 def print_steps(console: Console, sent: Sequence[Sent], names: Mapping[str, str], *, posted_block: int) -> None:
     """Every transaction since the first posting, in order; what set the network up is one line."""
-    table = Table(title="What happened", title_justify="left", expand=False)
-    for column in ("block", "who", "does", "transaction"):
-        table.add_column(column, no_wrap=column != "does")
-    table.add_column("gas", justify="right")
+    table = _table("What happened", "block", "who", "does", "transaction", "gas")
     before = [tx for tx in sent if tx.block < posted_block]
-    table.add_row(
-        f"…{posted_block - 1}", "everybody", f"set the network up: {len(before)} transactions", "", f"{_gas(before):,}"
-    )
-    for group in _folded([tx for tx in sent if tx.block >= posted_block]):
+    job = [tx for tx in sent if tx.block >= posted_block]
+    table.add_row(f"…{posted_block - 1}", "all", f"set the network up: {len(before)} transactions", "", _gas(before))
+    for group in _folded(job):
         tx = group[0]
-        contract, _, function = tx.name.partition(".")
-        times = f" ({len(group)} times)" if len(group) > 1 else ""
-        does = _STEPS.get(function, tx.name) + times + ("" if tx.ok else "; refused, came too late")
-        table.add_row(
-            str(tx.block),
-            names.get(tx.sender, short_id(tx.sender)),
-            does,
-            f"{short_id(tx.hash)} {contract}.{function}" if function else short_id(tx.hash),
-            f"{_gas(group):,}",
-        )
+        does = _STEPS.get(tx.name, tx.name) + (f", {len(group)} times" if len(group) > 1 else "")
+        does += "" if tx.ok else " (refused: somebody was first)"
+        table.add_row(str(tx.block), names.get(tx.sender, short_id(tx.sender)), does, short_id(tx.hash), _gas(group))
     table.add_section()
-    after = [tx for tx in sent if tx.block >= posted_block]
-    table.add_row("", "", f"{len(after)} transactions of the job, all parties", "", f"{_gas(after):,}")
+    table.add_row("", "all", f"the job: {len(job)} transactions", "", _gas(job), style="bold")
     console.print(table)
 
 
 def print_balances(
-    console: Console, ledger: Ledger, before: Snapshot, after: Snapshot, outcome: Mapping[str, str]
+    console: Console, ledger: Ledger, before: Snapshot, after: Snapshot, reasons: Mapping[tuple[str, str], str]
 ) -> None:
-    """Each party in each token, before and after; the changes of each token sum to zero."""
-    table = Table(title="Who has what", title_justify="left")
-    for column in ("party", "before", "after", "change"):
-        table.add_column(column, justify="left" if column == "party" else "right", no_wrap=True)
-    table.add_column("because")
+    """Each party in each token, before and after; the changes of each token sum to zero.
+
+    `reasons`: by (party, token symbol), why its balance changed.
+    """
+    table = _table("Who has what", "party", "before", "after", "change", "because")
     for token in ledger.tokens:
         for party in ledger.parties:
-            change = ledger.change(party, token, before, after)
             first, last = before.units[party, token.symbol], after.units[party, token.symbol]
-            if not (first or last):
+            if not (first or last or party in (ESCROW, VAULT, BURNED)):
                 continue
-            why = outcome.get(party, "") if change else ""
+            change = ledger.change(party, token, before, after)
+            why = reasons.get((party, token.symbol), "") if change else ""
             table.add_row(party, _units(first, token), _units(last, token), _signed(change), why)
         total = ledger.sums(before, after)[token.symbol]
-        table.add_row("sum of changes", "", "", f"{total} units of {token.symbol}", "to the last unit", style="bold")
+        table.add_row("sum", "", "", f"{total} {token.symbol}", "exactly, in the smallest unit", style="bold")
         table.add_section()
     console.print(table)
 
 
 def print_workers(console: Console, rows: Sequence[tuple[str, SeatStory | None, str, str]]) -> None:
     """rows: name, its seat (None: not drawn), what it was paid or lost, its score."""
-    table = Table(title="Who was paid, who was slashed", title_justify="left")
-    for column in ("worker", "seat", "answer", "outcome", "score"):
-        table.add_column(column, no_wrap=True)
+    table = _table("Who was paid, who was slashed", "worker", "seat", "answer", "outcome", "score")
     for name, seat, outcome, score in rows:
         answer = short_id(seat.root_hash) if seat and seat.root_hash else "-"
         number = "not drawn" if seat is None else f"{seat.number}{' (extra)' if seat.extra else ''}"
         table.add_row(name, number, answer, outcome, score)
     console.print(table)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False
+    )
+    for column in columns:
+        right = column in {"gas", "before", "after", "change"}
+        table.add_column(column, justify="right" if right else "left", no_wrap=column not in {"does", "because"})
+    return table
 
 
 def _folded(sent: Sequence[Sent]) -> list[list[Sent]]:
@@ -128,8 +127,8 @@ def _folded(sent: Sequence[Sent]) -> list[list[Sent]]:
     return groups
 
 
-def _gas(sent: Sequence[Sent]) -> int:
-    return sum(tx.gas for tx in sent)
+def _gas(sent: Sequence[Sent]) -> str:
+    return f"{sum(tx.gas for tx in sent):,}"
 
 
 def _units(units: int, token: Token) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 import rfc8785
@@ -11,7 +12,11 @@ from Crypto.Hash import keccak as _keccak
 
 from tensorgrid.domain.errors import SpecInvalid
 
+MAX_JSON_DEPTH = 64
+
 _FIRST_INEXACT = 2**53
+_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def keccak256(data: bytes) -> bytes:
@@ -35,22 +40,43 @@ def word(value: int | bytes | str) -> bytes:
 
 
 def canonical_json(value: Any) -> bytes:
-    """RFC 8785 bytes. Raises SpecInvalid for what has none (NaN, infinities, integers beyond 2**53, non-JSON types)."""
+    """RFC 8785 bytes. Raises SpecInvalid for what has none (NaN, infinities, integers beyond 2**53, non-JSON types) and
+    for nesting deeper than MAX_JSON_DEPTH."""
     try:
-        return rfc8785.dumps(value)
+        data = rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, TypeError, RecursionError) as error:
         raise SpecInvalid(f"not representable as canonical JSON: {error}; pass plain JSON values") from error
+    _check_depth(data, "the value")
+    return data
 
 
 def parse_canonical_json(data: bytes, what: str) -> Any:
     """The value, if `data` is exactly its canonical form. Raises SpecInvalid otherwise."""
-    try:
-        value = json.loads(data, parse_int=_number)
-    except (ValueError, RecursionError) as error:
-        raise SpecInvalid(f"{what} is not JSON: {error}") from error
+    value = parse_json(data, what, parse_int=_number)
     if canonical_json(value) != data:
         raise SpecInvalid(f"{what} is not in RFC 8785 canonical form")
     return value
+
+
+def parse_json(data: bytes, what: str, **options: Any) -> Any:
+    """json.loads for strangers' bytes: UTF-8 only, and nested no deeper than MAX_JSON_DEPTH. Raises SpecInvalid."""
+    _check_depth(data, what)
+    try:
+        return json.loads(data.decode("utf-8"), **options)
+    except (ValueError, RecursionError) as error:
+        raise SpecInvalid(f"{what} is not JSON: {error}") from error
+
+
+def _check_depth(data: bytes, what: str) -> None:
+    # The parser recurses in C: where a library has raised Python's recursion limit (some do), depth ends the process.
+    brackets = _STRINGS.sub(b"", data).translate(None, _NOT_BRACKETS)
+    for _ in range(MAX_JSON_DEPTH):
+        before = len(brackets)
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if len(brackets) == before:
+            break
+    if brackets:
+        raise SpecInvalid(f"{what} is no JSON nested at most {MAX_JSON_DEPTH} deep; flatten it")
 
 
 def _number(text: str) -> int | float:

@@ -8,6 +8,7 @@ TensorgridError
     UnknownDeployment         no tensorgrid contracts known for this network
     KeyMissing                no key, or one that does not open
     ToolMissing               a program that must be installed first
+    DevnetFailed              the network on this machine did not start, or runs already
     StorageError
         BlobNotFound          no store has these bytes
         BlobMismatch          bytes that are not those of their CID
@@ -67,6 +68,10 @@ class KeyMissing(TensorgridError):
 
 class ToolMissing(TensorgridError):
     """A program that must be installed first."""
+
+
+class DevnetFailed(TensorgridError):
+    """The network on this machine did not start, or runs already."""
 
 
 class StorageError(TensorgridError):

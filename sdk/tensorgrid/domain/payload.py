@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from tensorgrid.domain.encoding import canonical_json, parse_canonical_json
+from tensorgrid.domain.encoding import canonical_json, parse_canonical_json, parse_json
 from tensorgrid.domain.errors import ResultRejected, SpecInvalid
 from tensorgrid.domain.results import JSON_DTYPE, Leaf, merkle_root
 
@@ -159,11 +159,9 @@ def _header(text: bytes) -> dict[str, Any]:
     if not text.startswith(b"{"):
         _reject("its header is no JSON object")
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=_distinct)
-    except (ValueError, RecursionError) as error:
-        raise ResultRejected(f"a result file is malformed: its header is not JSON: {error}") from error
-    if not isinstance(header, dict):
-        _reject("its header is no JSON object")
+        header: dict[str, Any] = parse_json(text, "its header", object_pairs_hook=_distinct)
+    except SpecInvalid as error:
+        raise ResultRejected(f"a result file is malformed: {error}") from error
     return header
 
 

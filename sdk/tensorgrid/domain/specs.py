@@ -24,7 +24,6 @@ MAX_BUNDLE_BYTES = 1024 * 1024
 MAX_INPUT_BYTES = 64 << 30
 MAX_ARGUMENTS = 256
 MAX_RECIPIENTS = 16
-MAX_DEPTH = 32
 MAX_WALL_SECONDS = 30 * 24 * 3600
 MAX_OUTPUT_BYTES = 64 << 30
 MAX_MEMORY_BYTES = 16 << 40
@@ -110,7 +109,6 @@ class JobSpec:
             _name(name, "inputs")
         if both := sorted(self.arguments.keys() & self.inputs.keys()):
             raise SpecInvalid(f"{', '.join(both)}: named in arguments and in inputs; name each once")
-        _check_depth(self.arguments, MAX_DEPTH)
         schema.matching(self.runtime, _RUNTIME, "runtime")
         schema.integer(self.progress_seconds, 1, 3600, "progress_seconds")
         _check_recipients(self.recipients)
@@ -194,14 +192,3 @@ def _check_recipients(recipients: Any) -> None:
         recipient_bytes(recipient)
     if len(set(recipients)) != len(recipients):
         raise SpecInvalid("a recipient is named twice; name each once")
-
-
-def _check_depth(value: Any, left: int) -> None:
-    if left < 0:
-        raise SpecInvalid(f"arguments are nested deeper than {MAX_DEPTH}; flatten them")
-    if isinstance(value, Mapping):
-        for item in value.values():
-            _check_depth(item, left - 1)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _check_depth(item, left - 1)

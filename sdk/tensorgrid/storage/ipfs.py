@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,8 +10,9 @@ from typing import Any
 
 import httpx
 
-from tensorgrid.domain.errors import StorageError
-from tensorgrid.storage.cid import CHUNK_BYTES, Cid
+from tensorgrid.domain.encoding import parse_json
+from tensorgrid.domain.errors import SpecInvalid, StorageError
+from tensorgrid.storage.cid import Cid
 from tensorgrid.storage.rpc import ADD_OPTIONS, SEARCH_MARGIN_SECONDS, SLOWEST_BYTES_PER_SECOND, Interrupted, RpcStore
 
 _MAX_ANSWER = 64 * 1024
@@ -33,18 +33,18 @@ class IpfsStore(RpcStore):
             self._client = httpx.Client(
                 base_url=parsed.join("/api/v0/"),
                 timeout=httpx.Timeout(timeout + SEARCH_MARGIN_SECONDS, connect=_CONNECT_SECONDS),
+                # No connection outlives its answer: nothing to close, and a fork shares none.
+                limits=httpx.Limits(max_keepalive_connections=0),
                 # What is hashed is what was sent: no compression, and no proxy that a shell happens to name.
                 headers={"Accept-Encoding": "identity"},
                 trust_env=False,
             )
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
             raise StorageError(f"not the URL of an IPFS RPC: {error}; use one like http://127.0.0.1:5001") from error
+        if not parsed.host:
+            raise StorageError(f"{url[:80]!r} names no host; use a URL like http://127.0.0.1:5001")
         self._timeout = timeout
         super().__init__(f"IPFS at {parsed.host}:{parsed.port or ''}".rstrip(":"))
-
-    def close(self) -> None:
-        """Close pooled connections; the store may be used again."""
-        self._client.close()
 
     def _add(self, source: bytes | Path) -> str:
         with ExitStack() as stack:
@@ -53,15 +53,15 @@ class IpfsStore(RpcStore):
             with self._answer("add", ADD_OPTIONS, files=files) as response:
                 lines = _capped(response).splitlines()
         try:
-            return str(json.loads(lines[-1])["Hash"])
-        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            return str(parse_json(lines[-1], "the answer")["Hash"])
+        except (SpecInvalid, LookupError, TypeError) as error:
             raise StorageError(f"{self._where} gave no CID for what was added; is it an IPFS RPC?") from error
 
     def _cat(self, cid: Cid, length: int) -> Iterator[bytes]:
         options = {"arg": str(cid), "length": str(length), "timeout": f"{max(1, round(self._timeout))}s"}
         with self._answer("cat", options, cid) as response:
             began, total = time.monotonic(), 0
-            for piece in response.iter_raw(CHUNK_BYTES):
+            for piece in response.iter_raw():
                 total += len(piece)
                 if time.monotonic() - began > self._timeout + total / SLOWEST_BYTES_PER_SECOND:
                     raise StorageError(f"{self._where} sends {cid} too slowly; use another store")
@@ -90,7 +90,7 @@ class IpfsStore(RpcStore):
 
 def _capped(response: httpx.Response) -> bytes:
     answer = b""
-    for piece in response.iter_raw(_MAX_ANSWER):
+    for piece in response.iter_raw():
         answer += piece
         if len(answer) > _MAX_ANSWER:
             raise StorageError("an IPFS RPC answered at absurd length; is it one?")
@@ -98,8 +98,8 @@ def _capped(response: httpx.Response) -> bytes:
 
 
 def _message(response: httpx.Response) -> str:
-    text = _capped(response).decode("utf-8", "replace")
+    answer = _capped(response)
     try:
-        return f"{response.status_code} {json.loads(text)['Message']}"
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return f"{response.status_code} {text}"
+        return f"{response.status_code} {parse_json(answer, 'the answer')['Message']}"
+    except (SpecInvalid, LookupError, TypeError):
+        return f"{response.status_code} {answer.decode('utf-8', 'replace')}"

@@ -40,17 +40,17 @@ class IpfsHttpClientStore(RpcStore):
         body = str(source) if isinstance(source, Path) else io.BytesIO(source)
         options = {name: ADD_OPTIONS[name] for name in ("cid-base", "progress")}
         with self._translated():
-            answer = self._client.add(body, pin=True, raw_leaves=True, cid_version=1, opts=options)
-        try:
-            return str(answer["Hash"])
-        except (LookupError, TypeError) as error:
-            raise StorageError(f"{self._where} gave no CID for what was added; is it an IPFS RPC?") from error
+            try:
+                answer = self._client.add(body, pin=True, raw_leaves=True, cid_version=1, opts=options)
+                return str(answer["Hash"])
+            except (LookupError, TypeError, AssertionError) as error:
+                raise StorageError(f"{self._where} gave no CID for what was added; is it an IPFS RPC?") from error
 
     def _cat(self, cid: Cid, length: int) -> Iterator[bytes]:
         params = [("arg", str(cid)), ("length", str(length)), ("timeout", f"{max(1, round(self._timeout))}s")]
         with self._translated(cid):
             # cat() reads a whole answer into memory, however long a lying node makes it; this, one level below, not.
-            closables, pieces = self._client._client._request(  # noqa: SLF001
+            closables, _ = self._client._client._request(  # noqa: SLF001
                 "POST",
                 "cat",
                 params,
@@ -62,7 +62,7 @@ class IpfsHttpClientStore(RpcStore):
             )
             try:
                 began, total = time.monotonic(), 0
-                for piece in pieces:
+                while piece := closables[0].raw.read1(CHUNK_BYTES, decode_content=False):
                     total += len(piece)
                     if time.monotonic() - began > self._timeout + total / SLOWEST_BYTES_PER_SECOND:
                         raise StorageError(f"{self._where} sends {cid} too slowly; use another store")
@@ -78,12 +78,13 @@ class IpfsHttpClientStore(RpcStore):
     @contextmanager
     def _translated(self, cid: Cid | None = None) -> Iterator[None]:
         import requests
+        import urllib3
 
         try:
             yield
         except self._errors.StatusError as error:
             raise self.refused(str(error), cid) from error
-        except (self._errors.Error, requests.RequestException) as error:
+        except (self._errors.Error, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Interrupted(
                 f"{self._where} does not answer ({type(error).__name__}); is the daemon running?"
             ) from error

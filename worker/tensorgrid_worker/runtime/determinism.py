@@ -55,7 +55,7 @@ def _settle_torch(torch: Any, seed: bytes, threads: int) -> None:
     torch.manual_seed(int.from_bytes(seed[:8], "big") >> 1)  # also every GPU, once there is one
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
-    # The same switch as use_deterministic_algorithms(True), which would import all of torch._inductor: a second of start.
+    # The same switch as use_deterministic_algorithms(True), which would import torch._inductor: a second of start.
     torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
@@ -78,7 +78,7 @@ class _AfterImport(importlib.abc.MetaPathFinder):
         self._actions = actions
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         action = self._actions.pop(fullname, None)
         if action is None:

@@ -65,7 +65,9 @@ def _tensor(name: str, value: Any) -> Packed | None:
 def _of_torch(name: str, value: Any, torch: Any) -> Packed:
     dtype = _DTYPES.get(str(value.dtype).removeprefix("torch."))
     if dtype is None or value.layout is not torch.strided:
-        raise WrongReturn(f"result {name!r} is a {value.layout} tensor of {value.dtype}; return a dense one of a common type")
+        raise WrongReturn(
+            f"result {name!r} is a {value.layout} tensor of {value.dtype}; return a dense one of a common type"
+        )
     dense = value.detach().cpu().contiguous()
     return dtype, tuple(dense.shape), dense.reshape(-1).view(torch.uint8).numpy().tobytes()
 

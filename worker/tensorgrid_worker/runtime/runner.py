@@ -1,6 +1,6 @@
 """The process inside the sandbox: limits itself, seeds everything, runs the job's function, writes its payload.
 
-`python -s -P -m tensorgrid_worker.runtime.runner '{"inputs": dir, "output": file, "output_bytes": n, "threads": n, "limits": {...}}'`
+Its one argument is a JSON object: inputs (folder), output (file), output_bytes, threads, limits (of Limits).
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from tensorgrid_worker.sandbox.base import Child, Launch, python_folders, runner
 
 INPUTS, OUTPUT = "/job/in", "/job/out/payload.safetensors"
 NOBODY = "65534"
+TMP, SHM = "/tmp", "/dev/shm"  # noqa: S108 - mounts of its own
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives")
 CHECK_SECONDS = 60
@@ -88,17 +89,17 @@ class Bubblewrap:
         if self._supports_disable_userns():
             words += ["--disable-userns"]
         words += [*self._system(), *self._python_binds(), "--proc", "/proc", "--dev", "/dev"]
-        # A root user's job owns /proc/sys still, as seen from the kernel: only a read-only mount keeps it from writing there.
+        # To the kernel a root user's job still owns /proc/sys: only a read-only mount keeps it from writing there.
         words += ["--remount-ro", "/proc"]
         for device in launch.devices:
             words += ["--dev-bind", str(device), str(device)]
-        words += ["--size", str(launch.tmp_bytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
-        words += ["--size", str(launch.tmp_bytes), "--tmpfs", "/tmp"]
+        words += ["--size", str(launch.tmp_bytes), "--tmpfs", SHM, "--remount-ro", "/dev"]
+        words += ["--size", str(launch.tmp_bytes), "--tmpfs", TMP]
         if job:
             # The output is one file that exists already: it cannot be replaced by a link, a pipe or a device.
             words += ["--ro-bind", str(launch.inputs), INPUTS, "--bind", str(launch.output), OUTPUT]
         # Last, or nothing could be mounted any more: the root is a tmpfs without a size limit.
-        words += ["--remount-ro", "/", "--chdir", "/tmp"]
+        words += ["--remount-ro", "/", "--chdir", TMP]
         for name, value in launch.environment.items():
             words += ["--setenv", name, value]
         return words
@@ -108,7 +109,7 @@ class Bubblewrap:
         words: list[str] = []
         for folder in map(Path, SYSTEM_FOLDERS):
             if folder.is_symlink():
-                words += ["--symlink", os.readlink(folder), str(folder)]
+                words += ["--symlink", str(folder.readlink()), str(folder)]
             elif folder.is_dir():
                 words += ["--ro-bind", str(folder), str(folder)]
         for file in SYSTEM_FILES:

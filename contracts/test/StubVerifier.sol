@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IJobBoard} from "../interfaces/IJobBoard.sol";
+import {IVerifier} from "../interfaces/IVerifier.sol";
+import {ExtraSeats, Fault, JobId, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
+
+/// @title StubVerifier
+/// @notice Test double: a verifier that can break in every way a verifier can.
+contract StubVerifier is IVerifier {
+    enum Mood {
+        Pay, // everybody `pay`, with `fault`, found by `finder`
+        Pending,
+        Refuse, // reverts with a reason
+        Devour, // burns all gas it is given
+        Garbage, // answers what nobody can decode
+        Flood, // reverts with a megabyte
+        TooFew, // one ruling too few
+        Strict // pays, but needs a good million gas for it
+    }
+
+    Mood public mood;
+    uint128 public pay;
+    Fault public fault;
+    address public finder;
+    ExtraSeats private _extra;
+
+    error Sulking();
+
+    function set(Mood mood_, uint128 pay_, Fault fault_, address finder_) external {
+        (mood, pay, fault, finder) = (mood_, pay_, fault_, finder_);
+    }
+
+    function setExtra(ExtraSeats calldata extra) external {
+        _extra = extra;
+    }
+
+    function contest(address board, JobTerms calldata terms) external {
+        IJobBoard(board).contest(terms);
+    }
+
+    function needs(JobTerms calldata) external pure returns (uint128, uint40) {
+        return (0, 0);
+    }
+
+    function seats(JobTerms calldata, JobId) external view returns (ExtraSeats memory) {
+        return _extra;
+    }
+
+    function verdict(JobTerms calldata, JobId, Seat[] calldata held)
+        external
+        view
+        returns (bool done, Ruling[] memory rulings)
+    {
+        if (mood == Mood.Pending) return (false, rulings);
+        require(mood != Mood.Refuse, Sulking());
+        if (mood == Mood.Devour) _burn(type(uint256).max);
+        if (mood == Mood.Strict) _burn(1_500_000);
+        if (mood == Mood.Garbage || mood == Mood.Flood) _break(mood == Mood.Flood);
+        rulings = new Ruling[](mood == Mood.TooFew ? held.length - 1 : held.length);
+        for (uint256 i = 0; i < rulings.length; ++i) {
+            rulings[i] = Ruling({pay: pay, fault: fault, agreed: fault == Fault.None, finder: finder});
+        }
+        return (true, rulings);
+    }
+
+    function _burn(uint256 amount) private view {
+        uint256 start = gasleft();
+        while (start - gasleft() < amount) {}
+    }
+
+    function _break(bool flood) private pure {
+        assembly {
+            if flood {
+                revert(0, 100000)
+            }
+            mstore(0, 1)
+            mstore(32, not(0))
+            return(0, 64)
+        }
+    }
+}

@@ -1,0 +1,157 @@
+"""One way to deploy: every network, devnet or public, through this code, whoever lends the key."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from typing import Any, Protocol
+
+from eth_account.signers.local import LocalAccount
+
+from tensorgrid.chain.abi import interface
+from tensorgrid.chain.artifacts import artifact
+from tensorgrid.chain.calls import Call
+from tensorgrid.chain.connection import Connection
+from tensorgrid.chain.deployments import ContractRef, Deployment, JobClocks
+from tensorgrid.chain.send import Sender
+from tensorgrid.domain.encoding import keccak256
+from tensorgrid.domain.errors import ChainError, UnknownDeployment
+from tensorgrid.domain.jobs import hardware_class
+from tensorgrid.domain.money import Token
+from tensorgrid.parameters import NetworkParameters, TokenParameters
+
+
+class DeployBackend(Protocol):
+    """A key on a chain, with which contracts are made. Every method returns when the transaction is mined and good."""
+
+    @property
+    def address(self) -> str:
+        """The deployer, who administers Parameters through the AccessManager."""
+        ...
+
+    @property
+    def chain_id(self) -> int: ...
+
+    def deploy(self, name: str, args: tuple[Any, ...]) -> tuple[str, str, int]:
+        """Create the contract of artifact `name`: (address, transaction, block). Raises ChainError."""
+        ...
+
+    def send(self, address: str, name: str, function: str, args: tuple[Any, ...]) -> None:
+        """Call a function of the contract `name` at `address`. Raises ChainError."""
+        ...
+
+    def code(self, address: str) -> bytes:
+        """Runtime code."""
+        ...
+
+
+class Web3Backend:
+    """Through a Connection, with an eth_account key."""
+
+    def __init__(self, connection: Connection, account: LocalAccount) -> None:
+        self.connection = connection
+        self.sender = Sender(connection, account)
+
+    @property
+    def address(self) -> str:
+        return self.sender.address
+
+    @property
+    def chain_id(self) -> int:
+        return self.connection.chain_id
+
+    def deploy(self, name: str, args: tuple[Any, ...]) -> tuple[str, str, int]:
+        receipt = self.sender.transact(Call("", creation_code(name, args), f"create {name}"))
+        if receipt.contract is None:
+            raise ChainError(f"{receipt.hash} made no contract; is the node of this chain in good order?")
+        return receipt.contract, receipt.hash, receipt.block
+
+    def send(self, address: str, name: str, function: str, args: tuple[Any, ...]) -> None:
+        self.sender.transact(Call(address, interface(name).encode_call(function, *args), f"{name}.{function}"))
+
+    def code(self, address: str) -> bytes:
+        return self.connection.code(address)
+
+
+def creation_code(name: str, args: tuple[Any, ...]) -> bytes:
+    """The artifact's bytecode and the encoded constructor arguments. Raises UnknownDeployment, ChainError."""
+    bytecode = bytes.fromhex(artifact(name)["bytecode"].removeprefix("0x"))
+    if not bytecode:
+        raise UnknownDeployment(f"the artifact of {name} has no bytecode, it is an interface; deploy a contract")
+    return bytecode + interface(name).encode_constructor(*args)
+
+
+def deploy(backend: DeployBackend, parameters: NetworkParameters) -> Deployment:
+    """All contracts of a network and its first parameters, one transaction each.
+
+    Tokens with an address are used as they are, those without are created as test tokens. Raises ChainError (Reverted
+    when the parameters do not fit each other); what was created until then stays on chain, unused.
+    """
+    return _Deployer(backend, parameters).run()
+
+
+class _Deployer:
+    def __init__(self, backend: DeployBackend, parameters: NetworkParameters) -> None:
+        self._backend = backend
+        self._parameters = parameters
+        self._contracts: dict[str, ContractRef] = {}
+
+    def run(self) -> Deployment:
+        p = self._parameters
+        stake_token = self._token(p.stake_token)
+        tokens = [self._token(token) for token in p.tokens]
+        self._ledgers(stake_token)
+        self._logic()
+        self._lists(tokens)
+        return Deployment(
+            chain_id=self._backend.chain_id,
+            network=p.network,
+            start_block=min(ref.block for ref in self._contracts.values()),
+            contracts=self._contracts,
+            tokens=tuple(tokens),
+            stake_token=stake_token,
+            clocks=JobClocks(*astuple(p.clocks)),
+        )
+
+    def _ledgers(self, stake_token: Token) -> None:
+        p = self._parameters
+        manager = self._create("AccessManager", self._backend.address)
+        stake, bond = p.stake_token.units(p.min_stake), p.stake_token.units(p.min_no_show_bond)
+        self._create("Parameters", manager, astuple(p.bounds), (p.fee_bps, stake, bond, False))
+        self._create("Escrow")
+        self._create("StakeVault", stake_token.address, p.exit_delay)
+        self._create("WorkerRegistry")
+        self._create("Reputation", p.half_life)
+        self._create("BlockBeacon", p.beacon_delay)
+
+    def _logic(self) -> None:
+        ledgers = ("Escrow", "StakeVault", "WorkerRegistry", "Reputation", "Parameters", "BlockBeacon")
+        board = self._create("JobBoard", *(self._contracts[name].address for name in ledgers))
+        self._create("LotteryScheduler", board)
+        self._create("ReplicationVerifier", board)
+
+    def _lists(self, tokens: list[Token]) -> None:
+        for rule, token in zip(self._parameters.tokens, tokens, strict=True):
+            self._set("setToken", token.address, (rule.units(rule.max_escrow), rule.score_weight))
+        self._set("setScheduler", self._contracts["LotteryScheduler"].address, True)
+        self._set("setVerifier", self._contracts["ReplicationVerifier"].address, True)
+        for name in self._parameters.hardware_classes:
+            self._set("setHardwareClass", hardware_class(name), True)
+
+    def _token(self, wanted: TokenParameters) -> Token:
+        if wanted.address is not None:
+            return Token(wanted.address, wanted.symbol, wanted.decimals)
+        address = self._create(
+            "TestToken", wanted.name, wanted.symbol, wanted.decimals, called=f"TestToken.{wanted.symbol}"
+        )
+        return Token(address, wanted.symbol, wanted.decimals)
+
+    def _create(self, name: str, *args: Any, called: str | None = None) -> str:
+        address, tx, block = self._backend.deploy(name, args)
+        code = self._backend.code(address)
+        if not code:
+            raise ChainError(f"{name} was created at {address}, and no code is there; use another node")
+        self._contracts[called or name] = ContractRef(address, block, tx, keccak256(code))
+        return address
+
+    def _set(self, function: str, *args: Any) -> None:
+        self._backend.send(self._contracts["Parameters"].address, "Parameters", function, args)

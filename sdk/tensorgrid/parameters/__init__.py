@@ -1,0 +1,155 @@
+"""What a network is deployed with: one commented TOML file per network, read strictly."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tensorgrid.domain.errors import UnknownDeployment
+
+_NUMBER = re.compile(r"(\d{1,40})(?:\.(\d{1,40}))?", re.ASCII)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BoundParameters:
+    """Seconds, basis points, a count; field order is the ABI order of IParameters.Bounds."""
+
+    min_take_time: int
+    max_take_time: int
+    min_work_time: int
+    max_work_time: int
+    max_settle_time: int
+    max_fee_bps: int
+    max_reopens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockParameters:
+    """Seconds that the SDK proposes for a job."""
+
+    take: int
+    reveal: int
+    grace: int
+    extra_take: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenParameters:
+    """A token that exists (`address`) or is to be created as a test token. `max_escrow` is in whole tokens, as text."""
+
+    name: str
+    symbol: str
+    decimals: int
+    address: str | None = None
+    max_escrow: str = "0"
+    score_weight: int = 0
+
+    def units(self, amount: str) -> int:
+        """Whole tokens as text to units, exactly. Raises UnknownDeployment when finer than the token."""
+        match = _NUMBER.fullmatch(amount)
+        if match is None or len(match[2] or "") > self.decimals:
+            raise UnknownDeployment(
+                f"{amount!r} is no amount of {self.symbol}; write digits, at most {self.decimals} decimals"
+            )
+        return int(match[1] + (match[2] or "").ljust(self.decimals, "0"))
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkParameters:
+    """Everything that `deploy` decides. Times: seconds. `beacon_delay`: blocks. Stakes: whole tokens, as text."""
+
+    network: str
+    bounds: BoundParameters
+    clocks: ClockParameters
+    exit_delay: int
+    beacon_delay: int
+    half_life: int
+    fee_bps: int
+    min_stake: str
+    min_no_show_bond: str
+    stake_token: TokenParameters
+    tokens: tuple[TokenParameters, ...]
+    hardware_classes: tuple[str, ...]
+
+    @classmethod
+    def load(cls, which: str | Path = "devnet") -> NetworkParameters:
+        """A shipped network by name, or a file. Raises UnknownDeployment when it is missing or does not fit."""
+        shipped = files("tensorgrid.parameters") / f"{which}.toml"
+        try:
+            text = shipped.read_text() if isinstance(which, str) and shipped.is_file() else Path(which).read_text()
+            return cls.from_text(text)
+        except (OSError, UnicodeDecodeError) as error:
+            raise UnknownDeployment(
+                f"no network parameters at {which}: {type(error).__name__}; give a TOML file"
+            ) from error
+
+    @classmethod
+    def from_text(cls, text: str) -> NetworkParameters:
+        """Raises UnknownDeployment naming the entry that is missing, unknown or of the wrong kind."""
+        try:
+            raw = tomllib.loads(text)
+            values, allow = _table(raw, "values"), _table(raw, "allow")
+            return cls(
+                network=_text(raw["network"]),
+                bounds=_record(BoundParameters, _table(raw, "bounds")),
+                clocks=_record(ClockParameters, _table(raw, "clocks")),
+                exit_delay=_natural(_table(raw, "stake")["exit_delay"]),
+                beacon_delay=_natural(_table(raw, "beacon")["delay"]),
+                half_life=_natural(_table(raw, "reputation")["half_life"]),
+                fee_bps=_natural(values["fee_bps"]),
+                min_stake=_text(values["min_stake"]),
+                min_no_show_bond=_text(values["min_no_show_bond"]),
+                stake_token=_token(_table(raw, "stake_token")),
+                tokens=tuple(_token(token) for token in raw["tokens"]),
+                hardware_classes=tuple(_text(name) for name in allow["hardware_classes"]),
+            )
+        except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+            raise UnknownDeployment(
+                f"these network parameters do not fit ({error}); compare with devnet.toml"
+            ) from error
+
+
+def _token(raw: Mapping[str, Any]) -> TokenParameters:
+    known = {field.name for field in fields(TokenParameters)}
+    if unknown := set(raw) - known:
+        raise ValueError(f"a token has no {', '.join(sorted(unknown))}")
+    return TokenParameters(
+        name=_text(raw["name"]),
+        symbol=_text(raw["symbol"]),
+        decimals=_natural(raw["decimals"]),
+        address=_text(raw["address"]) if "address" in raw else None,
+        max_escrow=_text(raw.get("max_escrow", "0")),
+        score_weight=int(_text(raw.get("score_weight", "0"))),
+    )
+
+
+def _record(kind: type[T], raw: Mapping[str, Any]) -> T:
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    if set(names) != set(raw):
+        raise ValueError(f"expected {', '.join(names)}")
+    return kind(*(_natural(raw[name]) for name in names))
+
+
+def _table(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    if not isinstance(raw.get(name), Mapping):
+        raise KeyError(f"[{name}]")
+    found: Mapping[str, Any] = raw[name]
+    return found
+
+
+def _natural(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no natural number")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value

@@ -1,0 +1,295 @@
+"""Taking a seat: the call is the consent, and every filter is checked when it comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tensorgrid.domain.jobs import JobState, SeatState, hardware_class, job_seed
+
+from tests.contracts.world import ALLOCATED, CPU, PRICE, STAKE, WORK, World, refused
+
+
+def test_take__drawn_worker__gets_the_next_seat_and_locks_stake(world: World) -> None:
+    job = world.post()
+    job.draw()
+    receipt = job.take(0)
+    [taken] = list(receipt.decode_logs(world.board.JobTaken))
+    assert (taken.id, taken.worker, taken.number, taken.price) == (job.id, world.workers[0], 1, PRICE)
+    seat = job.seat(0)
+    assert (seat.state, seat.number, seat.seal) == (SeatState.TAKEN, 1, bytes(30))
+    allocation = world.allocation(0)
+    assert (allocation.allocated, allocation.locked, allocation.locks) == (ALLOCATED, STAKE, 1)
+    assert job.state == JobState.POSTED
+
+
+def test_take__first_one__stores_the_round_and_the_seed_is_keccak_of_id_and_value(world: World) -> None:
+    job = world.post()
+    job.draw()
+    job.take(0)
+    value = world.beacon.valueOf(job.record.round)
+    assert value != bytes(32)
+    assert world.board.seedOf(job.id) == job_seed(job.id, value)
+
+
+def test_take__last_seat__assigns_the_job_and_starts_the_clock(world: World) -> None:
+    job = world.post()
+    job.draw()
+    receipt = job.take(0, 1, 2)
+    [assigned] = list(receipt.decode_logs(world.board.JobAssigned))
+    assert job.state == JobState.ASSIGNED
+    assert assigned.workBy == job.record.deadline == receipt.timestamp + WORK
+
+
+def test_take__fourth_worker__is_refused(world: World) -> None:
+    job = world.post()
+    job.draw()
+    job.take(0, 1, 2)
+    with refused("WrongState", have=JobState.ASSIGNED, need=JobState.POSTED):
+        job.take(3)
+
+
+def test_take__unknown_job__is_refused(world: World) -> None:
+    with refused("UnknownJob"):
+        world.board.take(world.terms().as_tuple(), sender=world.workers[0])
+
+
+def test_take__before_the_round_is_due__is_refused(world: World) -> None:
+    job = world.post()
+    with refused("RoundNotDue", round=job.record.round):
+        job.take(0)
+
+
+def test_take__round_not_stored_within_256_blocks__is_lost_and_the_job_expires(world: World) -> None:
+    job = world.post(take_by=world.now + 3000)
+    world.mine(300)
+    with refused("RoundLost", round=job.record.round):
+        job.take(0)
+    world.at(job.terms.take_by + 1)
+    job.expire()
+    assert job.state == JobState.EXPIRED
+
+
+def test_take__at_take_by__is_the_last_moment(world: World) -> None:
+    job = world.post()
+    world.mine(3)
+    world.at(job.terms.take_by)
+    job.take(0)
+    with refused("DeadlinePassed", id=job.id, deadline=job.terms.take_by):
+        job.take(1)
+
+
+def test_take__not_drawn_yet__is_refused_and_everybody_is_drawn_in_the_last_quarter(world: World) -> None:
+    # A job that locks a thousandth of 2^-16 of anybody's chance: at the very start nobody's ticket wins.
+    job = world.post(stake=ALLOCATED)
+    world.mine(3)
+    with refused("NotDrawn", id=job.id, worker=world.workers[0]):
+        job.take(0)
+    world.at(job.everybody_by)
+    job.take(0)
+
+
+def test_take__unregistered__is_refused(world: World) -> None:
+    job = world.post()
+    job.draw()
+    with refused("UnknownWorker", worker=world.stranger):
+        world.board.take(job.terms.as_tuple(), sender=world.stranger)
+
+
+def test_take__wrong_class__is_refused(world: World) -> None:
+    other = hardware_class("h100")
+    world.registry.update(world.workers[0], world.profile(world.providers[0], hardware=other), sender=world.providers[0])
+    job = world.post()
+    job.draw()
+    with refused("WrongClass", worker=world.workers[0], have=other, need=CPU):
+        job.take(0)
+
+
+def test_take__registered_in_the_block_of_posting_or_later__is_too_young(world: World) -> None:
+    newcomer, provider = world.spare[0], world.spare[1]
+    job = world.post()
+    world.enrol(provider, newcomer)
+    since = world.registry.registeredAt(newcomer)
+    job.draw()
+    with refused("WorkerTooYoung", worker=newcomer, since=since, drawnAt=job.posted_at):
+        world.board.take(job.terms.as_tuple(), sender=newcomer)
+    later = world.post()
+    later.draw()
+    world.board.take(later.terms.as_tuple(), sender=newcomer)
+
+
+def test_take__class_changed_after_posting__is_too_young(world: World) -> None:
+    provider, worker = world.providers[0], world.workers[0]
+    world.registry.update(worker, world.profile(provider, hardware=hardware_class("h100")), sender=provider)
+    job = world.post()
+    world.registry.update(worker, world.profile(provider), sender=provider)
+    job.draw()
+    with refused("WorkerTooYoung", worker=worker):
+        job.take(0)
+
+
+def test_take__stake_allocated_after_posting__is_too_young(world: World) -> None:
+    job = world.post()
+    world.stake(world.providers[0], world.workers[0], 1)
+    since = world.allocation(0).since
+    job.draw()
+    with refused("WorkerTooYoung", worker=world.workers[0], since=since, drawnAt=job.posted_at):
+        job.take(0)
+
+
+def test_take__own_job__is_refused_to_worker_and_provider(world: World) -> None:
+    for party in (world.workers[0], world.providers[0]):
+        terms = world.terms(requester=str(party.address))
+        world.fund(party, terms.escrow)
+        world.board.post(terms.as_tuple(), sender=party)
+        world.mine(3)
+        world.at(terms.take_by)
+        with refused("OwnJob", worker=world.workers[0]):
+            world.board.take(terms.as_tuple(), sender=world.workers[0])
+
+
+def test_take__twice__is_refused(world: World) -> None:
+    job = world.post()
+    job.draw()
+    job.take(0)
+    with refused("AlreadySeated", worker=world.workers[0]):
+        job.take(0)
+
+
+def test_take__sibling_of_the_same_provider__is_refused(world: World) -> None:
+    sibling = world.spare[0]
+    world.enrol(world.providers[0], sibling)
+    job = world.post()
+    job.draw()
+    job.take(1, 0)
+    with refused("SiblingSeated", id=job.id, worker=sibling, provider=world.providers[0]):
+        world.board.take(job.terms.as_tuple(), sender=sibling)
+
+
+def test_take__at_capacity__is_refused_until_a_job_ends(world: World) -> None:
+    provider, worker = world.providers[0], world.workers[0]
+    world.registry.update(worker, world.profile(provider, capacity=1), sender=provider)
+    first, second = world.post(), world.post()
+    second.draw()
+    first.take(0)
+    with refused("CapacityReached", worker=worker, capacity=1):
+        second.take(0)
+    world.at(first.terms.take_by + 1)
+    first.expire()
+    third = world.post()
+    third.draw()
+    third.take(0)
+
+
+def test_take__capacity_zero__takes_nothing(world: World) -> None:
+    provider, worker = world.providers[0], world.workers[0]
+    world.registry.update(worker, world.profile(provider, capacity=0), sender=provider)
+    job = world.post()
+    job.draw()
+    with refused("CapacityReached", worker=worker, capacity=0):
+        job.take(0)
+
+
+def test_take__stake_too_small__is_refused(world: World) -> None:
+    job = world.post(stake=ALLOCATED + 1)
+    job.draw()
+    with refused("StakeTooSmall", worker=world.workers[0], have=ALLOCATED, need=ALLOCATED + 1):
+        job.take(0)
+
+
+def test_take__stake_on_its_way_out__does_not_count(world: World) -> None:
+    leaving = ALLOCATED - STAKE + 1
+    world.vault.requestExit(world.workers[0], world.board, leaving, sender=world.providers[0])
+    job = world.post()
+    job.draw()
+    with refused("StakeTooSmall", worker=world.workers[0], have=STAKE - 1, need=STAKE):
+        job.take(0)
+
+
+def test_take__scheduler_says_no__or_another_price__is_refused(world: World) -> None:
+    stub = world.deploy_double("StubScheduler")
+    world.parameters.setScheduler(stub, True, sender=world.deployer)
+    job = world.post(scheduler=str(stub.address))
+    job.draw()
+    stub.set(False, PRICE, sender=world.deployer)
+    with refused("NotDrawn", id=job.id, worker=world.workers[0]):
+        job.take(0)
+    stub.set(True, PRICE - 1, sender=world.deployer)
+    with refused("PriceUnsupported", quoted=PRICE - 1, terms=PRICE):
+        job.take(0)
+    stub.set(True, PRICE, sender=world.deployer)
+    job.take(0)
+
+
+def test_take__terms_changed_by_the_caller__are_another_job(world: World) -> None:
+    job = world.post()
+    job.draw()
+    with refused("UnknownJob"):
+        world.board.take(replace(job.terms, stake=1).as_tuple(), sender=world.workers[0])
+
+
+# ---- extra seats
+
+
+def test_take__extra_seat__is_drawn_by_its_own_round_and_starts_at_once(world: World) -> None:
+    job = world.committed(["a", "b", "b"])
+    job.reveal(0, 1, 2)
+    extra = job.extra
+    assert extra.count == 2
+    with refused("RoundNotDue", round=extra.round):
+        job.take(3)
+    job.draw_extra()
+    receipt = job.take(3)
+    [taken] = list(receipt.decode_logs(world.board.JobTaken))
+    assert (taken.number, taken.price) == (4, PRICE)
+    assert world.beacon.valueOf(extra.round) != bytes(32)
+    assert world.board.seedOf(job.id) == job_seed(job.id, world.beacon.valueOf(job.record.round))
+    assert (job.state, job.record.taken) == (JobState.COMMITTED, 4)
+    assert world.allocation(3).locked == STAKE
+
+
+def test_take__extra_seats__are_two(world: World) -> None:
+    job = world.committed(["a", "b", "b"])
+    job.reveal(0, 1, 2)
+    job.draw_extra()
+    job.take(3, 4)
+    with refused("SeatsFull", id=job.id):
+        job.take(5)
+
+
+def test_take__extra_seat_when_none_is_open__is_refused(world: World) -> None:
+    job = world.committed(["a", "b", "b"])
+    with refused("SeatsFull", id=job.id):
+        job.take(3)
+
+
+def test_take__extra_seat_after_its_take_by__is_refused(world: World) -> None:
+    job = world.committed(["a", "b", "b"])
+    job.reveal(0, 1, 2)
+    world.mine(3)
+    world.at(job.extra.takeBy)
+    job.take(3)
+    with refused("DeadlinePassed", deadline=job.extra.takeBy):
+        job.take(4)
+
+
+def test_take__extra_seat_by_a_first_round_worker_or_sibling__is_refused(world: World) -> None:
+    sibling = world.spare[0]
+    world.enrol(world.providers[0], sibling)
+    job = world.committed(["a", "b", "b"])
+    job.reveal(0, 1, 2)
+    job.draw_extra()
+    with refused("AlreadySeated", worker=world.workers[0]):
+        job.take(0)
+    with refused("SiblingSeated", worker=sibling, provider=world.providers[0]):
+        world.board.take(job.terms.as_tuple(), sender=sibling)
+
+
+def test_take__extra_seat_by_a_worker_registered_before_posting_but_staked_after_opening__is_too_young(
+    world: World,
+) -> None:
+    job = world.committed(["a", "b", "b"])
+    job.reveal(0, 1, 2)
+    world.stake(world.providers[3], world.workers[3], 1)
+    job.draw_extra()
+    with refused("WorkerTooYoung", worker=world.workers[3], drawnAt=job.extra.opensAt):
+        job.take(3)

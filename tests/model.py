@@ -1,0 +1,118 @@
+"""Settlement in plain arithmetic, written from protocol.md §5 and not from the contracts: a model to disagree with.
+
+Nothing here knows of chains, clocks or storage. `judge` says what each seat gets, `settlement` turns it into money, and
+`Ledger` is a set of purses that the stateful tests keep beside the real ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil, floor
+
+LIMITS = {"wall_limit", "memory_limit"}
+"""Answers on which machines may honestly differ."""
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One seat at the end: whether its holder committed, and the answer that he revealed (None: none)."""
+
+    committed: bool
+    answer: str | None = None
+
+
+@dataclass(frozen=True)
+class Ruling:
+    pay: int
+    fault: str = "none"  # "none", "no-show" or "slashed"
+    agreed: bool = False
+
+
+def judge(price: int, seats: Sequence[Seat]) -> list[Ruling]:
+    """The rows of §5 for the replicate tier, one ruling per seat. `price` and pay in units of the pay token."""
+    answers = Counter(seat.answer for seat in seats if seat.answer is not None)
+    revealed = sum(answers.values())
+    favourite, votes = answers.most_common(1)[0] if answers else (None, 0)
+    paid_in_full = votes >= 3 or (votes == 2 and revealed == 2)
+    proven = votes == 4
+    rulings = []
+    for seat in seats:
+        if not seat.committed:
+            rulings.append(Ruling(0, "no-show"))
+        elif seat.answer is None:
+            rulings.append(Ruling(0, "slashed"))
+        elif not paid_in_full:
+            rulings.append(Ruling(floor(Fraction(price, 2))))
+        elif seat.answer == favourite:
+            rulings.append(Ruling(price, agreed=True))
+        elif proven and not {seat.answer, favourite} & LIMITS:
+            rulings.append(Ruling(0, "slashed"))
+        else:
+            rulings.append(Ruling(0))
+    return rulings
+
+
+def decided(first: Sequence[Seat]) -> bool:
+    """Whether a first round that is over needs no second one."""
+    answers = [seat.answer for seat in first if seat.answer is not None]
+    return not answers or (len(answers) >= 2 and len(set(answers)) == 1)
+
+
+def fee_on(fee_bps: int, amount: int) -> int:
+    return ceil(Fraction(amount * fee_bps, 10_000))
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """Where an escrow went, in units of the pay token: paid + fee + bounty + returned is all of it."""
+
+    paid: int
+    fee: int
+    bounty: int
+    returned: int
+
+
+def escrow(price: int, workers: int, reserve: int, fee_bps: int, bounty: int) -> int:
+    most = price * workers + reserve
+    return most + fee_on(fee_bps, most) + bounty
+
+
+def settlement(escrowed: int, fee_bps: int, bounty: int, rulings: Sequence[Ruling]) -> Settlement:
+    """The bounty goes to the closer only when nobody is paid; what is left returns to the requester."""
+    paid = sum(ruling.pay for ruling in rulings)
+    fee = fee_on(fee_bps, paid)
+    due = bounty if paid == 0 else 0
+    return Settlement(paid, fee, due, escrowed - paid - fee - due)
+
+
+def loss(fault: str, stake: int, bond: int) -> int:
+    """Stake that is burned, in units of the stake token."""
+    return {"none": 0, "no-show": bond, "slashed": stake}[fault]
+
+
+@dataclass
+class Ledger:
+    """Free and held money by name, as the Escrow should have it under one controller."""
+
+    free: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)
+
+    def hold(self, who: str, amount: int) -> bool:
+        if self.free[who] < amount:
+            return False
+        self.free[who] -= amount
+        self.held[who] += amount
+        return True
+
+    def spend(self, payer: str, credits: Sequence[tuple[str, int]], returned: int) -> None:
+        self.held[payer] -= sum(amount for _, amount in credits) + returned
+        self.free[payer] += returned
+        for who, amount in credits:
+            self.free[who] += amount
+
+    @property
+    def total(self) -> int:
+        return self.free.total() + self.held.total()

@@ -1,0 +1,54 @@
+"""Which posted jobs this worker wants at all, by their terms alone: before a byte is fetched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tensorgrid.chain.deployments import Deployment
+from tensorgrid.domain.errors import UnknownToken
+from tensorgrid.domain.jobs import JobTerms, hardware_class
+from tensorgrid_worker.config import ConfigInvalid, WorkerConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The worker's own terms of trade. Addresses are checksummed."""
+
+    tokens: frozenset[str]
+    scheduler: str
+    verifier: str
+    hardware_class: bytes
+    class_name: str
+    min_price: int
+    max_stake: int
+
+    @classmethod
+    def of(cls, config: WorkerConfig, deployment: Deployment) -> Gate:
+        """Raises ConfigInvalid for a token that the deployment does not know."""
+        try:
+            chosen = [deployment.token(name) for name in config.accepted_tokens] or deployment.tokens
+        except UnknownToken as error:
+            raise ConfigInvalid(f"accepted_tokens: {error}") from error
+        return cls(
+            tokens=frozenset(token.address for token in chosen),
+            scheduler=deployment.address("LotteryScheduler"),
+            verifier=deployment.address("ReplicationVerifier"),
+            hardware_class=hardware_class(config.hardware_class),
+            class_name=config.hardware_class,
+            min_price=config.min_price,
+            max_stake=config.max_stake,
+        )
+
+    def refusal(self, terms: JobTerms, me: str) -> str:
+        """Why not, in words; empty when the terms will do."""
+        if terms.pay_token not in self.tokens:
+            return f"it pays in {terms.pay_token}, which this worker does not accept"
+        if terms.scheduler != self.scheduler or terms.verifier != self.verifier:
+            return "it names a scheduler or verifier that this worker does not know"
+        if terms.hardware_class != self.hardware_class:
+            return f"it wants other hardware than {self.class_name!r}"
+        if terms.price < self.min_price:
+            return f"it pays {terms.price}, this worker works for {self.min_price} and up"
+        if self.max_stake and terms.stake > self.max_stake:
+            return f"it locks {terms.stake} of stake, this worker risks {self.max_stake} at most"
+        return "it is our own" if terms.requester == me else ""

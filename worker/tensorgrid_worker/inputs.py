@@ -1,0 +1,118 @@
+"""Everything a job needs, fetched and checked BEFORE the worker takes it: afterwards the stake is at risk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tensorgrid.domain.cids import Cid
+from tensorgrid.domain.errors import BlobMismatch, BlobTooLarge, SpecInvalid, TensorgridError
+from tensorgrid.domain.jobs import JobId, JobTerms
+from tensorgrid.domain.payload import ITEM_BYTES
+from tensorgrid.domain.specs import MAX_SPEC_BYTES, RUNTIME, InputRef, JobSpec
+from tensorgrid.storage.base import BlobStore
+from tensorgrid_worker.config import WorkerConfig
+
+MAX_INPUT_HEADER = 64 * 1024
+INPUT_TENSOR = "value"
+
+
+class JobRefused(TensorgridError):
+    """A job that this worker will never take. Says why; said once per job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A checked job: its spec, and its folder with in/spec.json, in/bundle.py and in/inputs/*.safetensors."""
+
+    spec: JobSpec
+    folder: Path
+
+
+class Inputs:
+    """Fetches into `scratch`/<job id>/. Safe to call again: what is there already is checked anew and kept."""
+
+    def __init__(self, store: BlobStore, scratch: Path, config: WorkerConfig, gpus: int) -> None:
+        self.store = store
+        self._scratch, self._config, self._gpus = scratch, config, gpus
+
+    def folder(self, job: JobId) -> Path:
+        return self._scratch / job.hex()
+
+    def prepare(self, job: JobId, terms: JobTerms) -> Prepared:
+        """Raises JobRefused for good, StorageError for now (BlobNotFound: perhaps later)."""
+        try:
+            return self._prepare(job, terms)
+        except (SpecInvalid, BlobMismatch, BlobTooLarge) as error:
+            raise JobRefused(str(error)) from error
+
+    def forget(self, job: JobId) -> None:
+        shutil.rmtree(self.folder(job), ignore_errors=True)
+
+    def _prepare(self, job: JobId, terms: JobTerms) -> Prepared:
+        data = self.store.get(Cid.of_digest(terms.spec_digest), max_bytes=MAX_SPEC_BYTES)
+        spec = JobSpec.from_bytes(data)
+        check_spec(spec, terms, self._config, self._gpus)
+        folder = self.folder(job)
+        inside = folder / "in"
+        (inside / "inputs").mkdir(parents=True, exist_ok=True, mode=0o700)
+        (inside / "spec.json").write_bytes(data)
+        self._fetch(spec.bundle.cid, inside / "bundle.py", spec.bundle.bytes)
+        for name, ref in spec.inputs.items():
+            target = inside / "inputs" / f"{name}.safetensors"
+            self._fetch(ref.cid, target, ref.bytes)
+            check_input(name, ref, target)
+        return Prepared(spec, folder)
+
+    def _fetch(self, cid: Cid, target: Path, size: int) -> None:
+        found = self.store.fetch(cid, target, max_bytes=size)
+        if found != size:
+            raise JobRefused(f"{cid} has {found} bytes, the spec says {size}")
+
+
+def check_spec(spec: JobSpec, terms: JobTerms, config: WorkerConfig, gpus: int) -> None:
+    """Whether this machine and these clocks can carry the job. Raises JobRefused."""
+    need = spec.resources
+    limits = (
+        ("wall_seconds", need.wall_seconds, config.max_wall_seconds),
+        ("memory_bytes", need.memory_bytes, config.max_memory_bytes),
+        ("output_bytes", need.output_bytes, config.max_output_bytes),
+        ("threads", need.threads, config.max_threads),
+        ("gpus", need.gpus, gpus),
+        ("bytes of inputs", sum(ref.bytes for ref in spec.inputs.values()), config.max_input_bytes),
+    )
+    for name, wanted, most in limits:
+        if wanted > most:
+            raise JobRefused(f"the job wants {wanted} {name}, this worker gives {most}")
+    if spec.runtime != RUNTIME:
+        raise JobRefused(f"the job wants the runtime {spec.runtime}, this worker has {RUNTIME}")
+    # A run that may last as long as the work deadline allows cannot also be sealed, stored and committed by then.
+    if need.wall_seconds + config.work_margin_seconds > terms.work_time:
+        raise JobRefused(
+            f"{need.wall_seconds} s of wall time and {config.work_margin_seconds} s around it do not fit into the "
+            f"{terms.work_time} s that the terms give"
+        )
+
+
+def check_input(name: str, ref: InputRef, path: Path) -> None:
+    """A safetensors file with the one tensor "value", looked at by its header alone. Raises JobRefused.
+
+    The tensor itself is read inside the sandbox only.
+    """
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if not 2 <= size <= MAX_INPUT_HEADER:
+            raise JobRefused(f"input {name}: its header claims {size} bytes")
+        text = file.read(size)
+    try:
+        header = json.loads(text)
+        entry = header[INPUT_TENSOR]
+        others = header.keys() - {INPUT_TENSOR, "__metadata__"}
+        begin, end = entry["data_offsets"]
+        known = entry["dtype"] in ITEM_BYTES
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise JobRefused(f"input {name} is no safetensors file with the tensor {INPUT_TENSOR!r}") from error
+    if others or not known or begin != 0 or end != ref.bytes - 8 - size:
+        raise JobRefused(f"input {name} holds other things than one tensor {INPUT_TENSOR!r}")

@@ -1,0 +1,257 @@
+"""The worker's memory in SQLite (WAL): what must survive `kill -9` at any instruction. The chain is the truth."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tensorgrid.chain.calls import Call
+from tensorgrid.chain.follow import Cursor
+from tensorgrid.domain.errors import TensorgridError
+from tensorgrid.domain.jobs import JobId
+from tensorgrid_worker.records import JobRecord, Preparation, terms_from_text, terms_to_text
+from tensorgrid_worker.rows import Result, Row, Status, result_of, row_of
+
+VERSION = "1"
+KEEP_CLOSED = 1000
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS jobs (
+    id BLOB PRIMARY KEY, terms TEXT NOT NULL, round INTEGER NOT NULL, posted_block INTEGER NOT NULL,
+    seats TEXT NOT NULL, assigned_block INTEGER NOT NULL, extra_block INTEGER NOT NULL,
+    ended_block INTEGER NOT NULL, ended_as TEXT NOT NULL, outcome TEXT NOT NULL, preparation TEXT NOT NULL, reason TEXT NOT NULL, closed INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS results (
+    job BLOB NOT NULL, seed BLOB NOT NULL, exit INTEGER NOT NULL, salt BLOB NOT NULL, root BLOB NOT NULL,
+    root_hash BLOB NOT NULL, receipt BLOB NOT NULL, PRIMARY KEY (job, seed)
+) STRICT;
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY, job BLOB NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL, data BLOB NOT NULL,
+    name TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', attempts INTEGER NOT NULL DEFAULT 0,
+    nonce INTEGER, gas INTEGER, raw BLOB, hashes TEXT NOT NULL DEFAULT '[]', block INTEGER, UNIQUE (job, kind)
+) STRICT;
+"""
+
+
+class JournalForeign(TensorgridError):
+    """A journal of another worker, chain or version. Says which home to use."""
+
+
+class Journal:
+    """One writer process per file. Safe to share between threads; every method is one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")  # a salt that power loss takes back would cost the stake
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def claim(self, owner: Mapping[str, str]) -> None:
+        """Bind an empty journal to its owner (worker, chain, board). Raises JournalForeign when it is another's."""
+        wanted = {"version": VERSION, **owner}
+        with self._transaction() as db:
+            found = {row["key"]: row["value"] for row in db.execute("SELECT * FROM meta WHERE key != 'cursor'")}
+            if not found:
+                db.executemany("INSERT INTO meta VALUES (?, ?)", wanted.items())
+            elif found != wanted:
+                other = ", ".join(f"{key} {found.get(key)}" for key in wanted if found.get(key) != wanted[key])
+                raise JournalForeign(f"this home's journal belongs to {other}; give this worker a home of its own")
+
+    # ------------------------------------------------------------------------------------------------- cursor and jobs
+
+    def cursor(self) -> Cursor | None:
+        """Where to go on reading; None: from the deployment's first block."""
+        row = self._one("SELECT value FROM meta WHERE key = 'cursor'")
+        try:
+            return Cursor.from_text(row["value"]) if row else None
+        except ValueError:
+            return None
+
+    def open_jobs(self) -> dict[JobId, JobRecord]:
+        return {record.id: record for record in self._records("WHERE closed = 0 ORDER BY posted_block")}
+
+    def all_jobs(self, limit: int = 50) -> list[JobRecord]:
+        """Newest first, ended ones too."""
+        return self._records("ORDER BY posted_block DESC LIMIT ?", limit)
+
+    def record(
+        self,
+        *,
+        cursor: Cursor | None = None,
+        rewound_to: int | None = None,
+        jobs: Iterable[JobRecord] = (),
+        gone: Iterable[JobId] = (),
+        calls: Iterable[tuple[JobId, str, Call]] = (),
+        closed: Iterable[JobId] = (),
+    ) -> None:
+        """One step of the loop, all or nothing: what was read, up to where, and what is to be sent because of it."""
+        with self._transaction() as db:
+            if rewound_to is not None:
+                # What was mined above may be lost: the submitter looks again, and brings the same bytes back.
+                db.execute(
+                    "UPDATE outbox SET status = ?, block = NULL WHERE status = ? AND block > ?",
+                    (Status.SENT, Status.DONE, rewound_to),
+                )
+            db.executemany("DELETE FROM jobs WHERE id = ?", [(job_id,) for job_id in gone])
+            for record in jobs:
+                self._put(db, record)
+            for job_id, kind, call in calls:
+                self._enqueue(db, job_id, kind, call)
+            for job_id in closed:
+                self._close_job(db, job_id)
+            if cursor is not None:
+                db.execute("INSERT OR REPLACE INTO meta VALUES ('cursor', ?)", (cursor.to_text(),))
+
+    # --------------------------------------------------------------------------------------------------------- results
+
+    def keep_result(self, result: Result) -> Result:
+        """Store it before anything is committed to. The first one for a job and seed stays, and is returned."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (result.job, result.seed, int(result.exit), result.salt, result.root, result.root_hash, result.receipt),
+            )
+        kept = self.result(result.job, result.seed)
+        assert kept is not None
+        return kept
+
+    def result(self, job_id: JobId, seed: bytes) -> Result | None:
+        row = self._one("SELECT * FROM results WHERE job = ? AND seed = ?", job_id, seed)
+        return result_of(row) if row else None
+
+    def results(self) -> dict[JobId, list[Result]]:
+        """Of open jobs; one per seed, and a job has more than one seed only after a reorganisation."""
+        found: dict[JobId, list[Result]] = {}
+        for row in self._all("SELECT results.* FROM results JOIN jobs ON jobs.id = results.job WHERE closed = 0"):
+            found.setdefault(JobId(row["job"]), []).append(result_of(row))
+        return found
+
+    # ---------------------------------------------------------------------------------------------------------- outbox
+
+    def enqueue(self, job_id: JobId, kind: str, call: Call) -> None:
+        """Idempotent by (job, kind), except that a REFUSED row is made NEW."""
+        with self._transaction() as db:
+            self._enqueue(db, job_id, kind, call)
+
+    def outbox(self, *statuses: Status) -> list[Row]:
+        """In the order of asking."""
+        marks = ",".join("?" * len(statuses))
+        sql = f"SELECT * FROM outbox WHERE status IN ({marks}) ORDER BY id"  # noqa: S608 - question marks alone
+        return [row_of(row) for row in self._all(sql, *statuses)]
+
+    def kinds(self) -> dict[tuple[JobId, str], Status]:
+        """Status of every row of the open jobs."""
+        rows = self._all("SELECT job, kind, status FROM outbox JOIN jobs ON jobs.id = outbox.job WHERE closed = 0")
+        return {(JobId(row["job"]), row["kind"]): Status(row["status"]) for row in rows}
+
+    def signed(self, row_id: int, *, nonce: int, gas: int, raw: bytes, tx_hash: str) -> None:
+        """Before it is broadcast: from now on the same bytes are sent, whatever happens."""
+        with self._transaction() as db:
+            hashes = json.loads(db.execute("SELECT hashes FROM outbox WHERE id = ?", (row_id,)).fetchone()["hashes"])
+            db.execute(
+                "UPDATE outbox SET status = ?, nonce = ?, gas = ?, raw = ?, hashes = ? WHERE id = ?",
+                (Status.SENT, nonce, gas, raw, json.dumps([*hashes, tx_hash]), row_id),
+            )
+
+    def ended(self, row_id: int, status: Status, *, reason: str = "", block: int | None = None) -> None:
+        """The row is DONE (mined in `block`, or found done at that block), REFUSED or DEAD."""
+        self._run("UPDATE outbox SET status = ?, reason = ?, block = ? WHERE id = ?", status, reason, block, row_id)
+
+    def unsent(self, row_id: int) -> None:
+        """Its nonce was used by another transaction: look again, sign again."""
+        self._run("UPDATE outbox SET status = ?, nonce = NULL, raw = NULL WHERE id = ?", Status.NEW, row_id)
+
+    def highest_nonce(self) -> int | None:
+        """Of the transactions that are signed and not yet known to be mined."""
+        row = self._one("SELECT max(nonce) AS nonce FROM outbox WHERE status = ?", Status.SENT)
+        return None if row is None else row["nonce"]
+
+    # -------------------------------------------------------------------------------------------------------- plumbing
+
+    def _put(self, db: sqlite3.Connection, record: JobRecord) -> None:
+        values = (
+            record.id,
+            terms_to_text(record.terms),
+            record.round,
+            record.posted_block,
+            json.dumps(record.seats),
+            record.assigned_block,
+            record.extra_block,
+            record.ended_block,
+            record.ended_as,
+            record.outcome,
+            record.preparation,
+            record.reason,
+        )
+        db.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", values)
+
+    def _enqueue(self, db: sqlite3.Connection, job_id: JobId, kind: str, call: Call) -> None:
+        db.execute(
+            "INSERT INTO outbox (job, kind, target, data, name, status) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (job, kind) DO UPDATE SET status = excluded.status, target = excluded.target, "
+            "data = excluded.data, attempts = attempts + 1, nonce = NULL, raw = NULL, hashes = '[]' "
+            "WHERE outbox.status = ?",
+            (job_id, kind, call.to, call.data, call.name, Status.NEW, Status.REFUSED),
+        )
+
+    def _close_job(self, db: sqlite3.Connection, job_id: JobId) -> None:
+        db.execute("UPDATE jobs SET closed = 1 WHERE id = ?", (job_id,))
+        old = "SELECT id FROM jobs WHERE closed = 1 ORDER BY posted_block DESC LIMIT -1 OFFSET ?"
+        for table, column in (("results", "job"), ("outbox", "job"), ("jobs", "id")):
+            keep_sent = " AND status != 'sent'" if table == "outbox" else ""
+            db.execute(f"DELETE FROM {table} WHERE {column} IN ({old}){keep_sent}", (KEEP_CLOSED,))  # noqa: S608
+
+    def _records(self, where: str, *values: Any) -> list[JobRecord]:
+        return [
+            JobRecord(
+                id=JobId(row["id"]),
+                terms=terms_from_text(row["terms"]),
+                round=row["round"],
+                posted_block=row["posted_block"],
+                seats=tuple((worker, block) for worker, block in json.loads(row["seats"])),
+                assigned_block=row["assigned_block"],
+                extra_block=row["extra_block"],
+                ended_block=row["ended_block"],
+                ended_as=row["ended_as"],
+                outcome=row["outcome"],
+                preparation=Preparation(row["preparation"]),
+                reason=row["reason"],
+            )
+            for row in self._all(f"SELECT * FROM jobs {where}", *values)  # noqa: S608 - our own text
+        ]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _run(self, sql: str, *values: Any) -> None:
+        with self._transaction() as db:
+            db.execute(sql, values)
+
+    def _one(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        with self._lock:
+            row: sqlite3.Row | None = self._db.execute(sql, values).fetchone()
+            return row
+
+    def _all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
