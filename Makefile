@@ -43,7 +43,7 @@ typecheck: $(STAMPS)/dev ## mypy --strict
 layers: $(STAMPS)/dev ## which package may import which
 	@$(BIN)/lint-imports --no-logo >$(STAMPS)/layers.log || { cat $(STAMPS)/layers.log; exit 1; }
 
-pytest: $(STAMPS)/dev node_modules/.package-lock.json solc ## the tests alone; ARGS=... goes to pytest
+pytest: $(STAMPS)/dev node_modules/.package-lock.json toolchain ## the tests alone; ARGS=... goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-ipfs: $(STAMPS)/dev node-on-path ## the stores against a real IPFS daemon (its first set-up downloads 300 MB)
@@ -99,7 +99,7 @@ $(STAMPS)/docs: $(STAMPS)/dev
 
 NO_INDEX = { echo "tensorgrid: pip could not install what is needed: check that the Python package index can be reached, then run make again." >&2; exit 1; }
 
-.PHONY: node-on-path solc
+.PHONY: node-on-path toolchain
 node-on-path: $(STAMPS)/run
 	@$(BIN)/python scripts/node.py $(NODE_BIN)
 
@@ -109,5 +109,7 @@ node_modules/.package-lock.json: package.json package-lock.json | node-on-path
 	  { echo "tensorgrid: npm could not install solc, anvil and OpenZeppelin: check that the npm registry can be reached, then run make again." >&2; exit 1; }
 	@touch $@
 
-solc: node_modules/.package-lock.json | node-on-path
+# ape finds anvil on PATH, so the real programs are linked there; npm's own launcher of forge exits 0 when tests fail
+toolchain: node_modules/.package-lock.json | node-on-path
+	@for program in node_modules/@foundry-rs/*-*/bin/*; do ln -sf "$(CURDIR)/$$program" $(BIN)/; done
 	@$(BIN)/python scripts/install_solc.py

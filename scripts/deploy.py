@@ -14,6 +14,7 @@ from ape import accounts
 from ape.cli import ConnectedProviderCommand, network_option
 from ape.contracts import ContractContainer
 from ethpm_types import ContractType
+
 from tensorgrid.chain.artifacts import artifact
 from tensorgrid.chain.deployments import deployment_path
 from tensorgrid.deploy import deploy

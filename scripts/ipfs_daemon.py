@@ -53,8 +53,8 @@ PR_SET_PDEATHSIG = 1
 def main() -> int:
     if len(sys.argv) < 3 or sys.argv[1] != "--":
         raise _failed("usage: ipfs_daemon.py -- COMMAND [ARGUMENT ...]")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(1))
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda caught, _: sys.exit(128 + caught))
     node, npm = _node()
     home = platformdirs.user_cache_path("tensorgrid") / "toolchain" / f"{PACKAGE}-{VERSION}"
     _install(home, npm)
@@ -67,7 +67,9 @@ def main() -> int:
 def _node() -> tuple[str, str]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        raise _failed(f"there is no Node with npm on PATH; install Node {OLDEST_NODE} or newer, or run `make test-ipfs`")
+        raise _failed(
+            f"there is no Node with npm on PATH; install Node {OLDEST_NODE} or newer, or run `make test-ipfs`"
+        )
     answer = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout.strip()
     if int(answer.removeprefix("v").split(".")[0]) < OLDEST_NODE:
         raise _failed(f"Node {answer} is too old; install Node {OLDEST_NODE} or newer, or run `make test-ipfs`")

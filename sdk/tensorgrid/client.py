@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -254,6 +255,22 @@ class Client:
         if len(found) != 1:
             raise JobUnknown(f"{len(found)} jobs on this network begin with 0x{digits}; give more of the id")
         return found[0]
+
+
+_default: Client | None = None
+_default_lock = threading.Lock()
+
+
+def default_client() -> Client:
+    """Client(), one for all functions of this process: two would both count the account's transactions.
+
+    A new one when the network has changed, such as a devnet started anew. Raises as Client().
+    """
+    global _default  # noqa: PLW0603 - one per process is the point
+    with _default_lock:
+        if _default is None or _default.network != Network.find(None):
+            _default = Client()
+        return _default
 
 
 def _opened(store: BlobStore | str) -> BlobStore:

@@ -80,11 +80,11 @@ class JobFunction(Generic[P, R]):
         return self._connected().estimate(self, arguments_of(self.function, args, kwargs))
 
     def _connected(self) -> Client:
-        if self._client is None:
-            from tensorgrid.client import Client
+        if self._client is not None:
+            return self._client
+        from tensorgrid.client import default_client
 
-            self._client = Client()
-        return self._client
+        return default_client()
 
 
 def job(**options: Any) -> Callable[[Callable[P, R]], JobFunction[P, R]]:

@@ -87,7 +87,9 @@ def draft_terms(
         limit = Amount(rule.max_escrow, budget.token)
         raise SpecInvalid(f"a budget of {budget} is above this network's limit of {limit} per job; split the work")
     prices = prices_for(budget, fee_bps=values.fee_bps, workers=REPLICATE_WORKERS, extra_seats=REPLICATE_EXTRA_SEATS)
-    clocks = clocks_for(bounds, contracts.deployment.clocks or _cautious(bounds), spec.resources.wall_seconds, take_seconds)
+    clocks = clocks_for(
+        bounds, contracts.deployment.clocks or _cautious(bounds), spec.resources.wall_seconds, take_seconds
+    )
     terms = JobTerms(
         requester=requester,
         nonce=secrets.randbits(128) if nonce is None else nonce,

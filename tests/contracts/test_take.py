@@ -79,7 +79,7 @@ def test_take__at_take_by__is_the_last_moment(world: World) -> None:
 
 
 def test_take__not_drawn_yet__is_refused_and_everybody_is_drawn_in_the_last_quarter(world: World) -> None:
-    # A job that locks a thousandth of 2^-16 of anybody's chance: at the very start nobody's ticket wins.
+    # Everybody's stake is worth one job's here, so at the very start one ticket in 2^16 wins.
     job = world.post(stake=ALLOCATED)
     world.mine(3)
     with refused("NotDrawn", id=job.id, worker=world.workers[0]):

@@ -359,7 +359,7 @@ def _named(error: ContractLogicError) -> tuple[str, dict[str, Any]]:
     # ape leaves data of errors that the called contract does not declare as hex, or as the text of a bytes literal
     data = literal_eval(text) if text[:2] in {"b'", 'b"'} else bytes.fromhex(text.removeprefix("0x"))
     reverted = decode_revert(data)
-    return reverted.name, dict(reverted.arguments)
+    return reverted.name, dict(reverted.args_by_name)
 
 
 def _plain(value: Any) -> Any:

@@ -11,12 +11,12 @@ PRICE = 1_000_003
 
 
 class Requester:
-    """A new account with gas, tokens and an approved Escrow."""
+    """An account with gas and tokens, a new one unless named."""
 
-    def __init__(self, net, tokens=1000 * 10**6):
+    def __init__(self, net, tokens=1000 * 10**6, account=None):
         self.net = net
         self.contracts = net.contracts
-        self.account = Account.create()
+        self.account = account or Account.create()
         self.address = self.account.address
         self.coin = net.deployment.token("USDC")
         net.give(self.address, self.coin, tokens)

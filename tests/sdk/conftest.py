@@ -4,8 +4,9 @@ import pytest
 @pytest.fixture(scope="session")
 def bare_net(tmp_path_factory):
     """A chain with the contracts and no workers; tests make requesters of their own on it."""
-    from tensorgrid.devnet import Devnet
     from tests.sdk.bare_net import BareNet
+
+    from tensorgrid.devnet import Devnet
 
     with Devnet(tmp_path_factory.mktemp("bare-net"), workers=0, hold=True) as net:
         yield BareNet(net)
@@ -18,6 +19,17 @@ def quiet_net(tmp_path_factory):
 
     with Devnet(tmp_path_factory.mktemp("quiet-net"), workers=0, hold=True) as net:
         yield net
+
+
+@pytest.fixture
+def usual_recursion():
+    """Python's own limit: py-evm, which ape loads, raises it until nested JSON overflows the C stack."""
+    import sys
+
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)
+    yield
+    sys.setrecursionlimit(before)
 
 
 @pytest.fixture

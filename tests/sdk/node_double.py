@@ -22,7 +22,11 @@ class NodeDouble:
             def do_POST(self):
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 double.asked.append((request["method"], request["params"]))
-                body = double.raw if double.raw is not None else double.reply(request)
+                try:
+                    body = double.raw if double.raw is not None else double.reply(request)
+                except HangUp:
+                    self.close_connection = True
+                    return
                 self.send_response(double.status)
                 for name, value in double.headers.items():
                     self.send_header(name, value)
@@ -75,6 +79,10 @@ class NodeDouble:
     def __exit__(self, *exc):
         self._server.shutdown()
         self._server.server_close()
+
+
+class HangUp(Exception):
+    """The connection ends without an answer."""
 
 
 class RpcRefusal(Exception):

@@ -245,6 +245,18 @@ class TestReduction:
         loaded = load("import tensorgrid as tg\ndef f(): return 1\nf = tg.job()(f)\n")
         assert bundle_of(loaded.f).source == b"def f(): return 1\n"
 
+    def test_other_decorators_of_the_entry_travel(self, load) -> None:
+        source = (
+            "import functools\nimport tensorgrid as tg\n"
+            "def twice(function):\n"
+            "    @functools.wraps(function)\n"
+            "    def inner(*args): return 2 * function(*args)\n"
+            "    return inner\n"
+            "@tg.job()\n@twice\ndef f(x): return x\n"
+        )
+        function = load(source).f
+        assert run(bundle_of(function), 4) == function(4) == 8
+
     def test_a_function_in_a_block_keeps_its_text(self, load) -> None:
         source = "K = 1\nif K:\n    def f(x):\n        return x + '''\n  margin'''\n"
         assert run(bundle_of(load(source).f), "a") == "a\n  margin"

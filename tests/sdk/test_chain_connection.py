@@ -4,6 +4,7 @@ import logging
 import socket
 
 import pytest
+from tests.sdk.node_double import NodeDouble, RpcRefusal
 
 from tensorgrid.chain import connection as module
 from tensorgrid.chain.connection import Connection, redact
@@ -17,7 +18,6 @@ from tensorgrid.domain.errors import (
     Unreachable,
     WrongChain,
 )
-from tests.sdk.node_double import NodeDouble, RpcRefusal
 
 SECRET = "k3y-0f-s0meb0dy"
 
@@ -28,7 +28,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-# ----------------------------------------------------------------------------------------------------------- reaching it
+# ---------------------------------------------------------------------------------------------------------- reaching it
 
 
 def test_connect__nobody_listens__is_unreachable_and_names_no_secret() -> None:
@@ -84,7 +84,7 @@ def test_node_that_dies_in_the_middle__is_unreachable(own_net) -> None:
         connection.call(lambda: connection.web3.eth.block_number)
 
 
-# ------------------------------------------------------------------------------------------------------- what it answers
+# ------------------------------------------------------------------------------------------------------ what it answers
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,7 @@ def test_node_that_dies_in_the_middle__is_unreachable(own_net) -> None:
         (b"<html>bad gateway</html>", 502, Unreachable),
         (b"<html>welcome</html>", 200, Unreachable),
         (b"[]", 200, Unreachable),
+        (b"[" * 100_000, 200, Unreachable),
         (b"\xff\xfe", 200, Unreachable),
         (b'{"jsonrpc":"2.0","id":1,"result":"banana"}', 200, ChainError),
         (b'{"jsonrpc":"2.0","id":1,"result":7}', 200, ChainError),
@@ -101,7 +102,7 @@ def test_node_that_dies_in_the_middle__is_unreachable(own_net) -> None:
         (b'{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"rate limit"}}', 429, NodeRefused),
     ],
 )
-def test_connect__nonsense_instead_of_json_rpc__is_typed(raw, status, error) -> None:
+def test_connect__nonsense_instead_of_json_rpc__is_typed(raw, status, error, usual_recursion) -> None:
     with NodeDouble(raw=raw, status=status) as node, pytest.raises(error) as caught:
         Connection(node.url, timeout=2)
     assert type(caught.value) is error
@@ -195,16 +196,16 @@ def terms_of_nobody():
     return (zero, 0, bytes(32), zero, 1, 0, 0, 0, 0, 0, 3, 0, bytes(32), zero, zero, bytes(32), 0, 0, 0)
 
 
-# --------------------------------------------------------------------------------------------- the right contracts there
+# -------------------------------------------------------------------------------------------- the right contracts there
 
 
 def test_contracts__other_code_at_an_address__is_unknown_deployment(own_net) -> None:
     Contracts(own_net.connection, own_net.deployment)
     own_net.connection.rpc("anvil_setCode", own_net.contracts.escrow.address, "0x6000")
-    with pytest.raises(UnknownDeployment, match="other code than was deployed.*Escrow"):
+    with pytest.raises(UnknownDeployment, match=r"other code than was deployed.*Escrow"):
         Contracts(own_net.connection, own_net.deployment)
     own_net.connection.rpc("anvil_setCode", own_net.contracts.escrow.address, "0x")
-    with pytest.raises(UnknownDeployment, match="no contract.*Escrow"):
+    with pytest.raises(UnknownDeployment, match=r"no contract.*Escrow"):
         Contracts(own_net.connection, own_net.deployment)
 
 

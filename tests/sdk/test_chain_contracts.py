@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 from eth_account import Account
+from tests.sdk.chain_actors import Requester
 
 from tensorgrid.chain.calls import Call, Contract
 from tensorgrid.chain.records import Balance, Needs, Standing, Values
@@ -11,7 +12,6 @@ from tensorgrid.domain.errors import ChainError, Reverted
 from tensorgrid.domain.jobs import ExtraSeats, Job, JobState, ReplicationClocks, Seat, SeatState, hardware_class
 from tensorgrid.domain.workers import WorkerProfile
 from tensorgrid.provider import register_worker, sign_consent, stake
-from tests.sdk.chain_actors import Requester
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,9 @@ def test_verifier__before_anything__reads_as_domain_objects(requester) -> None:
     assert replication.extra_seats(terms, job) == ExtraSeats(0, 0, 0, 0, 0)
     assert replication.extra_needed(terms) is False
     with pytest.raises(Reverted) as caught:
+        requester.contracts.board.judgement(terms, [])
+    assert caught.value.name == "WrongState"
+    with pytest.raises(Reverted) as caught:
         replication.needs(requester.terms(workers=4))
     assert caught.value.name == "WorkersUnsupported"
 
@@ -104,7 +107,10 @@ def test_workers__registered_and_staked__read_as_domain_objects(quiet_net) -> No
     assert contracts.reputation.points_of(contracts.board.address, worker.address) == 0
     assert contracts.reputation.score_of(contracts.board.address, worker.address).wins == 0
     with pytest.raises(Reverted) as caught:
-        contracts.simulate(contracts.registry.register(worker.address, profile, sign_consent(contracts, worker, worker.address)), provider.address)
+        contracts.simulate(
+            contracts.registry.register(worker.address, profile, sign_consent(contracts, worker, worker.address)),
+            provider.address,
+        )
     assert caught.value.name == "AlreadyRegistered"
 
 

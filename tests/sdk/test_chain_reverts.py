@@ -20,7 +20,17 @@ SAMPLES = {
 }
 ALL_ERRORS = [(name, entry) for name in artifact_names() for entry in interface(name).errors.values()]
 # OpenZeppelin's administration and signature errors: nothing that a user of ours can mend by himself
-LIBRARY = ("AccessManager", "AccessManaged", "Address", "ECDSA", "ERC20", "ERC2612", "Failed", "Insufficient", "Invalid")
+LIBRARY = (
+    "AccessManager",
+    "AccessManaged",
+    "Address",
+    "ECDSA",
+    "ERC20",
+    "ERC2612",
+    "Failed",
+    "Insufficient",
+    "Invalid",
+)
 LIBRARY += ("Reentrancy", "SafeCast", "SafeERC20", "String")
 
 

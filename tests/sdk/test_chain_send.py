@@ -5,11 +5,14 @@ import time
 
 import pytest
 from eth_account import Account
+from tests.sdk.chain_actors import Requester
+from tests.sdk.node_double import HangUp, NodeDouble, RpcRefusal
 
 from tensorgrid.chain.calls import Call
+from tensorgrid.chain.connection import Connection
+from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.send import FeePolicy, Sender
 from tensorgrid.domain.errors import ChainError, InsufficientFunds, NodeRefused, Reverted, TransactionLost
-from tests.sdk.chain_actors import Requester
 
 
 def plain_transfer(to="0x000000000000000000000000000000000000bEEF", value=1) -> Call:
@@ -122,8 +125,7 @@ def test_transact__dropped_by_the_node__is_brought_back(own_net) -> None:
     def drop():
         pool = rpc("txpool_content")["pending"]
         for by_nonce in pool.values():
-            for tx in by_nonce.values():
-                dropped.append(rpc("anvil_dropTransaction", tx["hash"]))
+            dropped.extend(rpc("anvil_dropTransaction", tx["hash"]) for tx in by_nonce.values())
 
     later(0.3, drop)
     later(1.6, own_net.anvil.mine)
@@ -170,7 +172,6 @@ def test_transact__state_moves_between_trying_and_mining__is_reverted_with_the_r
     rpc("evm_setAutomine", False)
     # both are tried on a state in which the job can be cancelled; the second one is mined after the first
     gas = requester.sender.estimate(board.cancel(terms))
-    first = requester.sender.build_and_sign(board.cancel(terms), 10, gas=gas)
     nonce = requester.sender.next_nonce()
     first = requester.sender.build_and_sign(board.cancel(terms), nonce, gas=gas)
     second = requester.sender.build_and_sign(board.cancel(terms), nonce + 1, gas=gas)
@@ -183,6 +184,66 @@ def test_transact__state_moves_between_trying_and_mining__is_reverted_with_the_r
     reason = requester.sender.explain(board.cancel(terms), failed)
     assert reason.name == "WrongState"
     assert reason.args_by_name["id"] == job
+
+
+def test_estimate__node_without_a_pending_block__asks_the_latest(requester) -> None:
+    def answer(method, params, forward):
+        if "pending" in params and method in {"eth_call", "eth_estimateGas"}:
+            raise RpcRefusal({"code": -32000, "message": "pending state is not available"})
+        return forward(method, params)
+
+    with NodeDouble(requester.net.rpc_url, answer) as node:
+        sender = Sender(Connection(node.url), requester.account)
+        assert sender.transact(plain_transfer()).ok
+        contracts = Contracts(sender.connection, requester.net.deployment, check=False)
+        with pytest.raises(Reverted) as caught:
+            contracts.simulate(contracts.board.post(requester.terms()), requester.address)
+    assert caught.value.name == "FreeTooSmall"
+
+
+@pytest.mark.parametrize("forwarded", [True, False], ids=["the node got it", "the node never got it"])
+def test_transact__answer_to_the_broadcast_is_lost__sends_once_and_finds_it(requester, forwarded) -> None:
+    broken = []
+
+    def answer(method, params, forward):
+        if method == "eth_sendRawTransaction" and not broken:
+            broken.append(params)
+            if forwarded:
+                forward(method, params)
+            raise HangUp
+        return forward(method, params)
+
+    with NodeDouble(requester.net.rpc_url, answer) as node:
+        sender = Sender(Connection(node.url), requester.account)
+        assert sender.transact(plain_transfer(), timeout=2).ok
+    assert requester.sender.mined_nonce() == 1
+
+
+def test_transact__node_silent_while_it_waits__goes_on_waiting(requester) -> None:
+    silent = []
+
+    def answer(method, params, forward):
+        if method == "eth_getTransactionReceipt" and len(silent) < 4:
+            silent.append(method)
+            raise HangUp
+        return forward(method, params)
+
+    with NodeDouble(requester.net.rpc_url, answer) as node:
+        assert Sender(Connection(node.url), requester.account).transact(plain_transfer(), timeout=4).ok
+    assert len(silent) == 4
+
+
+def test_transact__node_gone_for_good__is_transaction_lost_and_says_why(requester) -> None:
+    def answer(method, params, forward):
+        if method in {"eth_getTransactionReceipt", "eth_getTransactionByHash"}:
+            raise HangUp
+        return forward(method, params)
+
+    with (
+        NodeDouble(requester.net.rpc_url, answer) as node,
+        pytest.raises(TransactionLost, match=r"look before sending anew .*does not answer"),
+    ):
+        Sender(Connection(node.url), requester.account).transact(plain_transfer(), timeout=0.5)
 
 
 def test_fees__bound__is_kept_or_said(requester) -> None:
@@ -201,3 +262,21 @@ def test_repr__sender_and_transactions__hold_no_key(requester) -> None:
     for thing in (requester.sender, sent, requester.contracts.board.take(requester.terms())):
         assert key not in repr(thing)
         assert len(repr(thing)) < 300
+
+
+def test_send__after_a_reorganisation_that_took_transactions_back__brings_them_back_first(own_net) -> None:
+    requester = Requester(own_net)
+    for value in (1, 2, 3):
+        requester.sender.transact(plain_transfer(value=value))
+    own_net.connection.rpc("anvil_reorg", 3, [])
+    assert requester.sender.mined_nonce() == 0
+    assert requester.sender.transact(plain_transfer(value=4), timeout=5).ok
+    assert requester.sender.mined_nonce() == 4
+
+
+def test_send__nonces_that_the_chain_forgot__are_used_again(own_net) -> None:
+    requester = Requester(own_net)
+    requester.deposit(5)
+    own_net.connection.rpc("anvil_setNonce", requester.address, hex(0))
+    requester.sender._sent.clear()  # as after a restart of the process
+    assert requester.sender.transact(plain_transfer(), timeout=5).ok

@@ -8,7 +8,7 @@ import pytest
 from eth_account import Account
 
 import tensorgrid as tg
-from tensorgrid.client import Client
+from tensorgrid.client import Client, default_client
 from tensorgrid.domain.jobs import JobState
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.specs import JobSpec, Resources
@@ -240,3 +240,14 @@ def test_client__default__is_the_running_devnet(bare_net, monkeypatch):
     assert client.account.address == bare_net.requester_address
     assert client.identity.recipient == Client().identity.recipient
     assert "31337" in repr(client)
+
+
+def test_default_client__one_for_all_functions__until_the_network_changes(bare_net, tmp_path, monkeypatch):
+    monkeypatch.setenv("TENSORGRID_HOME", str(bare_net.home))
+    first = default_client()
+    assert default_client() is first
+    assert add._connected() is add.options(budget="1 USDC")._connected() is first
+    record = json.loads(bare_net.network_file.read_text()) | {"store": str(tmp_path)}
+    (tmp_path / "devnet.json").write_text(json.dumps(record))
+    monkeypatch.setenv("TENSORGRID_HOME", str(tmp_path))
+    assert default_client() is not first

@@ -340,7 +340,10 @@ class TestNoBytesCrash:
             changed = canonical_json(value)
         except SpecInvalid:
             return
+        words = "none"
         try:
             assert thing.from_bytes(changed).to_bytes() == changed
-        except error:
-            pass
+        except error as refusal:
+            words = str(refusal)
+        assert words.isprintable()
+        assert len(words) < 600

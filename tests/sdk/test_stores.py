@@ -159,6 +159,15 @@ class TestLocal:
                 store.put(b"data")
         assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
+    def test_what_killed_writers_left_is_swept_after_days(self, tmp_path: Path) -> None:
+        LocalStore(tmp_path)
+        old, new = tmp_path / "partial" / ".partial-old", tmp_path / "partial" / ".partial-new"
+        old.touch()
+        new.touch()
+        os.utime(old, (0, 0))
+        LocalStore(tmp_path)
+        assert (old.exists(), new.exists()) == (False, True)
+
     def test_unusable_root__storage_error(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(StorageError, match="cannot use"):

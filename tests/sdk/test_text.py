@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorgrid.text import plain, plain_lines, short_id
+from tensorgrid.text import plain, plain_lines, point_line, short_id
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\r\u202e\u2066\u200b\x9b31m\x00\x7f\ue000\ud800"
 
@@ -38,3 +38,8 @@ def test_short_id__ids_and_short_texts():
     assert short_id(bytes(range(32))) == "0x0001…1e1f"
     assert short_id("0x" + "ab" * 20) == "0xabab…abab"
     assert short_id("0x1234") == "0x1234"
+
+
+def test_point_line__counter_first_and_cleaned():
+    point = {"accuracy": 0.98765, "epoch": 3, "loss": None, "note\x1b": "a\x07b"}
+    assert point_line(point) == "epoch 3  accuracy 0.9877  loss None  note\ufffd a\ufffdb"

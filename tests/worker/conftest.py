@@ -9,6 +9,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+
 from tensorgrid.domain.errors import SandboxUnavailable
 from tensorgrid.domain.specs import BundleRef, InputRef, JobSpec, Resources
 from tensorgrid.privacy import Identity
@@ -26,7 +27,9 @@ MakeTask = Callable[..., Task]
 RunCode = Callable[..., Run]
 
 
-def make_spec(source: bytes, *, entry: str = "job", inputs: Mapping[str, tuple[str, bytes]] | None = None, **changes: Any) -> JobSpec:
+def make_spec(
+    source: bytes, *, entry: str = "job", inputs: Mapping[str, tuple[str, bytes]] | None = None, **changes: Any
+) -> JobSpec:
     """A valid spec for `source`; `changes` go to Resources, or are arguments=, recipients=, progress_seconds=."""
     outer = {name: changes.pop(name) for name in ("arguments", "progress_seconds") if name in changes}
     resources = {"memory_bytes": 1024 * MIB, "wall_seconds": 60, "output_bytes": 16 * MIB} | changes
@@ -45,7 +48,9 @@ def make_task(tmp_path: Path) -> MakeTask:
     """make_task(source, arguments=..., inputs={name: (kind, bytes)}, **resources) -> Task with its folder filled."""
     count = 0
 
-    def make(source: str, *, seed: bytes = SEED, inputs: Mapping[str, tuple[str, bytes]] | None = None, **changes: Any) -> Task:
+    def make(
+        source: str, *, seed: bytes = SEED, inputs: Mapping[str, tuple[str, bytes]] | None = None, **changes: Any
+    ) -> Task:
         nonlocal count
         count += 1
         code = textwrap.dedent(source).encode()

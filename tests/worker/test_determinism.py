@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.worker.conftest import RunCode, bubblewrap_or_skip
+
 from tensorgrid.domain.jobs import ExitClass
 from tensorgrid_worker.sandbox.base import Sandbox
-from tests.worker.conftest import RunCode, bubblewrap_or_skip
 
 CNN = """
 import random
@@ -41,7 +42,11 @@ def test_torch_cnn__three_processes__bit_equal(run_code: RunCode) -> None:
 
 
 def test_no_torch__seeded_all_the_same(sandbox: Sandbox, run_code: RunCode) -> None:
-    code = "import random, sys\ndef job(): return {'x': random.random(), 'hash': hash('x') % 997, 'torch': 'torch' in sys.modules}"
+    code = """
+        import random, sys
+        def job():
+            return {"x": random.random(), "hash": hash("x") % 997, "torch": "torch" in sys.modules}
+    """
     first, second = run_code(sandbox, code), run_code(sandbox, code)
     assert first.payload is not None and first.payload == second.payload
     assert b'"torch":false' in first.payload.replace(b"\\", b"")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,12 +12,13 @@ from threading import Event
 from typing import Any
 
 import pytest
+from tests.worker.conftest import MIB, MakeTask, RunCode
+
 from tensorgrid.domain.jobs import ExitClass
 from tensorgrid.domain.payload import json_of_payload, leaves_of_payload
 from tensorgrid_worker.executor import Executor, RunFailed, RunStopped, collect
 from tensorgrid_worker.sandbox.base import Child, Launch, Sandbox
 from tensorgrid_worker.sandbox.plain import Plain
-from tests.worker.conftest import MIB, MakeTask, RunCode
 
 
 def test_run__plain_value__ok(sandbox: Sandbox, run_code: RunCode) -> None:
@@ -121,7 +124,9 @@ def test_run__writes_too_much_itself__too_large(sandbox: Sandbox, run_code: RunC
     assert run_code(sandbox, code, output_bytes=1000).exit is ExitClass.OUTPUT_TOO_LARGE
 
 
-@pytest.mark.parametrize("trick", ["os.symlink('/etc/passwd', path)", "os.mkfifo(path)", "os.link('/proc/self/environ', path)"])
+@pytest.mark.parametrize(
+    "trick", ["os.symlink('/etc/passwd', path)", "os.mkfifo(path)", "os.link('/proc/self/environ', path)"]
+)
 def test_run__output_replaced__never_followed(sandbox: Sandbox, run_code: RunCode, trick: str) -> None:
     code = f"""
         import json, os, sys
@@ -139,7 +144,9 @@ def test_run__output_replaced__never_followed(sandbox: Sandbox, run_code: RunCod
 
 
 def test_run__shouts__log_is_capped_with_both_ends(sandbox: Sandbox, run_code: RunCode) -> None:
-    run = run_code(sandbox, "def job():\n    print('first')\n    print('x' * 5_000_000)\n    print('last')\n    return {}")
+    run = run_code(
+        sandbox, "def job():\n    print('first')\n    print('x' * 5_000_000)\n    print('last')\n    return {}"
+    )
     assert run.exit is ExitClass.OK
     assert len(run.log) <= 256 * 1024
     assert run.log.startswith(b"first") and b"\nlast\n" in run.log and b"bytes left out" in run.log
@@ -162,9 +169,13 @@ def test_run__points__arrive_and_rubbish_does_not(sandbox: Sandbox, run_code: Ru
     assert points == [{"epoch": e, "loss": 1 / (e + 1)} for e in range(3)] + [{"fine": 1}]
 
 
-def test_run__environment__holds_nothing_of_ours(sandbox: Sandbox, run_code: RunCode, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run__environment__holds_nothing_of_ours(
+    sandbox: Sandbox, run_code: RunCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TENSORGRID_WORKER_PASSWORD", "do-not-leak")
-    run = run_code(sandbox, "import os\ndef job(): return {'env': dict(os.environ), 'fds': sorted(os.listdir('/proc/self/fd'))}")
+    run = run_code(
+        sandbox, "import os\ndef job(): return {'env': dict(os.environ), 'fds': sorted(os.listdir('/proc/self/fd'))}"
+    )
     assert run.payload is not None, run.log.decode()
     seen = json_of_payload(run.payload)
     assert "do-not-leak" not in str(seen)
@@ -242,3 +253,27 @@ def _sleepers() -> list[int]:
         except OSError:
             continue
     return found
+
+
+def test_plain__worker_killed__its_job_dies_too(make_task: MakeTask) -> None:
+    """Without a sandbox nobody else would end it."""
+    task = make_task("import time\ndef job():\n    time.sleep(1000)")
+    code = f"""
+from pathlib import Path
+from threading import Event
+from tensorgrid.domain.specs import JobSpec
+from tensorgrid_worker.executor import Executor, Task
+from tensorgrid_worker.sandbox.plain import Plain
+folder = Path({str(task.folder)!r})
+task = Task(JobSpec.from_bytes((folder / "in" / "spec.json").read_bytes()), bytes(32), folder)
+Executor(Plain(), tmp_bytes=1 << 20, processes=256).run(task, on_point=print, stop=Event())
+"""
+    with subprocess.Popen([sys.executable, "-c", code]) as worker:
+        deadline = time.monotonic() + 20
+        while not _sleepers() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert _sleepers()
+        worker.kill()
+    while _sleepers() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _sleepers()

@@ -48,6 +48,7 @@ class WorkerConfig(BaseSettings):
     min_price: int = Field(default=0, ge=0)
     max_stake: int = Field(default=0, ge=0)  # locked per job, stake-token units; 0: whatever is allocated
     max_wall_seconds: int = Field(default=3600, ge=1)
+    min_progress_seconds: float = Field(default=2, gt=0)  # each one is a transaction that this worker pays for
     work_margin_seconds: int = Field(default=10, ge=0)  # start, sealing, storing and committing beside the wall time
     max_memory_bytes: int = Field(default=8 * GIB, ge=64 * MIB)
     max_output_bytes: int = Field(default=256 * MIB, ge=1)

@@ -31,7 +31,8 @@ from tensorgrid_worker.workshop import Workshop
 log = structlog.get_logger()
 
 CAPACITY = 1
-LONGEST_BACKOFF = 10.0
+LONGEST_BACKOFF = 5.0
+MOST_PROGRESS = 2
 STANDING_SECONDS = 10.0
 
 
@@ -67,6 +68,7 @@ class Daemon:
         self._stopped = threading.Event()
         self._failure: BaseException | None = None
         self._told: dict[JobId, str] = {}
+        self._judged: set[JobId] = set()
         self._standing = Standing(contracts, me, config.hardware_class)
         self._workshop = workshop(self._publish, self._wake_plan.set)
 
@@ -126,13 +128,7 @@ class Daemon:
                 backoff = self._config.poll_seconds
                 if not ready:
                     ready = True
-                    log.info(
-                        "worker.ready",
-                        worker=self._me,
-                        sandbox=self._sandbox,
-                        block=self._head,
-                        jobs=len(self._records),
-                    )
+                    log.info("worker.ready", worker=self._me, sandbox=self._sandbox, block=self._head)
                 if done:
                     return
             except ChainError as error:
@@ -163,6 +159,7 @@ class Daemon:
         changed |= self._note_inspections(records)
         memory, actions = Memory(self._me), []
         if views is None:
+            changed |= self._judge_terms(records)
             views = self._view.read(records, batch.head)
             memory = self._memory(views)
             actions = plan(views, memory, CAPACITY, batch.head.timestamp)
@@ -186,6 +183,7 @@ class Daemon:
         self._act(actions, {view.record.id: view for view in views})
         for job in closed:
             self._told.pop(job, None)
+            self._judged.discard(job)
             self._workshop.forget(job)
         self._wake_submit.set()
         return self._drained(views, memory)
@@ -197,23 +195,25 @@ class Daemon:
             changed |= set(rewind(records, batch.rewound_to))
             self._view.forget_seeds()
         for event in batch.events:
-            known = getattr(event, "id", None) in records
             job = apply(records, event, self._me)
-            if job is None:
-                continue
-            changed.add(job)
-            if not known:
-                self._judge_terms(records, job)
+            if job is not None:
+                changed.add(job)
         return [job for job in changed if job not in records], changed
 
-    def _judge_terms(self, records: dict[JobId, JobRecord], job: JobId) -> None:
-        record = records[job]
-        refusal = self._gate.refusal(record.terms, self._me)
-        if refusal:
-            records[job] = replace(record, preparation=Preparation.REFUSED, reason=refusal)
-            log.info("job.refused", job=short(job), reason=refusal)
-        else:
-            self._joblog(job).say("job.posted", price=record.terms.price, block=record.posted_block)
+    def _judge_terms(self, records: dict[JobId, JobRecord]) -> set[JobId]:
+        """Refuse what we do not want, once per process; only of jobs that are still open after all events were read."""
+        refused: set[JobId] = set()
+        for job, record in list(records.items()):
+            if job in self._judged or record.ended or record.preparation is not Preparation.NEW:
+                continue
+            self._judged.add(job)
+            if refusal := self._gate.refusal(record.terms, self._me):
+                records[job] = replace(record, preparation=Preparation.REFUSED, reason=refusal)
+                refused.add(job)
+                log.info("job.refused", job=short(job), reason=refusal)
+            else:
+                self._joblog(job).say("job.posted", price=record.terms.price, block=record.posted_block)
+        return refused
 
     def _note_inspections(self, records: dict[JobId, JobRecord]) -> set[JobId]:
         changed = set()
@@ -266,7 +266,10 @@ class Daemon:
                 self._joblog(job).say("job.not_taken", reason=refusal)
 
     def _publish(self, job: JobId, sequence: int, digest: bytes) -> None:
-        """From the pump's thread."""
+        """From the pump's thread. On a chain too busy to take it, progress is what is left out."""
+        waiting = [row for row in self._journal.outbox(Status.NEW, Status.SENT) if row.kind.startswith(PROGRESS)]
+        if len(waiting) >= MOST_PROGRESS:
+            return
         self._journal.enqueue(job, f"{PROGRESS}{sequence}", self._contracts.board.progress(job, digest))
         self._wake_submit.set()
 

@@ -1,4 +1,4 @@
-"""Live progress of one run: points in, sealed blobs out at the pace the spec names."""
+"""Live progress of one run: points in, sealed blobs out, one per `every` seconds."""
 
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ class ProgressPump:
         store: BlobStore,
         publish: Callable[[int, bytes], None],
         *,
+        every: float,
         first_sequence: int = 0,
     ) -> None:
         self._job, self._worker, self._spec, self._store, self._publish = job, worker, spec, store, publish
+        self._every = every
         self._sequence = first_sequence
         self._points: deque[Mapping[str, Any]] = deque(maxlen=MAX_POINTS)
         self._total = 0
@@ -59,7 +61,7 @@ class ProgressPump:
         self._thread.join()
 
     def _pump(self) -> None:
-        while not self._done.wait(self._spec.progress_seconds):
+        while not self._done.wait(self._every):
             self._tell()
         self._tell()
 

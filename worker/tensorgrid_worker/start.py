@@ -79,6 +79,7 @@ def run_worker(config: WorkerConfig) -> None:
                 worker=account.address,
                 publish=publish,
                 wake=wake,
+                min_progress_seconds=config.min_progress_seconds,
             )
 
         daemon = Daemon(
@@ -90,6 +91,8 @@ def run_worker(config: WorkerConfig) -> None:
             me=account.address,
             sandbox=sandbox.name,
         )
+        if os.geteuid() == 0:
+            log.warning("worker.root", reason="jobs may start any number of processes: run as a user of its own")
         log.info(
             "worker.starting",
             worker=account.address,

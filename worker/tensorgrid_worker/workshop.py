@@ -54,9 +54,11 @@ class Workshop:
         worker: str,
         publish: Publish,
         wake: Callable[[], None],
+        min_progress_seconds: float,
     ) -> None:
         self._inputs, self._executor, self._receipts, self._journal = inputs, executor, receipts, journal
         self._gpus, self._logs, self._worker, self._publish, self._wake = gpus, logs, worker, publish, wake
+        self._min_progress = min_progress_seconds
         self._lock = threading.Lock()
         self._inspecting: set[JobId] = set()
         self._verdicts: dict[JobId, str] = {}  # "" ready, else why refused
@@ -177,7 +179,9 @@ class Workshop:
         def publish(sequence: int, digest: bytes) -> None:
             self._publish(job, sequence, digest)
 
-        with ProgressPump(job, self._worker, prepared.spec, store, publish, first_sequence=first) as pump:
+        every = max(prepared.spec.progress_seconds, self._min_progress)
+        pump = ProgressPump(job, self._worker, prepared.spec, store, publish, every=every, first_sequence=first)
+        with pump:
             run = self._executor.run(task, on_point=pump.add, stop=current.stop)
         log.say("run.ended", exit=run.exit.name.lower(), seconds=round(run.seconds, 2))
         result = self._store(job, seed, task, run, log, current.stop)

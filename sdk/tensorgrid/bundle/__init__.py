@@ -4,8 +4,8 @@ The module's syntax tree is reduced to the function plus the module-level import
 reaches by name, in their order and in their own words. Statements such as `run = train.submit()` thus never travel;
 neither do calls that only change something (`table.append(1)`): build constants in one assignment.
 
-Names that the function's own file does not bind (cells of a notebook, an interactive session) travel by value: modules as
-imports, functions and classes as source, plain constants as literals.
+Names that the function's own file does not bind (cells of a notebook, an interactive session) travel by value: modules
+as imports, functions and classes as source, plain constants as literals.
 """
 
 from __future__ import annotations

@@ -7,14 +7,28 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from eth_abi.abi import decode as abi_decode
-from eth_abi.abi import encode as abi_encode
+from eth_abi.codec import ABICodec
+from eth_abi.decoding import UnsignedIntegerDecoder
+from eth_abi.encoding import UnsignedIntegerEncoder
 from eth_abi.exceptions import DecodingError, EncodingError
+from eth_abi.registry import ABIRegistry, BaseEquals, registry
 from eth_utils.address import to_checksum_address
 
 from tensorgrid.chain.artifacts import artifact
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.errors import ChainError
+
+
+def _own_registry() -> ABIRegistry:
+    """Integers as the ABI says, also beside ape, which makes the shared registry read a missing integer as zero."""
+    own: ABIRegistry = registry.copy()  # type: ignore[no-untyped-call]
+    own.unregister("uint")
+    unsigned = BaseEquals("uint")  # type: ignore[no-untyped-call]
+    own.register(unsigned, UnsignedIntegerEncoder, UnsignedIntegerDecoder, label="uint")
+    return own
+
+
+_CODEC = ABICodec(_own_registry())
 
 
 @lru_cache(maxsize=4096)
@@ -82,7 +96,7 @@ class Entry:
 def decode(types: Sequence[str], data: bytes) -> tuple[Any, ...]:
     """Raises ChainError when `data` is not an encoding of `types`."""
     try:
-        values = abi_decode(list(types), data)
+        values = _CODEC.decode(list(types), data)
     except (DecodingError, ValueError, OverflowError) as error:
         shape = ",".join(types)
         raise ChainError(
@@ -94,7 +108,7 @@ def decode(types: Sequence[str], data: bytes) -> tuple[Any, ...]:
 def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
     """Raises ChainError when a value does not fit its type, before anything is sent."""
     try:
-        return bytes(abi_encode(list(types), list(values)))
+        return bytes(_CODEC.encode(list(types), list(values)))
     except (EncodingError, TypeError, ValueError) as error:
         raise ChainError(f"({','.join(types)}) cannot hold these values: {str(error)[:300]}") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tensorgrid.chain.calls import Call, Contract
+from tensorgrid.chain.records import Ruling, rulings_of
 from tensorgrid.domain.jobs import Job, JobId, JobState, JobTerms, Seat, SeatState
 
 
@@ -32,6 +33,10 @@ class JobBoard(Contract):
     def escrow_for(self, terms: JobTerms, *, block: int | str = "latest") -> int:
         """What `post` would hold, pay-token units; `terms.escrow` is the same without asking."""
         return int(self.read("escrowFor", terms.as_tuple(), block=block))
+
+    def judgement(self, terms: JobTerms, workers: Sequence[str], *, block: int | str = "latest") -> tuple[Ruling, ...]:
+        """What `settle` would carry out now, one ruling per worker. Raises Reverted (VerdictPending and others)."""
+        return rulings_of(self.read("judgement", terms.as_tuple(), list(workers), block=block))
 
     def post(self, terms: JobTerms) -> Call:
         """By the requester, who has deposited in the Escrow for this board."""

@@ -143,6 +143,13 @@ class Connection:
             request["gas"] = hex(gas)
         return data(self.rpc("eth_call", request, block_tag(block)), "answer")
 
+    def in_next_block(self, ask: Callable[[str], T]) -> T:
+        """`ask("pending")`, or `ask("latest")` of a node that builds no pending block. What `ask` raises otherwise."""
+        try:
+            return ask("pending")
+        except NodeRefused:
+            return ask("latest")
+
     def rpc(self, method: str, *params: Any) -> Any:
         """One JSON-RPC request, its `result` as JSON.
 
@@ -153,7 +160,7 @@ class Connection:
         except requests.RequestException as error:
             # `from None`: the library's message carries the whole URL, and with it an API key
             raise self._silent(error) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unreachable(f"{self.shown_url} answers, but not in JSON-RPC; check the URL") from None
         if not isinstance(reply, dict):
             raise Unreachable(f"{self.shown_url} answers, but not in JSON-RPC; check the URL")

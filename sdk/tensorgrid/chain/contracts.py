@@ -75,9 +75,16 @@ class Contracts:
         """The job's id on this board, computed here."""
         return terms.id(self.chain_id, self.board.address)
 
-    def simulate(self, call: Call, sender: str, *, block: int | str = "pending") -> None:
-        """Try `call` in the next block without sending it. Raises Reverted with the contract's reason."""
-        self.connection.eth_call(call.to, call.data, sender=sender, value=call.value, block=block)
+    def simulate(self, call: Call, sender: str, *, block: int | str | None = None) -> None:
+        """Try `call` in the next block (or on the state after `block`) without sending it. Raises Reverted."""
+
+        def ask(tag: int | str) -> bytes:
+            return self.connection.eth_call(call.to, call.data, sender=sender, value=call.value, block=tag)
+
+        if block is None:
+            self.connection.in_next_block(ask)
+        else:
+            ask(block)
 
     def first_draw(self, terms: JobTerms, job_id: JobId, job: Job) -> Draw | None:
         """The draw of the first round; None while its beacon round is not stored."""

@@ -40,7 +40,7 @@ class Cursor:
         try:
             number, hash_, trail = json.loads(text)
             return cls(int(number), str(hash_), tuple((int(n), str(h)) for n, h in trail))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ValueError("no cursor of this version; start again from the deployment's first block") from error
 
 

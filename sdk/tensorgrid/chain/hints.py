@@ -31,6 +31,7 @@ HINTS: dict[str, str] = {
     "ReserveTooSmall": "add to the reserve, so that extra seats are funded",
     "WorkersUnsupported": "this verifier works with that many workers only",
     "ParamsInvalid": "build the verifier's parameters with ReplicationClocks",
+    "ClockTooShort": "give workers longer to reveal: a block or two must fit",
     "JobExists": "choose another nonce",
     "NotRequester": "sign with the key that the terms name as requester",
     # life of a job

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tensorgrid.chain.calls import Call, Contract
-from tensorgrid.chain.records import Draw, Needs, Quote, Ruling, Tally, Verdict
-from tensorgrid.domain.jobs import ExtraSeats, Fault, JobId, JobTerms, ReplicationClocks, Seat
+from tensorgrid.chain.records import Draw, Needs, Quote, Tally, Verdict, rulings_of
+from tensorgrid.domain.jobs import ExtraSeats, JobId, JobTerms, ReplicationClocks, Seat
 
 
 class Lottery(Contract):
@@ -39,7 +39,7 @@ class Replication(Contract):
         """`held`: the taken seats in order of their numbers."""
         seats = [(int(seat.state), seat.number, seat.seal) for seat in held]
         done, rulings = self.read("verdict", terms.as_tuple(), job_id, seats, block=block)
-        return Verdict(done, tuple(Ruling(pay, Fault(fault), agreed, finder) for pay, fault, agreed, finder in rulings))
+        return Verdict(done, rulings_of(rulings))
 
     def verdict_ready(
         self, terms: JobTerms, job_id: JobId, held: Sequence[Seat], *, block: int | str = "latest"

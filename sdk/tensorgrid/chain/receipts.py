@@ -12,12 +12,13 @@ from tensorgrid.domain.errors import ChainError
 
 @dataclass(frozen=True, slots=True)
 class SentTx:
-    """A signed transaction. `hash`: 0x + 64 hex; `raw`: what `broadcast` takes; `name` such as "JobBoard.take"."""
+    """A signed transaction: `hash` is 0x + 64 hex, `raw` what `broadcast` takes, `name` such as "JobBoard.take"."""
 
     hash: str
     nonce: int
     raw: bytes = field(repr=False)
     name: str = ""
+    gas: int = 0
 
 
 @dataclass(frozen=True, slots=True)

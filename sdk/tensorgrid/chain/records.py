@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tensorgrid.domain.jobs import Fault
@@ -137,6 +138,11 @@ class Ruling:
     fault: Fault
     agreed: bool
     finder: str
+
+
+def rulings_of(values: Iterable[tuple[int, int, bool, str]]) -> tuple[Ruling, ...]:
+    """From the ABI's tuples."""
+    return tuple(Ruling(pay, Fault(fault), agreed, finder) for pay, fault, agreed, finder in values)
 
 
 @dataclass(frozen=True, slots=True)

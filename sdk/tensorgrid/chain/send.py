@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from tensorgrid.chain.abi import checksum
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import Connection, hash32, quantity
 from tensorgrid.chain.receipts import SentTx, TxReceipt, receipt_of
-from tensorgrid.domain.errors import ChainError, NodeRefused, Reverted, TransactionLost
+from tensorgrid.domain.errors import ChainError, NodeRefused, Reverted, TransactionLost, Unreachable
 
 _GWEI = 10**9
+_REMEMBERED = 256
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
 _USED = ("nonce too low", "nonce is too low", "old nonce")
 
@@ -58,6 +60,7 @@ class Sender:
         self._account = account
         self._lock = threading.RLock()
         self._next = 0
+        self._sent: dict[int, bytes] = {}  # by nonce: what may have to be sent again
 
     def __repr__(self) -> str:
         return f"Sender({self.address})"
@@ -96,14 +99,15 @@ class Sender:
         if call.to:
             fields["to"] = call.to
         signed = self._account.sign_transaction(fields)
-        return SentTx("0x" + signed.hash.hex(), fields["nonce"], bytes(signed.raw_transaction), call.name)
+        return SentTx("0x" + signed.hash.hex(), fields["nonce"], bytes(signed.raw_transaction), call.name, gas)
 
     def estimate(self, call: Call) -> int:
         """Gas for `call` in the next block, plus a quarter: state may move before it is mined. Raises Reverted."""
         request = {"from": self.address, "data": "0x" + call.data.hex(), "value": hex(call.value)}
         if call.to:
             request["to"] = call.to
-        return quantity(self.connection.rpc("eth_estimateGas", request, "pending"), "gas estimate") * 5 // 4
+        answer = self.connection.in_next_block(lambda tag: self.connection.rpc("eth_estimateGas", request, tag))
+        return quantity(answer, "gas estimate") * 5 // 4
 
     def broadcast(self, raw: bytes) -> str:
         """Hand a signed transaction to the node; doing it again is harmless. Returns its hash.
@@ -134,15 +138,13 @@ class Sender:
     # ------------------------------------------------------------------------------------------------------------ whole
 
     def send(self, call: Call) -> SentTx:
-        """Simulate, sign with the next nonce, broadcast. Raises Reverted, InsufficientFunds, NodeRefused."""
-        gas = self.estimate(call)
+        """Simulate, sign with the next nonce, broadcast. Raises Reverted, InsufficientFunds, NodeRefused.
+
+        Unreachable leaves open whether the node got it: the next `send` offers it again first, `transact` waits instead.
+        """
         with self._lock:
-            nonce = max(self._next, self.next_nonce())
-            if nonce > self.mined_nonce() + 1000:  # our own count ran away from a chain that forgot: believe the chain
-                nonce = self.next_nonce()
-            sent = self.build_and_sign(call, nonce, gas=gas)
+            sent = self._prepare(call)
             self.broadcast(sent.raw)
-            self._next = nonce + 1
             return sent
 
     def wait(self, tx_hash: str, timeout: float | None = None) -> TxReceipt:
@@ -150,13 +152,18 @@ class Sender:
         return self._wait([tx_hash], time.monotonic() + (self.timeout if timeout is None else timeout))
 
     def transact(self, call: Call, *, timeout: float | None = None) -> TxReceipt:
-        """Send and wait for success. A dropped transaction is broadcast again, a stuck one replaced at a higher fee.
+        """Send and wait for success. A dropped transaction is broadcast again, a stuck one replaced at a higher fee, and a
+        node that is silent for a while is waited for: the transaction may have reached it.
 
-        Raises Reverted (also when only the mined transaction failed), TransactionLost, InsufficientFunds, Unreachable.
+        Raises Reverted (also when only the mined transaction failed), TransactionLost, InsufficientFunds; Unreachable and
+        NodeRefused only before anything was sent.
         """
         patience = self.timeout if timeout is None else timeout
         end = time.monotonic() + patience
-        sent = self.send(call)
+        with self._lock:
+            sent = self._prepare(call)
+            with contextlib.suppress(Unreachable):
+                self.broadcast(sent.raw)
         hashes = [sent.hash]
         while True:
             try:
@@ -167,11 +174,38 @@ class Sender:
                     with self._lock:
                         self._next = 0  # whatever became of it, the next nonce is the chain's to say
                     raise
-                sent = self._again(call, sent)
+                with contextlib.suppress(Unreachable):
+                    sent = self._again(call, sent)
                 hashes = [*dict.fromkeys([*hashes, sent.hash])]
         if not receipt.ok:
             raise self.explain(call, receipt)
         return receipt
+
+    def _prepare(self, call: Call) -> SentTx:
+        """Signed with the next nonce, which is taken from here on."""
+        sent = self.build_and_sign(call, gas=self.estimate(call), nonce=self._free_nonce())
+        self._next = sent.nonce + 1
+        self._sent[sent.nonce] = sent.raw
+        self._sent.pop(sent.nonce - _REMEMBERED, None)
+        return sent
+
+    def _free_nonce(self) -> int:
+        """The next one after all that we sent.
+
+        What a reorganisation took out of the chain and the node forgot is sent again first: nothing is mined over a gap.
+        """
+        expected = self.next_nonce()
+        for nonce in range(expected, self._next):
+            raw = self._sent.get(nonce)
+            if raw is None:
+                return expected
+            try:
+                self.broadcast(raw)
+            except Unreachable:
+                raise
+            except ChainError:
+                return expected  # it can never be mined again: its nonce is free
+        return max(expected, self._next)
 
     def explain(self, call: Call, receipt: TxReceipt) -> Reverted:
         """Why a mined transaction failed, by replaying it on the state before its block and after."""
@@ -189,40 +223,43 @@ class Sender:
         )
 
     def _again(self, call: Call, sent: SentTx) -> SentTx:
-        """The same transaction at a quarter more fee, or as it was where the node wants no replacement."""
-        base = self.connection.latest().base_fee
-        max_fee, tip = self.fees.fees(base)
+        """What was sent once more, or, where that is too cheap by now, the same with the same nonce at a higher fee."""
         known = self.connection.rpc("eth_getTransactionByHash", sent.hash)
-        if known is None:  # dropped: bring it back as it was
-            self.broadcast(sent.raw)
+        if isinstance(known, dict) and known.get("blockNumber"):
             return sent
-        if not isinstance(known, dict) or known.get("blockNumber"):
-            return sent
-        raised = (max_fee * 5 // 4, tip * 5 // 4 + 1)
+        if known is None:  # the node dropped it
+            try:
+                self.broadcast(sent.raw)
+                return sent
+            except NodeRefused:
+                pass
+        max_fee, tip = self.fees.fees(self.connection.latest().base_fee)
+        raised = (max_fee * 5 // 4, tip * 5 // 4 + 1)  # nodes want a tenth more than what they have
         if self.fees.max_fee is not None and raised[0] > self.fees.max_fee:
             return sent
-        gas = quantity(known.get("gas"), "gas")
-        replacement = self.build_and_sign(call, sent.nonce, gas=gas, fees=raised)
+        replacement = self.build_and_sign(call, sent.nonce, gas=sent.gas, fees=raised)
         try:
             self.broadcast(replacement.raw)
         except (NodeRefused, TransactionLost):
             return sent  # mined meanwhile, or not dear enough: keep waiting for the one we have
+        with self._lock:
+            self._sent[replacement.nonce] = replacement.raw
         return replacement
 
     def _wait(self, hashes: list[str], end: float) -> TxReceipt:
+        silence = ""
         while True:
             for tx_hash in hashes:
-                receipt = self.receipt(tx_hash)
+                try:
+                    receipt, silence = self.receipt(tx_hash), ""
+                except Unreachable as error:
+                    receipt, silence = None, f" ({error})"
                 if receipt is not None:
                     return receipt
             if time.monotonic() >= end:
-                raise TransactionLost(f"{hashes[-1]} was not mined in time; it may still be: look before sending anew")
+                lost = f"{hashes[-1]} was not mined in time; it may still be: look before sending anew{silence}"
+                raise TransactionLost(lost)
             time.sleep(self.poll_seconds)
 
 
-def create_call(creation_code: bytes, name: str) -> Call:
-    """A deployment, to be sent like any call."""
-    return Call("", creation_code, name)
-
-
-__all__ = ["FeePolicy", "Sender", "SentTx", "TxReceipt", "create_call"]
+__all__ = ["FeePolicy", "Sender", "SentTx", "TxReceipt"]

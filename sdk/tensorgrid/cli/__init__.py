@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+from typing import Annotated
 
 import typer
 
 from tensorgrid.cli import jobs, money, networks
-from tensorgrid.cli.output import error_console
+from tensorgrid.cli.output import error_console, show_version
 from tensorgrid.domain.errors import TensorgridError
 from tensorgrid.text import plain
 
@@ -21,6 +23,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and stop.", is_eager=True, callback=show_version)
+    ] = False,
+) -> None:
+    """Buy GPU work from strangers; pay only for results that were checked."""
+
+
 networks.add_to(app)
 jobs.add_to(app)
 money.add_to(app)
@@ -28,6 +41,8 @@ money.add_to(app)
 
 def main() -> None:
     """Entry point: errors of ours are one sentence and exit code 1, with --json an object; a traceback is a bug."""
+    # an ordinary exception, so that whatever was started is ended on the way out
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except TensorgridError as error:

@@ -22,7 +22,7 @@ from tensorgrid.cli.output import (
 )
 from tensorgrid.domain.arrays import kind_of
 from tensorgrid.domain.encoding import canonical_json
-from tensorgrid.text import plain, plain_lines
+from tensorgrid.text import plain, plain_lines, point_line
 
 if TYPE_CHECKING:
     from tensorgrid.outcome import Provenance
@@ -95,7 +95,7 @@ def status(job: JobArgument, network: NetworkOption = None, as_json: JsonOption 
         {
             "job": "0x" + found.id.hex(),
             "state": found.state.name.lower(),
-            "": found.phase,
+            "now": found.phase,
             "paid": found.paid,
             "fee": found.fee,
             "returned": found.returned,
@@ -120,7 +120,7 @@ def watch(job: JobArgument, network: NetworkOption = None) -> None:
             said = story.phase
             say(said)
         for point in points.fresh(story):
-            say("  " + "  ".join(f"{plain(name, 64)}={plain(value, 64)}" for name, value in point.items()))
+            say(f"  {point_line(point)}")
 
 
 def result(

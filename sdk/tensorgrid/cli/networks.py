@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tensorgrid.cli.output import JsonOption, NetworkOption, connect, pairs, print_json, print_table, say
+from tensorgrid.domain.money import Amount
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,7 +25,7 @@ def demo(
 ) -> None:
     """Run a whole network on this machine and watch a job: five workers, one of them a liar.
 
-    Examples: tensorgrid demo; tensorgrid demo --seed 7 --report /tmp/demo.json
+    Examples: tensorgrid demo; tensorgrid demo --seed 7 --report demo.json
     """
     from tensorgrid.demo import SCENARIOS, Options
     from tensorgrid.demo import scenario as named
@@ -32,7 +33,7 @@ def demo(
     if list_scenarios:
         print_table(("scenario", "what it shows"), [(s.name, s.title) for s in SCENARIOS.values()])
         return
-    named(scenario).run(Options(seed=seed, report=report, live=not plain_lines))
+    named(scenario).load()(Options(seed=seed, report=report, live=not plain_lines))
 
 
 def devnet(
@@ -65,6 +66,7 @@ def network(network: NetworkOption = None, as_json: JsonOption = False) -> None:
     client = connect(network)
     values, head = client.contracts.parameters.values(), client.connection.latest()
     deployment = client.contracts.deployment
+    stake = deployment.stake_token
     contracts = {name: ref.address for name, ref in sorted(deployment.contracts.items())}
     facts = {
         "network": deployment.network,
@@ -74,11 +76,11 @@ def network(network: NetworkOption = None, as_json: JsonOption = False) -> None:
         "time": head.timestamp,
         "new jobs": "paused" if values.paused else "open",
         "fee": f"{values.fee_bps / 100:g} %",
-        "least stake per worker": values.min_stake,
+        "least stake per worker": str(Amount(values.min_stake, stake)) if stake else str(values.min_stake),
         "tokens": ", ".join(token.symbol for token in deployment.tokens),
     }
     if as_json:
-        print_json(facts | {"contracts": contracts, "tokens": [t.symbol for t in deployment.tokens]})
+        print_json(facts | {"contracts": contracts, "tokens": [token.symbol for token in deployment.tokens]})
         return
     pairs(facts)
     print_table(("contract", "address"), list(contracts.items()))

@@ -42,6 +42,14 @@ def error_console() -> Console:
     return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
+def show_version(wanted: bool) -> None:
+    if wanted:
+        from tensorgrid import __version__
+
+        print(f"tensorgrid {__version__}")
+        raise typer.Exit
+
+
 def say(text: str) -> None:
     console().print(Text(text), soft_wrap=True)
 

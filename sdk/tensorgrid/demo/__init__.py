@@ -35,10 +35,10 @@ class Scenario:
     where: str
     """module:function, loaded when it is run."""
 
-    def run(self, options: Options) -> None:
-        """Raises DemoFailed, and whatever the network raises."""
+    def load(self) -> Callable[[Options], None]:
+        """The story, which raises DemoFailed, and whatever the network raises."""
         module, _, function = self.where.partition(":")
-        cast("Callable[[Options], None]", getattr(import_module(module), function))(options)
+        return cast("Callable[[Options], None]", getattr(import_module(module), function))
 
 
 SCENARIOS = {

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from tensorgrid.domain.receipts import Scalar
 from tensorgrid.story import Story
-from tensorgrid.text import plain, short_id
+from tensorgrid.text import point_line, short_id
 
 
 class View:
@@ -51,7 +51,7 @@ class View:
             self._said = line
             self.say(line)
         for point in points:
-            self.say(f"    {_point(point)}")
+            self.say(f"    {point_line(point)}")
 
     def _render(self) -> RenderableType:
         if self._story is None:
@@ -60,12 +60,4 @@ class View:
         for seat in self._story.in_order:
             kind = "extra seat" if seat.extra else "seat"
             table.add_row(f"{kind} {seat.number}", self.names.get(seat.worker, short_id(seat.worker)), seat.phase)
-        return Group(Text(self._story.phase, style="bold"), table, Text(_point(self._point), style="cyan"))
-
-
-def _point(point: Mapping[str, Scalar]) -> str:
-    return "  ".join(f"{plain(name, 32)} {_number(value)}" for name, value in point.items())
-
-
-def _number(value: Scalar) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else plain(value, 40)
+        return Group(Text(self._story.phase, style="bold"), table, Text(point_line(self._point), style="cyan"))

@@ -40,7 +40,7 @@ EPOCHS = 30
 def run(options: Options) -> None:
     """Run it, print it, write the numbers. Raises DemoFailed with a sentence for each promise that did not hold."""
     started = time.monotonic()
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 110  # a file has no width of its own
     if importlib.util.find_spec("torch") is None:
@@ -54,7 +54,7 @@ def run(options: Options) -> None:
             seed=options.seed,
             hooks={WORKERS - 1: liar},
             hold=options.seed is not None,
-            listen=lambda line: console.print(line, markup=False),
+            listen=console.print,
         ) as net:
             numbers, broken = _Tale(net, data, console, options).tell()
         left = processes_naming(folder)
@@ -62,7 +62,7 @@ def run(options: Options) -> None:
         broken.append(f"processes were left behind: {left}")
     numbers = replace(numbers, seconds=round(time.monotonic() - started, 1))
     numbers.write(options.report)
-    console.print(f"{numbers.seconds} s; numbers in {options.report}", markup=False)
+    console.print(f"{numbers.seconds} s; numbers in {options.report}")
     if broken:
         raise DemoFailed("; ".join(broken))
 
@@ -98,6 +98,8 @@ class _Tale:
         tokens = (*self.client.tokens, self.net.stake_token)
         ledger = Ledger(self.contracts, {self.names[a]: a for a in self._accounts()}, tokens)
         before, scores = ledger.look(), self._scores()
+        if self.net.sandbox == "none":
+            self.view.say("no bubblewrap here: jobs run in plain child processes with limits; install bubblewrap")
         first = self.client.connection.latest().number + 1
         ended = self._until_the_liar_is_drawn()
         with self.net.paused():  # mined as they come: nothing here depends on time

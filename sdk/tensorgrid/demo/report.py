@@ -64,7 +64,7 @@ def print_steps(console: Console, sent: Sequence[Sent], names: Mapping[str, str]
     for group in _folded(job):
         tx = group[0]
         does = _STEPS.get(tx.name, tx.name) + (f", {len(group)} times" if len(group) > 1 else "")
-        does += "" if tx.ok else " (refused: somebody was first)"
+        does += "" if tx.ok else ", too late"
         table.add_row(str(tx.block), names.get(tx.sender, short_id(tx.sender)), does, short_id(tx.hash), _gas(group))
     table.add_section()
     table.add_row("", "all", f"the job: {len(job)} transactions", "", _gas(job), style="bold")

@@ -26,7 +26,7 @@ class Anvil:
 
     def __init__(self, program: Path, processes: Processes, *, log: Path, genesis: int) -> None:
         self.log = log
-        self.mining_every: float | None = None
+        self.mining_every: int | None = None
         self._processes = processes
         self.process: subprocess.Popen[bytes] = processes.start(
             [
@@ -60,9 +60,9 @@ class Anvil:
         self.connection.rpc("evm_setNextBlockTimestamp", self.connection.now() + max(1, seconds))
         self.mine()
 
-    def mine_every(self, seconds: float) -> None:
+    def mine_every(self, seconds: int) -> None:
         """A block per interval, with whatever came in, until `mine_on_demand`."""
-        self.connection.rpc("evm_setIntervalMining", seconds if seconds < 1 else int(seconds))
+        self.connection.rpc("evm_setIntervalMining", seconds)  # whole seconds: anvil takes no others here
         self.mining_every = seconds
 
     def mine_on_demand(self) -> None:

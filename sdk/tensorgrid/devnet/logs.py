@@ -37,6 +37,6 @@ def find_event(log: Path, name: str, start: int = 0) -> dict[str, Any] | None:
 def _record(line: bytes) -> dict[str, Any] | None:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

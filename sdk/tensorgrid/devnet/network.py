@@ -67,7 +67,7 @@ class Devnet:
         parameters: NetworkParameters | None = None,
         start_workers: bool = True,
         hold: bool = False,
-        block_seconds: float = 1,
+        block_seconds: int = 1,
         listen: Callable[[str], None] | None = None,
     ) -> None:
         self.home = home.expanduser().resolve()
@@ -243,7 +243,7 @@ class Devnet:
             "home": home,
             "hardware_class": "cpu",
             "allow_no_sandbox": True,  # a laptop may have no bubblewrap; the worker says so in its ready line
-            "poll_seconds": min(0.5, self.block_seconds / 2),
+            "poll_seconds": 0.5 * self.block_seconds,
         }
         write_config(config, settings | dict(hook.settings))
         log = self.folder / "logs" / f"worker-{number}.log"

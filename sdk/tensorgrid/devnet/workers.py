@@ -20,6 +20,7 @@ from tensorgrid.devnet.processes import Processes
 from tensorgrid.domain.errors import DevnetFailed
 
 READY = "worker.ready"
+STOP_SECONDS = 5.0  # between asking and insisting
 _PREFIX = "TENSORGRID_WORKER_"
 
 
@@ -118,10 +119,10 @@ class WorkerProcess:
         if self._process is not None:
             self._processes.kill(self._process)
 
-    def stop(self, grace: float = 5) -> None:
+    def stop(self, grace: float | None = None) -> None:
         """Ask it to end, then insist. Idempotent."""
         if self._process is not None:
-            self._processes.end(self._process, grace=grace)
+            self._processes.end(self._process, grace=STOP_SECONDS if grace is None else grace)
 
 
 def write_config(path: Path, settings: Mapping[str, Any]) -> None:

@@ -47,7 +47,7 @@ class Cid:
                 multihash = _base58(text)
                 if multihash is not None and len(multihash) == 34 and multihash[:2] == _SHA2_256:
                     return cls("dag-pb", multihash[2:])
-        raise SpecInvalid(f"{text[:80]!r} is not a CID; pass one of sha2-256 such as bafkrei... or bafybei...")
+        raise SpecInvalid(f"{text[:80]!a} is not a CID; pass one of sha2-256 such as bafkrei... or bafybei...")
 
     @classmethod
     def _of_bytes(cls, data: bytes | None) -> Cid | None:

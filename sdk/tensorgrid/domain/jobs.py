@@ -62,7 +62,7 @@ class ExitClass(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobTerms:
-    """What requester and workers agree on; field order is the EIP-712 order. Money is integers, times are Unix seconds."""
+    """What requester and workers agree on, in EIP-712 order. Money is integers, times are Unix seconds."""
 
     requester: str
     nonce: int
@@ -169,7 +169,7 @@ def job_seed(job: JobId, beacon_value: bytes) -> bytes:
 
 
 def commitment(job: JobId, worker: str, salt: bytes, root_hash: bytes, receipt_digest: bytes) -> bytes:
-    """keccak256(abi.encode(JobId, worker, salt, keccak256(resultRoot), receiptDigest)); the board keeps SEAL_BYTES of it."""
+    """keccak256(abi.encode(JobId, worker, salt, keccak256(resultRoot), receiptDigest)); SEAL_BYTES go on chain."""
     return keccak256(job + word(worker) + salt + root_hash + receipt_digest)
 
 

@@ -45,7 +45,7 @@ class Amount:
         """
         match = _AMOUNT.fullmatch(text.strip())
         if match is None:
-            raise SpecInvalid(f'{text[:80]!r} is not an amount; write a number and a token, such as "5 USDC"')
+            raise SpecInvalid(f'{text[:80]!a} is not an amount; write a number and a token, such as "5 USDC"')
         whole, part, name = match[1], (match[2] or "").rstrip("0"), match[3]
         token = _named(name, tokens)
         if len(part) > token.decimals:

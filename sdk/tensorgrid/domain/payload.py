@@ -190,10 +190,10 @@ def _json_text(metadata: Any) -> bytes | None:
 
 def _entry(name: str, entry: Any) -> tuple[int, int, str, str, tuple[int, ...]]:
     if not isinstance(entry, dict) or entry.keys() != _TENSOR_KEYS:
-        _reject(f"tensor {name[:64]!r} is not described by dtype, shape and data_offsets")
+        _reject(f"tensor {name[:64]!a} is not described by dtype, shape and data_offsets")
     offsets, dtype, shape = entry["data_offsets"], entry["dtype"], entry["shape"]
     if not isinstance(offsets, list) or len(offsets) != 2 or not all(map(_natural, offsets)) or offsets[0] > offsets[1]:
-        _reject(f"tensor {name[:64]!r} has malformed data_offsets")
+        _reject(f"tensor {name[:64]!a} has malformed data_offsets")
     try:
         _check_tensor(name, dtype, shape, offsets[1] - offsets[0])
     except SpecInvalid as error:
@@ -205,7 +205,7 @@ def _check_tensor(name: Any, dtype: Any, shape: Any, size: int) -> None:
     if not isinstance(name, str) or not name or name == METADATA or not name.isprintable():
         raise SpecInvalid(f"{str(name)[:64]!r} cannot name a tensor; use printable text other than {METADATA}")
     if len(name.encode()) > MAX_NAME_BYTES:
-        raise SpecInvalid(f"the tensor name {name[:64]!r}... exceeds {MAX_NAME_BYTES} bytes; shorten it")
+        raise SpecInvalid(f"the tensor name {name[:64]!a}... exceeds {MAX_NAME_BYTES} bytes; shorten it")
     if not isinstance(dtype, str) or dtype not in ITEM_BYTES:
         raise SpecInvalid(f"tensor {name!r} has dtype {str(dtype)[:32]!r}; convert it to {', '.join(ITEM_BYTES)}")
     if not isinstance(shape, list | tuple) or len(shape) > MAX_DIMENSIONS or not all(map(_natural, shape)):

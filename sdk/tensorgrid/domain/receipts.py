@@ -222,7 +222,7 @@ def _exit(value: Any) -> ExitClass:
     for exit_class in ExitClass:
         if value == exit_class.name.lower():
             return exit_class
-    raise SpecInvalid(f"unknown exit {str(value)[:32]!r}")
+    raise SpecInvalid(f"unknown exit {schema.shown(value)}")
 
 
 def _ref(value: Any, what: str) -> SealedRef | None:

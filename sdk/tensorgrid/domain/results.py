@@ -3,8 +3,8 @@
 leaf   = keccak256(0x00 || u32 len(name) || name || u8 len(dtype) || dtype || u8 ndim || u64 dims... || blake3(bytes))
 node   = keccak256(0x01 || left || right); leaves ordered by name (bytewise); an odd last node moves up unchanged
 root   = keccak256(0x02 || JobId || u8 exit class || merkle root), merkle root zero unless the class is OK
-All integers big-endian. The JSON part of a result is one more leaf, of dtype "json", shape () and the empty name, which no
-tensor may bear.
+All integers big-endian. The JSON part of a result is one more leaf, of dtype "json", shape () and the empty name, which
+no tensor may bear.
 """
 
 from __future__ import annotations

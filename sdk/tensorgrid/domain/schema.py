@@ -14,6 +14,13 @@ _JOB = re.compile(r"0x[0-9a-f]{64}")
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 
 
+def shown(value: Any) -> str:
+    """A stranger's value for a message: escaped and cut."""
+    if isinstance(value, int) and abs(value) > 2**256:
+        return "a huge number"
+    return ascii(value)[:80]
+
+
 def fields(value: Any, names: Iterable[str], what: str) -> dict[str, Any]:
     """An object with exactly these keys."""
     expected = frozenset(names)
@@ -21,20 +28,20 @@ def fields(value: Any, names: Iterable[str], what: str) -> dict[str, Any]:
         raise SpecInvalid(f"{what} must be an object with the keys {', '.join(sorted(expected))}")
     if value.keys() != expected:
         missing, unknown = sorted(expected - value.keys()), sorted(value.keys() - expected)
-        strange = [key[:64] for key in unknown[:8]]
+        strange = shown([key[:16] for key in unknown[:4]])
         raise SpecInvalid(f"{what}: missing keys {missing}, unknown keys {strange}; send exactly the schema")
     return value
 
 
 def version(value: Any, known: int, what: str) -> None:
     if type(value) is not int or value != known:
-        raise SpecInvalid(f"{what} has version {str(value)[:32]}, this release reads {known}; update tensorgrid")
+        raise SpecInvalid(f"{what} has version {shown(value)}, this release reads {known}; update tensorgrid")
 
 
 def integer(value: Any, low: int, high: int, what: str) -> int:
     """An int (bool is none) within [low, high]."""
     if type(value) is not int or not low <= value <= high:
-        raise SpecInvalid(f"{what} must be an integer from {low} to {high}, not {str(value)[:64]}")
+        raise SpecInvalid(f"{what} must be an integer from {low} to {high}, not {shown(value)}")
     return value
 
 
@@ -47,7 +54,7 @@ def text(value: Any, max_length: int, what: str) -> str:
 
 def matching(value: Any, pattern: re.Pattern[str], what: str) -> str:
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise SpecInvalid(f"{what} must match {pattern.pattern}, not {str(value)[:80]!r}")
+        raise SpecInvalid(f"{what} must match {pattern.pattern}, not {shown(value)}")
     return value
 
 
@@ -67,7 +74,7 @@ def cid(value: Any, what: str) -> Cid:
         parsed = Cid.parse(value)
         if str(parsed) == value:
             return parsed
-    raise SpecInvalid(f"{what} must be a CIDv1 in base32, not {str(value)[:80]!r}")
+    raise SpecInvalid(f"{what} must be a CIDv1 in base32, not {shown(value)}")
 
 
 def blob_bytes(value: Any, what: str, most: int = MAX_BLOB_BYTES) -> int:

@@ -113,7 +113,7 @@ class JobSpec:
         schema.integer(self.progress_seconds, 1, 3600, "progress_seconds")
         _check_recipients(self.recipients)
         if self.tier not in TIERS:
-            raise SpecInvalid(f"verification.tier {str(self.tier)[:32]!r} is not offered; use {' or '.join(TIERS)}")
+            raise SpecInvalid(f"verification.tier {schema.shown(self.tier)} is not offered; use {' or '.join(TIERS)}")
 
     def to_bytes(self) -> bytes:
         """Canonical JSON. Raises SpecInvalid when larger than MAX_SPEC_BYTES or not JSON."""
@@ -174,7 +174,7 @@ def _with_cid(ref: BundleRef | InputRef) -> dict[str, Any]:
 
 def _name(value: Any, what: str) -> str:
     if not isinstance(value, str) or len(value) > 128 or not value.isidentifier() or keyword.iskeyword(value):
-        raise SpecInvalid(f"{what}: {str(value)[:80]!r} is not a Python name")
+        raise SpecInvalid(f"{what}: {schema.shown(value)} is not a Python name")
     return value
 
 

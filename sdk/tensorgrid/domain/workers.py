@@ -9,7 +9,7 @@ from tensorgrid.domain.jobs import ZERO32
 
 @dataclass(frozen=True, slots=True)
 class WorkerProfile:
-    """Field order is the ABI order. `payout` is where pay is credited; `price` is pay-token units, `capacity` jobs at once."""
+    """In ABI order. `payout` is where pay is credited; `price` is in pay-token units, `capacity` in jobs at once."""
 
     payout: str
     hardware_class: bytes

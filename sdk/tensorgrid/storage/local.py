@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tensorgrid.domain.errors import BlobNotFound
 from tensorgrid.storage.cid import Cid, CidBuilder
 from tensorgrid.storage.stream import checked, partial_file, pieces_of, publish, save, storage_errors
+
+_ABANDONED_SECONDS = 2 * 24 * 3600
 
 
 class LocalStore:
@@ -20,6 +24,7 @@ class LocalStore:
         with storage_errors(f"cannot use {self.root} as a store"):
             self._blobs.mkdir(parents=True, exist_ok=True)
             self._partial.mkdir(exist_ok=True)
+            self._sweep()
 
     def put(self, data: bytes | Path) -> Cid:
         """Store; idempotent, and heals a damaged copy. Raises StorageError."""
@@ -45,6 +50,13 @@ class LocalStore:
     def has(self, cid: Cid) -> bool:
         """Whether a copy is here; whether it is whole shows when it is read."""
         return self._path(cid).is_file()
+
+    def _sweep(self) -> None:
+        """Drop what writers left that were killed days ago."""
+        for path in self._partial.iterdir():
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                    path.unlink()
 
     def _checked(self, cid: Cid, max_bytes: int) -> Iterator[bytes]:
         return checked(self._pieces(cid), cid, max_bytes, str(self.root))

@@ -1,16 +1,19 @@
 """The process inside the sandbox: limits itself, seeds everything, runs the job's function, writes its payload.
 
-Its one argument is a JSON object: inputs (folder), output (file), output_bytes, threads, limits (of Limits).
+Its one argument is a JSON object: inputs (folder), output (file), output_bytes, threads, limits (of Limits), and parent
+(process id) where it has to die with it by itself.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import gc
 import importlib.util
 import json
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -23,11 +26,14 @@ EXIT_OK, EXIT_RAISED, EXIT_MEMORY, EXIT_TOO_LARGE = 0, 10, 12, 13
 CONTROL_FD = "TENSORGRID_CONTROL_FD"
 SEED = "TENSORGRID_JOB_SEED"
 MODULE = "tensorgrid_job"
+PR_SET_PDEATHSIG = 1
 
 
 def main(argv: list[str]) -> int:
     """Run one job; the exit code says how it ended (EXIT_*)."""
     launch = json.loads(argv[0])
+    if "parent" in launch:
+        _die_with(launch["parent"])
     Limits(**launch["limits"]).apply()
     determinism.apply(bytes.fromhex(os.environ[SEED].removeprefix("0x")), launch["threads"])
     _announce()
@@ -43,6 +49,14 @@ def main(argv: list[str]) -> int:
         memory = _is_memory(error)
         _print_trace(error)
         return EXIT_MEMORY if memory else EXIT_RAISED
+
+
+def _die_with(parent: int) -> None:
+    """Where no sandbox does it: be killed when the worker is. Linux alone can promise that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(EXIT_RAISED)  # it died while we started
 
 
 def _announce() -> None:

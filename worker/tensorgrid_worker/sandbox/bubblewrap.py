@@ -88,13 +88,14 @@ class Bubblewrap:
         words += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
         if self._supports_disable_userns():
             words += ["--disable-userns"]
+        # The private /tmp comes before what may lie in the host's: a checkout or an environment, for instance.
+        words += ["--size", str(launch.tmp_bytes), "--tmpfs", TMP]
         words += [*self._system(), *self._python_binds(), "--proc", "/proc", "--dev", "/dev"]
         # To the kernel a root user's job still owns /proc/sys: only a read-only mount keeps it from writing there.
         words += ["--remount-ro", "/proc"]
         for device in launch.devices:
             words += ["--dev-bind", str(device), str(device)]
         words += ["--size", str(launch.tmp_bytes), "--tmpfs", SHM, "--remount-ro", "/dev"]
-        words += ["--size", str(launch.tmp_bytes), "--tmpfs", TMP]
         if job:
             # The output is one file that exists already: it cannot be replaced by a link, a pipe or a device.
             words += ["--ro-bind", str(launch.inputs), INPUTS, "--bind", str(launch.output), OUTPUT]

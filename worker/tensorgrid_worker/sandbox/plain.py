@@ -31,7 +31,8 @@ class Plain:
     def start(self, launch: Launch) -> Child:
         temporary = launch.output.parent / "tmp"
         temporary.mkdir(exist_ok=True)
-        arguments = json.dumps(launch.runner | {"inputs": str(launch.inputs), "output": str(launch.output)})
+        inside = {"inputs": str(launch.inputs), "output": str(launch.output), "parent": os.getpid()}
+        arguments = json.dumps(launch.runner | inside)
         places = {"HOME": str(temporary), "TMPDIR": str(temporary)}
         process = subprocess.Popen(
             runner_argv(self._python, arguments),

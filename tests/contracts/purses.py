@@ -1,0 +1,77 @@
+"""Every purse before and after a settlement, compared with the model to the wei."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests import model
+from tests.contracts.world import BURN, Job, World
+
+
+@dataclass(frozen=True)
+class Purses:
+    """Pay token by party, stake by worker, scores by worker."""
+
+    requester: int
+    held: int
+    closer: int
+    burned: int
+    providers: tuple[int, ...]
+    allocated: tuple[int, ...]
+    locked: tuple[int, ...]
+    stake_in_vault: int
+    wins: tuple[int, ...]
+    faults: tuple[int, ...]
+
+    @classmethod
+    def of(cls, world: World) -> Purses:
+        allocations = [world.allocation(i) for i in range(len(world.workers))]
+        scores = [world.reputation.scoreOf(world.board, worker) for worker in world.workers]
+        return cls(
+            requester=world.free(world.requester),
+            held=world.held(world.requester),
+            closer=world.free(world.closer),
+            burned=world.free(BURN),
+            providers=tuple(world.free(provider) for provider in world.providers),
+            allocated=tuple(int(a.allocated) for a in allocations),
+            locked=tuple(int(a.locked) for a in allocations),
+            stake_in_vault=int(world.stake_token.balanceOf(world.vault)),
+            wins=tuple(int(s.wins) for s in scores),
+            faults=tuple(int(s.faults) for s in scores),
+        )
+
+    @property
+    def coins(self) -> int:
+        return self.requester + self.held + self.closer + self.burned + sum(self.providers)
+
+
+def assert_carried_out(
+    job: Job, before: Purses, seats: Sequence[int], rulings: Sequence[model.Ruling], receipt: Any
+) -> None:
+    """`before` was taken while the escrow was held and all stakes locked; `seats` are worker indexes in seat order."""
+    world, terms, after = job.world, job.terms, Purses.of(job.world)
+    money = model.settlement(terms.escrow, terms.fee_bps, terms.bounty, rulings)
+    assert after.requester - before.requester == money.returned
+    assert before.held - after.held == terms.escrow == money.paid + money.fee + money.bounty + money.returned  # E2
+    assert after.closer - before.closer == money.bounty
+    assert after.burned - before.burned == money.fee
+    assert after.coins == before.coins  # E1: nothing made, nothing lost
+
+    by_worker = dict(zip(seats, rulings, strict=True))
+    logs = {log.worker: log for log in receipt.decode_logs(world.board.WorkerSettled)}
+    assert len(logs) == len(seats)  # J4
+    for index, worker in enumerate(world.workers):
+        ruling = by_worker.get(index)
+        pay, fault, agreed = (ruling.pay, ruling.fault, ruling.agreed) if ruling else (0, "none", False)
+        lost = model.loss(fault, terms.stake, terms.no_show_bond)
+        assert after.providers[index] - before.providers[index] == pay, f"pay of worker {index}"
+        assert before.allocated[index] - after.allocated[index] == lost, f"stake lost by worker {index}"
+        assert before.locked[index] - after.locked[index] == (terms.stake if ruling else 0)
+        assert after.wins[index] - before.wins[index] == int(agreed)
+        assert after.faults[index] - before.faults[index] == int(fault != "none")
+        if ruling:
+            log = logs[worker.address]
+            assert (log.pay, log.slashed) == (pay, lost)
+    assert after.stake_in_vault == before.stake_in_vault  # burned stake leaves by flushBurned alone

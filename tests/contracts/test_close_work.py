@@ -1,0 +1,39 @@
+"""Closing the work: anyone goes on without those who never committed."""
+
+from __future__ import annotations
+
+from tensorgrid.domain.jobs import JobState
+
+from tests.contracts.test_commit import assigned
+from tests.contracts.world import SETTLE, World, refused
+
+
+def test_close_work__after_the_deadline_with_one_commitment__enters_committed(world: World) -> None:
+    job = assigned(world)
+    job.commit(1, "a")
+    world.at(job.record.deadline + 1)
+    receipt = job.close_work()
+    record = job.record
+    assert job.state == JobState.COMMITTED
+    assert (record.committed, record.committedAt, record.deadline) == (1, receipt.timestamp, receipt.timestamp + SETTLE)
+
+
+def test_close_work__at_the_deadline__is_refused(world: World) -> None:
+    job = assigned(world)
+    job.commit(1, "a")
+    world.at(job.record.deadline)
+    with refused("DeadlineNotPassed", deadline=job.record.deadline):
+        job.close_work()
+
+
+def test_close_work__nobody_committed__is_refused(world: World) -> None:
+    job = assigned(world)
+    world.at(job.record.deadline + 1)
+    with refused("NothingCommitted", id=job.id):
+        job.close_work()
+
+
+def test_close_work__in_another_state__is_refused(world: World) -> None:
+    job = world.post()
+    with refused("WrongState", have=JobState.POSTED, need=JobState.ASSIGNED):
+        job.close_work()

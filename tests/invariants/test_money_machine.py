@@ -1,0 +1,342 @@
+"""Random histories of several jobs at once, on chain and in plain Python: same answers, same purses, to the wei.
+
+E1 the escrow's tokens cover all balances; E2 an ended job's escrow is paid, burned, bounty or returned, and nothing else;
+E3 another controller moves only what it holds; J1 an ended job never moves again; and S1 locked <= allocated, as modelled.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ape.exceptions import ContractLogicError
+from hypothesis import HealthCheck, assume, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from tensorgrid.domain.jobs import JobState
+
+from tests import model
+from tests.contracts.world import ALLOCATED, BOND, BURN, STAKE, TAKE, Job, World
+from tests.invariants.job_model import ENDED, JobModel
+
+ANSWERS = st.sampled_from(["a", "a", "a", "b", "b", "c", "wall_limit"])
+WORKERS = st.integers(0, 5)
+CREW = st.permutations(range(6))
+CAPACITY = 3
+STEPS, EXAMPLES = 22, 14
+
+
+class MoneyMachine(RuleBasedStateMachine):
+    """Rules try a verb whenever they like; the model says beforehand whether it must be accepted."""
+
+    world: World  # set by the test
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.snapshot = self.world.chain.snapshot()
+        self.jobs: list[tuple[Job, JobModel]] = []
+        self.ledger = model.Ledger()  # under the board
+        self.rival = model.Ledger()  # under another controller
+        self.ledger.free["requester"] = self.world.free(self.world.requester)
+        self.donated = self.burned_away = 0
+        self.frozen: dict[bytes, tuple[Any, ...]] = {}
+        self.stake = {index: ALLOCATED for index in range(6)}
+        self.locked = dict.fromkeys(range(6), 0)
+        self.locks = dict.fromkeys(range(6), 0)
+
+    def teardown(self) -> None:
+        self.world.chain.restore(self.snapshot)
+
+    # ---- money in and out
+
+    @initialize()
+    def rival_controller_has_a_customer_too(self) -> None:
+        w = self.world
+        w.coin.mint(w.requester, 5000, sender=w.requester)
+        w.coin.approve(w.escrow, 5000, sender=w.requester)
+        w.escrow.deposit(w.spare[0], w.coin, w.requester, 5000, sender=w.requester)
+        self.rival.free["requester"] = 5000
+
+    @rule(amount=st.integers(1, 3_000_000))
+    def deposit(self, amount: int) -> None:
+        self.world.fund(self.world.requester, amount)
+        self.ledger.free["requester"] += amount
+
+    @rule(share=st.integers(1, 120))
+    def withdraw(self, share: int) -> None:
+        amount = max(1, self.ledger.free["requester"] * share // 100)
+        w = self.world
+        if self.accepted(
+            self.ledger.free["requester"] >= amount,
+            lambda: w.escrow.withdraw(w.board, w.coin, amount, w.requester, sender=w.requester),
+        ):
+            self.ledger.free["requester"] -= amount
+
+    @rule(worker=WORKERS)
+    def a_paid_worker_withdraws(self, worker: int) -> None:
+        w, name = self.world, f"provider{worker}"
+        amount = self.ledger.free[name]
+        assume(amount)
+        w.escrow.withdraw(w.board, w.coin, amount, w.stranger, sender=w.providers[worker])
+        self.ledger.free[name] = 0
+
+    @rule(amount=st.integers(1, 1000))
+    def donate(self, amount: int) -> None:
+        self.world.coin.mint(self.world.escrow, amount, sender=self.world.stranger)
+        self.donated += amount
+
+    @rule()
+    def flush_burned(self) -> None:
+        w = self.world
+        if self.accepted(
+            self.ledger.free["burn"] > 0, lambda: w.escrow.flushBurned(w.board, w.coin, sender=w.stranger)
+        ):
+            self.burned_away += self.ledger.free["burn"]
+            self.ledger.free["burn"] = 0
+
+    @rule(amount=st.integers(1, 3000), paid=st.integers(0, 3000), returned=st.integers(0, 3000))
+    def rival_moves_money(self, amount: int, paid: int, returned: int) -> None:
+        w, rival = self.world, self.world.spare[0]
+        if self.accepted(
+            self.rival.free["requester"] >= amount, lambda: w.escrow.hold(w.coin, w.requester, amount, sender=rival)
+        ):
+            self.rival.hold("requester", amount)
+        if self.accepted(
+            self.rival.held["requester"] >= paid + returned,
+            lambda: w.escrow.distribute(w.coin, w.requester, [rival], [paid], returned, sender=rival),
+        ):
+            self.rival.spend("requester", [("rival", paid)], returned)
+
+    # ---- one verb at a time
+
+    @rule(price=st.integers(1, 2_000_003), bounty=st.sampled_from([0, 1, 60_001]))
+    def post(self, price: int, bounty: int) -> None:
+        assume(sum(job.state not in ENDED for _, job in self.jobs) < 3)
+        terms = self.world.terms(price=price, bounty=bounty, take_by=self.world.now + 1 + 3 * TAKE)
+        escrow = model.escrow(price, 3, 2 * price, 100, bounty)
+        posted: list[Job] = []
+        if self.accepted(self.ledger.free["requester"] >= escrow, lambda: posted.append(self.world.post(terms))):
+            self.ledger.hold("requester", escrow)
+            job = posted[0]
+            self.jobs.append((job, JobModel(price, bounty, escrow, job.posted_at, terms.take_by)))
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        job, modelled = self.pick(data)
+        due = self.world.chain.blocks.head.number + 1 > job.record.round
+        if self.accepted(modelled.state == "posted" and not due, job.cancel):
+            self.end(job, modelled, "cancelled", JobState.CANCELLED)
+            self.ledger.spend("requester", [], modelled.escrow)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), worker=WORKERS)
+    def take(self, data: st.DataObject, worker: int) -> None:
+        job, modelled = self.pick(data)
+        self.try_take(job, modelled, worker)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), worker=WORKERS, answer=ANSWERS)
+    def commit(self, data: st.DataObject, worker: int, answer: str) -> None:
+        job, modelled = self.pick(data)
+        self.try_commit(job, modelled, worker, answer)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), worker=WORKERS)
+    def reveal(self, data: st.DataObject, worker: int) -> None:
+        job, modelled = self.pick(data)
+        self.try_reveal(job, modelled, worker)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def anybody_moves_on(self, data: st.DataObject) -> None:
+        job, modelled = self.pick(data)
+        self.try_close(job, modelled)
+        self.try_open(job, modelled)
+        self.try_expire(job, modelled)
+        self.try_settle(job, modelled)
+
+    @rule(seconds=st.sampled_from([1, 90, 151, 250, 601, 1500]))
+    def wait(self, seconds: int) -> None:
+        self.world.at(self.world.now + seconds)
+        self.world.mine(1)
+
+    # ---- whole rounds, so that histories get somewhere
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), crew=CREW, answers=st.lists(st.none() | ANSWERS, min_size=3, max_size=3))
+    def a_first_round(self, data: st.DataObject, crew: list[int], answers: list[str | None]) -> None:
+        job, modelled = self.pick(data)
+        self.world.mine(3)
+        for worker in crew[:3]:
+            self.try_take(job, modelled, worker)
+        for seat, answer in zip(list(modelled.first), answers, strict=False):
+            if answer:
+                self.try_commit(job, modelled, seat.worker, answer)
+        self.try_close(job, modelled)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), silent=st.sets(st.integers(0, 4), max_size=2))
+    def everybody_reveals_but(self, data: st.DataObject, silent: set[int]) -> None:
+        job, modelled = self.pick(data)
+        for number, seat in enumerate(list(modelled.seats)):
+            if number not in silent:
+                self.try_reveal(job, modelled, seat.worker)
+
+    @precondition(lambda self: any(job.opened_at for _, job in self.jobs))
+    @rule(data=st.data(), crew=CREW, answers=st.lists(st.none() | ANSWERS, min_size=2, max_size=2))
+    def a_second_round(self, data: st.DataObject, crew: list[int], answers: list[str | None]) -> None:
+        job, modelled = data.draw(st.sampled_from([pair for pair in self.jobs if pair[1].opened_at]))
+        for worker in crew[:4]:
+            self.try_take(job, modelled, worker)
+        for seat, answer in zip(list(modelled.extra), answers, strict=False):
+            if answer:
+                self.try_commit(job, modelled, seat.worker, answer)
+
+    # ---- trying a verb in both worlds
+
+    def try_take(self, job: Job, modelled: JobModel, worker: int) -> None:
+        self.let_everybody_in(job, modelled)
+        able = self.locks[worker] < CAPACITY and self.stake[worker] - self.locked[worker] >= STAKE
+        if self.accepted(modelled.may_take(worker, self.next) and able, lambda: job.take(worker)):
+            modelled.take(worker, self.world.now)
+            self.locked[worker] += STAKE
+            self.locks[worker] += 1
+
+    def try_commit(self, job: Job, modelled: JobModel, worker: int, answer: str) -> None:
+        secrets = dict(job.secrets)
+        if self.accepted(modelled.may_commit(worker, self.next), lambda: job.commit(worker, answer)):
+            modelled.commit(worker, answer, self.world.now)
+        else:
+            job.secrets = secrets
+
+    def try_reveal(self, job: Job, modelled: JobModel, worker: int) -> None:
+        seat = modelled.seat(worker)
+        job.secrets.setdefault(worker, (b"\0" * 32,) * 3)
+        verb = job.reveal_root if seat in modelled.extra else job.reveal
+        if self.accepted(modelled.may_reveal(worker, self.next), lambda: verb(worker)):
+            modelled.reveal(worker, self.world.now)
+
+    def try_close(self, job: Job, modelled: JobModel) -> None:
+        if self.accepted(modelled.may_close(self.next), job.close_work):
+            modelled.close(self.world.now)
+
+    def try_open(self, job: Job, modelled: JobModel) -> None:
+        if self.accepted(modelled.may_open(self.next), job.open_extra):
+            modelled.opened_at = self.world.now
+
+    def try_expire(self, job: Job, modelled: JobModel) -> None:
+        if self.accepted(modelled.may_expire(self.next), job.expire):
+            self.carry_out(modelled)
+            self.end(job, modelled, "expired", JobState.EXPIRED)
+
+    def try_settle(self, job: Job, modelled: JobModel) -> None:
+        if self.accepted(modelled.may_settle(self.next), job.settle):
+            self.carry_out(modelled)
+            self.end(job, modelled, "settled", JobState.SETTLED)
+
+    def carry_out(self, modelled: JobModel) -> None:
+        rulings = modelled.rulings()
+        money = model.settlement(modelled.escrow, 100, modelled.bounty, rulings)
+        assert money.paid + money.fee + money.bounty + money.returned == modelled.escrow  # E2, of the model itself
+        credits = [(f"provider{s.worker}", r.pay) for s, r in zip(modelled.seats, rulings, strict=True)]
+        self.ledger.spend("requester", [*credits, ("burn", money.fee), ("closer", money.bounty)], money.returned)
+        for seat, ruling in zip(modelled.seats, rulings, strict=True):
+            self.locked[seat.worker] -= STAKE
+            self.locks[seat.worker] -= 1
+            self.stake[seat.worker] -= model.loss(ruling.fault, STAKE, BOND)
+
+    def end(self, job: Job, modelled: JobModel, name: str, state: JobState) -> None:
+        modelled.state = name
+        record = tuple(job.record)
+        assert record[0] == state
+        self.frozen[job.id] = record
+
+    def accepted(self, expected: bool, verb: Any) -> bool:
+        """Run it; chain and model must be of one mind."""
+        try:
+            verb()
+        except ContractLogicError as error:
+            assert not expected, f"the chain refuses what the model accepts: {type(error).__name__} {error}"
+            return False
+        assert expected, "the chain accepts what the model refuses"
+        return True
+
+    @property
+    def next(self) -> int:
+        """Second of the block that the next transaction lands in."""
+        return int(self.world.chain.pending_timestamp)
+
+    def pick(self, data: st.DataObject) -> tuple[Job, JobModel]:
+        job, modelled = data.draw(st.sampled_from(self.jobs))
+        note(f"{modelled}")
+        return job, modelled
+
+    def let_everybody_in(self, job: Job, modelled: JobModel) -> None:
+        """The round is due and stored, and the last quarter of the window has come: the lottery says yes to all."""
+        number, opens, closes = job.record.round, modelled.posted_at, modelled.take_by
+        if modelled.opened_at is not None:
+            number, opens, closes = job.extra.round, modelled.opened_at, modelled.extra_take_by
+        while self.world.chain.blocks.head.number < number:
+            self.world.mine(1)
+        if self.world.beacon.valueOf(number) == bytes(32):
+            self.world.beacon.store(number, b"", sender=self.world.stranger)
+        everybody = opens + (closes - opens) * 3 // 4 + 1
+        if self.next < everybody:
+            self.world.at(everybody)
+
+    # ---- what must always hold
+
+    @invariant()
+    def e1_the_tokens_are_there(self) -> None:
+        held = self.world.coin.balanceOf(self.world.escrow)
+        assert held == self.ledger.total + self.rival.total + self.donated
+
+    @invariant()
+    def e2_every_purse_is_as_in_the_model(self) -> None:
+        w = self.world
+        purses = {"requester": w.requester, "closer": w.closer, "burn": BURN}
+        purses |= {f"provider{i}": provider for i, provider in enumerate(w.providers)}
+        for name, account in purses.items():
+            balance = w.escrow.balanceOf(w.board, w.coin, account)
+            assert (balance.free, balance.held) == (self.ledger.free[name], self.ledger.held[name]), name
+        running = sum(job.escrow for _, job in self.jobs if job.state not in ENDED)
+        assert self.ledger.held["requester"] == running
+
+    @invariant()
+    def e3_the_rival_has_only_his_own(self) -> None:
+        w, rival = self.world, self.world.spare[0]
+        balance = w.escrow.balanceOf(rival, w.coin, w.requester)
+        assert (balance.free, balance.held) == (self.rival.free["requester"], self.rival.held["requester"])
+        assert w.escrow.balanceOf(rival, w.coin, rival).free == self.rival.free["rival"]
+
+    @invariant()
+    def j1_ended_jobs_stay_as_they_ended(self) -> None:
+        for job, _ in self.jobs:
+            if job.id in self.frozen:
+                assert tuple(job.record) == self.frozen[job.id]
+
+    @invariant()
+    def s1_stake_is_as_in_the_model(self) -> None:
+        for index in range(6):
+            have = self.world.allocation(index)
+            assert (have.allocated, have.locked, have.locks) == (
+                self.stake[index],
+                self.locked[index],
+                self.locks[index],
+            )
+            assert have.locked <= have.allocated
+
+
+@pytest.mark.slow
+def test_money_machine(world: World) -> None:
+    machine = type("MoneyMachineOnThisWorld", (MoneyMachine,), {"world": world})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

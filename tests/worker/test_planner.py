@@ -1,0 +1,267 @@
+"""plan(view, memory, capacity, now) as a table: what is seen, what is done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.worker.jobs import FOURTH, JOB, ME, SECOND, SEED, TAKE_BY, THIRD, make_record, make_result
+
+from tensorgrid.chain.records import Tally
+from tensorgrid.domain.jobs import ZERO32, ExtraSeats, Job, JobId, JobState, Seat, SeatState
+from tensorgrid_worker.planner import Action, Do, JobView, Memory, plan, unfinished
+from tensorgrid_worker.records import Preparation
+from tensorgrid_worker.rows import Status
+
+NOW = 900
+WORK_BY = 1_100
+COMMITTED_AT = 1_050
+SETTLE_BY = COMMITTED_AT + 200
+NO_SEAT = Seat(SeatState.NONE, 0, b"")
+NO_TALLY = Tally((0, 0, 0, 0, 0), 0, 0, 0, 0, 0)
+SECOND_ROUND = Tally((1, 1, 2, 0, 0), 2, 0, 3, 1_060, 70)
+EXTRA = ExtraSeats(count=2, round=70, opens_at=1_060, take_by=1_070, work_by=1_170)
+OTHER = JobId(b"\x40" * 32)
+
+
+def job(
+    state: JobState, *, taken: int = 0, committed: int = 0, extra: int = 0, deadline: int = TAKE_BY, at: int = 0
+) -> Job:
+    return Job(state, taken, committed, extra, False, 0, 850, 12, deadline, at)
+
+
+def seat(number: int, state: SeatState = SeatState.TAKEN) -> Seat:
+    return Seat(state, number, b"\1" * 30 if state is SeatState.COMMITTED else bytes(30))
+
+
+def posted(**changes: Any) -> JobView:
+    return replace(JobView(make_record(), job(JobState.POSTED), NO_SEAT, may_take=True), **changes)
+
+
+def assigned(**changes: Any) -> JobView:
+    record = make_record(SECOND, ME, THIRD, assigned_block=14)
+    return replace(JobView(record, job(JobState.ASSIGNED, taken=3, deadline=WORK_BY), seat(2), seed=SEED), **changes)
+
+
+def committed(**changes: Any) -> JobView:
+    record = make_record(SECOND, ME, THIRD, assigned_block=14)
+    state = job(JobState.COMMITTED, taken=3, committed=3, deadline=SETTLE_BY, at=COMMITTED_AT)
+    mine = seat(2, SeatState.COMMITTED)
+    return replace(JobView(record, state, mine, seed=SEED, tally=NO_TALLY), **changes)
+
+
+def second_round(number: int = 0, state: SeatState = SeatState.TAKEN, *, taken: int = 3, sealed: int = 0) -> JobView:
+    """Seen by a worker with extra seat `number`; 0: by one without a seat."""
+    workers = [SECOND, THIRD, FOURTH, *(ME if number == n else OTHER.hex()[:40] for n in range(4, taken + 1))]
+    record = make_record(*workers, assigned_block=14, extra_block=30)
+    view = job(JobState.COMMITTED, taken=taken, committed=3, extra=sealed, deadline=SETTLE_BY, at=COMMITTED_AT)
+    mine = seat(number, state) if number else NO_SEAT
+    return JobView(record, view, mine, seed=SEED, tally=SECOND_ROUND, extra=EXTRA)
+
+
+def dos(view: JobView, memory: Memory | None = None, *, now: int = NOW, capacity: int = 1) -> list[str]:
+    return [str(action.do) for action in plan([view], memory or Memory(ME), capacity, now)]
+
+
+WITH_RESULT = Memory(ME, results={JOB: make_result()})
+RUNNING = Memory(ME, running=frozenset({JOB}))
+BUSY = Memory(ME, busy=frozenset({JOB}))
+DRAINING = Memory(ME, draining=True)
+
+
+def sent(do: Do, status: Status = Status.SENT, memory: Memory = WITH_RESULT) -> Memory:
+    return replace(memory, outbox={(JOB, str(do)): status})
+
+
+@pytest.mark.parametrize(
+    ("why", "view", "memory", "now", "expected"),
+    [
+        # taking
+        (
+            "a new job is looked at first",
+            posted(record=make_record(preparation=Preparation.NEW)),
+            Memory(ME),
+            NOW,
+            ["inspect"],
+        ),
+        ("not twice at once", posted(record=make_record(preparation=Preparation.NEW)), BUSY, NOW, []),
+        (
+            "a refused job is left alone",
+            posted(record=make_record(preparation=Preparation.REFUSED)),
+            Memory(ME),
+            NOW,
+            [],
+        ),
+        ("prepared and drawn: taken", posted(), Memory(ME), NOW, ["take"]),
+        ("not drawn yet", posted(may_take=False), Memory(ME), NOW, []),
+        ("on its way already", posted(), sent(Do.TAKE), NOW, []),
+        ("refused for now: tried again", posted(), sent(Do.TAKE, Status.REFUSED), NOW, ["take"]),
+        ("refused for good", posted(), sent(Do.TAKE, Status.DEAD), NOW, []),
+        ("others were faster", posted(job=job(JobState.POSTED, taken=3)), Memory(ME), NOW, []),
+        ("at the last second", posted(), Memory(ME), TAKE_BY, ["take"]),
+        ("too late", posted(), Memory(ME), TAKE_BY + 1, []),
+        ("draining: nothing new", posted(), DRAINING, NOW, []),
+        # working
+        ("all seats taken: run", assigned(), Memory(ME), NOW, ["run"]),
+        ("W1: not before it is confirmed", assigned(record=make_record(SECOND, ME, THIRD)), Memory(ME), NOW, []),
+        ("W1: nor before the seat is", assigned(record=make_record(SECOND, assigned_block=14)), Memory(ME), NOW, []),
+        ("no seed yet", assigned(seed=ZERO32), Memory(ME), NOW, []),
+        ("runs already", assigned(), RUNNING, NOW, []),
+        ("pauses after a failure", assigned(), BUSY, NOW, []),
+        ("draining: what was taken is finished", assigned(), DRAINING, NOW, ["run"]),
+        (
+            "a lost journal: fetched again",
+            assigned(record=make_record(SECOND, ME, THIRD, assigned_block=14, preparation=Preparation.NEW)),
+            Memory(ME),
+            NOW,
+            ["inspect"],
+        ),
+        ("done: commit", assigned(), WITH_RESULT, NOW, ["commit"]),
+        ("commit at the last second", assigned(), WITH_RESULT, WORK_BY, ["commit"]),
+        ("never twice", assigned(), sent(Do.COMMIT), NOW, []),
+        ("nor after a reorganisation took the take back", posted(), replace(WITH_RESULT), NOW, ["take"]),
+        ("too late: what runs is stopped", assigned(), RUNNING, WORK_BY + 1, ["stop"]),
+        # revealing
+        ("all committed: reveal", committed(), WITH_RESULT, COMMITTED_AT, ["reveal"]),
+        ("until the deadline and its grace", committed(), WITH_RESULT, COMMITTED_AT + 16, ["reveal"]),
+        ("not after", committed(), WITH_RESULT, COMMITTED_AT + 17, []),
+        ("a lost salt opens nothing", committed(), Memory(ME), COMMITTED_AT, []),
+        ("once", committed(), sent(Do.REVEAL), COMMITTED_AT, []),
+        (
+            "seen on chain: enough",
+            committed(tally=replace(NO_TALLY, group=(0, 1, 0, 0, 0))),
+            WITH_RESULT,
+            COMMITTED_AT,
+            [],
+        ),
+        # extra seats
+        ("extra seat: taken", replace(second_round(), may_take=True), Memory(ME), 1_065, ["take_extra"]),
+        ("extra seat: too late", replace(second_round(), may_take=True), Memory(ME), 1_071, []),
+        ("extra seats full", replace(second_round(taken=5), may_take=True), Memory(ME), 1_065, []),
+        ("extra seat: run at once", second_round(4, taken=4), Memory(ME), 1_065, ["run"]),
+        ("extra seat: commit", second_round(4, taken=4), WITH_RESULT, 1_090, ["commit"]),
+        ("extra seat: stopped too late", second_round(4, taken=4), RUNNING, 1_171, ["stop"]),
+        (
+            "the other may still commit: nothing shows",
+            second_round(4, SeatState.COMMITTED, taken=5, sealed=1),
+            WITH_RESULT,
+            1_100,
+            [],
+        ),
+        (
+            "both committed",
+            second_round(4, SeatState.COMMITTED, taken=5, sealed=2),
+            WITH_RESULT,
+            1_100,
+            ["reveal_root"],
+        ),
+        ("alone, the other seat open", second_round(4, SeatState.COMMITTED, taken=4, sealed=1), WITH_RESULT, 1_070, []),
+        (
+            "alone, the other seat shut",
+            second_round(4, SeatState.COMMITTED, taken=4, sealed=1),
+            WITH_RESULT,
+            1_071,
+            ["reveal_root"],
+        ),
+        (
+            "the other was silent",
+            second_round(4, SeatState.COMMITTED, taken=5, sealed=1),
+            WITH_RESULT,
+            1_171,
+            ["reveal_root"],
+        ),
+        ("root too late", second_round(4, SeatState.COMMITTED, taken=5, sealed=2), WITH_RESULT, 1_187, []),
+        # closing, in turn: this job's first turn is seat 3's, the second seat 1's, the third ours
+        (
+            "not all seats taken",
+            posted(job=job(JobState.POSTED, taken=1), seat=seat(1), record=make_record(ME)),
+            Memory(ME),
+            TAKE_BY + 1,
+            ["expire"],
+        ),
+        ("others' jobs are others' business", posted(may_take=False), Memory(ME), TAKE_BY + 100, []),
+        ("nobody committed", assigned(), Memory(ME), WORK_BY + 6, ["expire"]),
+        ("nobody committed, not our turn", assigned(), Memory(ME), WORK_BY + 5, []),
+        (
+            "one was silent: on without him",
+            assigned(
+                job=job(JobState.ASSIGNED, taken=3, committed=2, deadline=WORK_BY), seat=seat(2, SeatState.COMMITTED)
+            ),
+            WITH_RESULT,
+            WORK_BY + 6,
+            ["close_work"],
+        ),
+        ("verdict there", committed(may_settle=True, closable_since=1_060), sent(Do.REVEAL), 1_066, ["settle"]),
+        ("verdict there, not our turn", committed(may_settle=True, closable_since=1_060), sent(Do.REVEAL), 1_065, []),
+        (
+            "first in turn",
+            committed(may_settle=True, closable_since=1_060, seat=seat(3, SeatState.COMMITTED)),
+            sent(Do.REVEAL),
+            1_060,
+            ["settle"],
+        ),
+        ("undecided", committed(may_open_extra=True, closable_since=1_060), sent(Do.REVEAL), 1_066, ["open_extra"]),
+        # the end
+        (
+            "ended: put away",
+            assigned(
+                job=job(JobState.SETTLED, taken=3),
+                record=make_record(SECOND, ME, THIRD, ended_block=20, ended_as="settled"),
+            ),
+            Memory(ME),
+            NOW,
+            ["close"],
+        ),
+        (
+            "ended while it runs: stopped first",
+            assigned(
+                job=job(JobState.SETTLED, taken=3),
+                record=make_record(SECOND, ME, THIRD, ended_block=20, ended_as="settled"),
+            ),
+            RUNNING,
+            NOW,
+            ["stop"],
+        ),
+        ("ended, not yet confirmed", assigned(job=job(JobState.SETTLED, taken=3), seat=NO_SEAT), Memory(ME), NOW, []),
+    ],
+)
+def test_plan(why: str, view: JobView, memory: Memory, now: int, expected: list[str]) -> None:
+    assert dos(view, memory, now=now) == expected, why
+
+
+def test_plan__one_job_at_a_time__ours_first() -> None:
+    offer = posted(record=make_record(job=OTHER, posted_block=1))
+    assert plan([offer, assigned()], Memory(ME), 1, NOW) == [Action(Do.RUN, JOB)]
+    assert plan([offer, assigned()], Memory(ME), 2, NOW) == [Action(Do.RUN, JOB), Action(Do.TAKE, OTHER)]
+
+
+def test_plan__two_offers__one_is_taken() -> None:
+    offers = [posted(), posted(record=make_record(job=OTHER, posted_block=5))]
+    assert plan(offers, Memory(ME), 1, NOW) == [Action(Do.TAKE, OTHER)]
+
+
+def test_plan__take_under_way__fills_the_hands() -> None:
+    offers = [posted(), posted(record=make_record(job=OTHER))]
+    assert plan(offers, sent(Do.TAKE), 1, NOW) == []
+
+
+def test_plan__committed__hands_are_free() -> None:
+    offer = posted(record=make_record(job=OTHER, posted_block=99))
+    assert plan([committed(), offer], sent(Do.REVEAL), 1, NOW) == [Action(Do.TAKE, OTHER)]
+
+
+@pytest.mark.parametrize(
+    ("view", "memory", "stays"),
+    [
+        (posted(), Memory(ME), False),
+        (posted(), sent(Do.TAKE), True),
+        (assigned(), Memory(ME), True),
+        (committed(), WITH_RESULT, True),
+        (committed(tally=replace(NO_TALLY, group=(0, 1, 0, 0, 0))), WITH_RESULT, False),
+        (second_round(4, taken=4), Memory(ME), True),
+        (assigned(job=job(JobState.SETTLED, taken=3)), Memory(ME), False),
+    ],
+)
+def test_unfinished__what_a_draining_worker_stays_for(view: JobView, memory: Memory, stays: bool) -> None:
+    assert unfinished(view, memory) is stays
