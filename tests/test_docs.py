@@ -99,6 +99,18 @@ def test_invariants__each_cited_id__is_stated() -> None:
     assert cited <= stated
 
 
+def test_invariants__each_test_that_shows_one__is_there() -> None:
+    told = (ROOT / "docs/invariants.md").read_text(encoding="utf-8")
+    tests = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    names = re.findall(r"`(?:tests/\w+/)?(test_\w+)(\.py|…)?`", told)
+    assert names
+    for name, ending in names:
+        if ending == ".py":
+            assert f"{name}.py" in tests
+        else:
+            assert any(f"def {name}" in text for text in tests.values()), name
+
+
 def test_readme__hello_world__has_at_most_eight_lines() -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     [hello] = [block for block in blocks if "run.result()" in block]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tensorgrid.domain.money import Amount, Token
 from tensorgrid.domain.specs import JobSpec
 from tensorgrid.network import IDENTITY_FILE, Network, open_identity, open_keystore
 from tensorgrid.packing import PackedJob, pack
-from tensorgrid.posting import CPU, draft_terms, resolve_class
+from tensorgrid.posting import CPU, draft_terms, resolve_class, take_deadline
 from tensorgrid.privacy import Identity
 from tensorgrid.runs import Run
 from tensorgrid.storage.base import BlobStore
@@ -117,12 +117,15 @@ class Client:
 
         Raises SpecInvalid, FunctionNotPortable, UnknownToken, InsufficientFunds, StorageError, ChainError.
         """
-        plan = self._plan(work, arguments, options)
+        plan = self._plan(work, arguments, dict(options))
         self._check_funds(plan.terms)
         plan.packed.store(self.store)
         self._fund(plan.terms)
-        receipt = self.sender.transact(self.contracts.board.post(plan.terms))
-        return self.run(self.contracts.id_of(plan.terms), posted_block=receipt.block)
+        # funding took a few blocks; the time to take starts now
+        take_by = options.get("take_by") or take_deadline(self.contracts, plan.estimate.take_seconds)
+        terms = replace(plan.terms, take_by=take_by)
+        receipt = self.sender.transact(self.contracts.board.post(terms))
+        return self.run(self.contracts.id_of(terms), posted_block=receipt.block)
 
     def estimate(self, work: Work, arguments: dict[str, Any] | None = None, **options: Any) -> Estimate:
         """What `submit` would hold and probably cost; nothing is sent or stored. Raises as `submit`."""

@@ -107,7 +107,7 @@ def draft_terms(
         scheduler=contracts.lottery.address,
         verifier=contracts.replication.address,
         verifier_params=clocks.replication.pack(),
-        take_by=contracts.connection.now() + clocks.take if take_by is None else take_by,
+        take_by=take_deadline(contracts, clocks.take) if take_by is None else take_by,
         work_time=clocks.work,
         settle_time=bounds.max_settle_time,
     )
@@ -122,6 +122,14 @@ def draft_terms(
             f"the verifier asks a reserve of {needs.reserve} units and {budget} leaves {terms.reserve}"
         )
     return replace(terms, settle_time=needs.settle_time), prices, clocks
+
+
+def take_deadline(contracts: Contracts, take_seconds: int) -> int:
+    """Chain time by which seats must be taken when the posting is sent now: its own way into a block comes on top."""
+    head = contracts.connection.latest()
+    before = contracts.connection.block(max(head.number - 1, 0))
+    spacing = head.timestamp - before.timestamp if before is not None else 0
+    return head.timestamp + take_seconds + 2 * max(1, min(spacing, 60))
 
 
 def _cautious(bounds: Bounds) -> JobClocks:

@@ -223,13 +223,14 @@ class World:
     # ---- money
 
     def free(self, account: Any, token: Any = None) -> int:
-        return int(self.escrow.balanceOf(self.board, token or self.coin, account).free)
+        return int(self.escrow.balanceOf(self.board, token or self.coin, account, sender=self.stranger).free)
 
     def held(self, account: Any, token: Any = None) -> int:
-        return int(self.escrow.balanceOf(self.board, token or self.coin, account).held)
+        return int(self.escrow.balanceOf(self.board, token or self.coin, account, sender=self.stranger).held)
 
     def allocation(self, index: int) -> Any:
-        return self.vault.allocationOf(self.providers[index], self.workers[index], self.board)
+        # A call with a sender spares eth-tester the search for one, which takes longer than the call.
+        return self.vault.allocationOf(self.providers[index], self.workers[index], self.board, sender=self.stranger)
 
 
 @dataclass
@@ -245,7 +246,7 @@ class Job:
 
     @property
     def record(self) -> Any:
-        return self.world.board.jobOf(self.id)
+        return self.world.board.jobOf(self.id, sender=self.world.stranger)
 
     @property
     def state(self) -> int:

@@ -16,7 +16,7 @@ from tensorgrid.client import Client
 from tensorgrid.domain.jobs import JobState, fee_on
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.specs import MAX_SPEC_BYTES
-from tensorgrid.posting import draft_terms
+from tensorgrid.posting import draft_terms, take_deadline
 from tensorgrid.storage.local import LocalStore
 
 pytestmark = pytest.mark.slow
@@ -103,7 +103,7 @@ def test_jobs_that_no_worker_should_take__expire__and_all_money_is_back(net, req
     packed = requester._plan(work, {"x": np.arange(1000)}, {}).packed
     packed.store(requester.store)
     damage(requester.store, packed.spec.inputs["x"].cid)
-    damaged = requester.submit(packed.spec, budget="2 USDC", take_within="12s")
+    damaged = requester.submit(packed.spec, budget="2 USDC", take_within="6s")
     malformed = post_digest(requester, requester.store.put(b'{"version":1,"surprise":true}').digest)
     missing = post_digest(requester, bytes(32))
     for run in (damaged, malformed, missing):
@@ -129,10 +129,10 @@ def post_digest(client, digest):
     spec = client._plan(work, {"x": 1}, {}).packed.spec
     budget = Amount.parse("2 USDC", client.tokens)
     terms, _, _ = draft_terms(
-        client.contracts, spec, budget, requester=client.account.address, class_name="cpu", take_seconds=12
+        client.contracts, spec, budget, requester=client.account.address, class_name="cpu", take_seconds=6
     )
-    terms = replace(terms, spec_digest=digest)
     client.deposit(Amount(terms.escrow, client.token(terms.pay_token)))
+    terms = replace(terms, spec_digest=digest, take_by=take_deadline(client.contracts, 6))
     client.sender.transact(client.contracts.board.post(terms))
     return client.run(client.contracts.id_of(terms))
 

@@ -280,3 +280,20 @@ def test_send__nonces_that_the_chain_forgot__are_used_again(own_net) -> None:
     own_net.connection.rpc("anvil_setNonce", requester.address, hex(0))
     requester.sender._sent.clear()  # as after a restart of the process
     assert requester.sender.transact(plain_transfer(), timeout=5).ok
+
+
+def test_send__refused_by_the_node__is_forgotten_and_its_nonce_free(requester) -> None:
+    refusing = [True]
+
+    def answer(method, params, forward):
+        if method == "eth_sendRawTransaction" and refusing:
+            refusing.clear()
+            raise RpcRefusal({"code": -32000, "message": "txpool is full"})
+        return forward(method, params)
+
+    with NodeDouble(requester.net.rpc_url, answer) as node:
+        sender = Sender(Connection(node.url), requester.account)
+        with pytest.raises(NodeRefused, match="txpool is full"):
+            sender.transact(plain_transfer(value=10**17))
+        assert sender.transact(plain_transfer(value=1)).ok
+    assert requester.sender.mined_nonce() == 1, "what was refused is not offered behind the caller's back"

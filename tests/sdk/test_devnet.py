@@ -29,7 +29,8 @@ if settings.get("mood") == "ill":
     sys.exit("no stomach for work")
 if settings.get("mood") == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-os.fork()  # a helper of its own, as a sandbox is
+if os.fork() == 0:  # a helper of its own, as a sandbox is
+    time.sleep(600)
 if settings.get("mood") != "slow":
     print(json.dumps({"event": "worker.ready", "sandbox": "none", "settings": sorted(settings)}), flush=True)
 time.sleep(600)

@@ -12,8 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.worker.conftest import MIB, MakeTask
+from tests.worker.conftest import MIB, MakeTask, bubblewrap_or_skip
 
+from tensorgrid.domain.payload import json_of_payload
 from tensorgrid_worker import hardware
 from tensorgrid_worker.executor import Executor
 from tensorgrid_worker.hardware import gpus
@@ -121,3 +122,23 @@ def test_environment__names_versions_and_no_machine() -> None:
     assert found.python == platform.python_version()
     assert found.torch == metadata.version("torch")
     assert found.platform == f"{platform.system()}-{platform.machine()}".lower()
+
+
+@pytest.mark.gpu
+def test_run__on_a_real_gpu__sees_one_and_repeats_itself(make_task: MakeTask) -> None:
+    if "+cpu" in metadata.version("torch"):
+        pytest.skip("this torch is built without CUDA")
+    code = """
+        import torch
+        def job():
+            left = torch.randn(256, 256, device="cuda")
+            return {"product": left @ left, "devices": torch.cuda.device_count()}
+    """
+    executor = Executor(bubblewrap_or_skip(), tmp_bytes=64 * MIB, processes=256)
+    runs = []
+    for _ in range(2):
+        task = replace(make_task(code, memory_bytes=16 << 30, gpus=1), gpus=(gpus()[0],))
+        runs.append(executor.run(task, on_point=lambda _: None, stop=Event()))
+    assert runs[0].payload is not None, runs[0].log.decode()
+    assert runs[0].payload == runs[1].payload
+    assert json_of_payload(runs[0].payload) == {"devices": 1}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +192,25 @@ def test_import__light_and_without_torch() -> None:
     assert seen["tensorgrid_worker.cli"] == "[]"
     assert seen["tensorgrid_worker.runtime.runner"] == "[]"
     assert "torch" not in seen["tensorgrid_worker.daemon"]
+
+
+def test_run__node_of_another_chain__one_sentence(tmp_path: Path, settings: dict[str, Any]) -> None:
+    class Node(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            answer = json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": "0x1"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Node) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        done = run(write(tmp_path / "worker.toml", settings | {"rpc_url": url}))
+        server.shutdown()
+    assert done.returncode == 4, done.stderr
+    assert "a node of chain 1, and chain 31337 is wanted" in done.stderr

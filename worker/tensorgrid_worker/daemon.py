@@ -13,7 +13,7 @@ import structlog
 
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.follow import Batch, Follower
-from tensorgrid.domain.errors import ChainError
+from tensorgrid.domain.errors import ChainError, InsufficientFunds
 from tensorgrid.domain.jobs import JobId
 from tensorgrid_worker.calls import LOCAL, call_for
 from tensorgrid_worker.config import WorkerConfig
@@ -290,12 +290,13 @@ class Daemon:
     def _submit_loop(self) -> None:
         backoff = self._config.poll_seconds
         while not self._stopped.is_set():
+            self._wake_submit.wait()
+            self._wake_submit.clear()
             try:
                 self._submitter.step(self._head)
                 backoff = self._config.poll_seconds
-            except ChainError as error:
+            except (ChainError, InsufficientFunds) as error:
                 log.warning("tx.delayed", reason=str(error), again_in=round(backoff, 1))
+                self._wake_submit.set()
                 self._stopped.wait(backoff)
                 backoff = min(backoff * 2, LONGEST_BACKOFF)
-            self._wake_submit.wait(LONGEST_BACKOFF)
-            self._wake_submit.clear()

@@ -15,7 +15,7 @@ from tensorgrid.chain.abi import checksum
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import Connection, hash32, quantity
 from tensorgrid.chain.receipts import SentTx, TxReceipt, receipt_of
-from tensorgrid.domain.errors import ChainError, NodeRefused, Reverted, TransactionLost, Unreachable
+from tensorgrid.domain.errors import ChainError, NodeRefused, Reverted, TensorgridError, TransactionLost, Unreachable
 
 _GWEI = 10**9
 _REMEMBERED = 256
@@ -140,11 +140,11 @@ class Sender:
     def send(self, call: Call) -> SentTx:
         """Simulate, sign with the next nonce, broadcast. Raises Reverted, InsufficientFunds, NodeRefused.
 
-        Unreachable leaves open whether the node got it: the next `send` offers it again first, `transact` waits instead.
+        Unreachable leaves open whether the node got it: the next `send` offers it again; `transact` waits instead.
         """
         with self._lock:
             sent = self._prepare(call)
-            self.broadcast(sent.raw)
+            self._offer(sent)
             return sent
 
     def wait(self, tx_hash: str, timeout: float | None = None) -> TxReceipt:
@@ -152,18 +152,18 @@ class Sender:
         return self._wait([tx_hash], time.monotonic() + (self.timeout if timeout is None else timeout))
 
     def transact(self, call: Call, *, timeout: float | None = None) -> TxReceipt:
-        """Send and wait for success. A dropped transaction is broadcast again, a stuck one replaced at a higher fee, and a
-        node that is silent for a while is waited for: the transaction may have reached it.
+        """Send and wait for success. A dropped transaction is broadcast again, a stuck one replaced at a higher fee,
+        and a node that is silent for a while is waited for: the transaction may have reached it.
 
-        Raises Reverted (also when only the mined transaction failed), TransactionLost, InsufficientFunds; Unreachable and
-        NodeRefused only before anything was sent.
+        Raises Reverted (also when only the mined transaction failed), TransactionLost, InsufficientFunds; Unreachable
+        and NodeRefused only before anything was sent.
         """
         patience = self.timeout if timeout is None else timeout
         end = time.monotonic() + patience
         with self._lock:
             sent = self._prepare(call)
             with contextlib.suppress(Unreachable):
-                self.broadcast(sent.raw)
+                self._offer(sent)
         hashes = [sent.hash]
         while True:
             try:
@@ -189,10 +189,21 @@ class Sender:
         self._sent.pop(sent.nonce - _REMEMBERED, None)
         return sent
 
+    def _offer(self, sent: SentTx) -> None:
+        """Broadcast; what the node refuses is forgotten, so that it is never offered again."""
+        try:
+            self.broadcast(sent.raw)
+        except Unreachable:
+            raise
+        except TensorgridError:
+            self._next = sent.nonce
+            self._sent.pop(sent.nonce, None)
+            raise
+
     def _free_nonce(self) -> int:
         """The next one after all that we sent.
 
-        What a reorganisation took out of the chain and the node forgot is sent again first: nothing is mined over a gap.
+        What a reorganisation took out of the chain and the node forgot is sent again: nothing is mined over a gap.
         """
         expected = self.next_nonce()
         for nonce in range(expected, self._next):

@@ -34,7 +34,7 @@ LIAR_STAKE = 20
 """Times the stake of each other worker, so that the lottery almost surely draws the liar."""
 MOST_JOBS = 5
 LEAST_ACCURACY = 0.95
-EPOCHS = 30
+EPOCHS = 20
 
 
 def run(options: Options) -> None:

@@ -63,8 +63,9 @@ def print_steps(console: Console, sent: Sequence[Sent], names: Mapping[str, str]
     table.add_row(f"…{posted_block - 1}", "all", f"set the network up: {len(before)} transactions", "", _gas(before))
     for group in _folded(job):
         tx = group[0]
-        does = _STEPS.get(tx.name, tx.name) + (f", {len(group)} times" if len(group) > 1 else "")
-        does += "" if tx.ok else ", too late"
+        does = _STEPS.get(tx.name, tx.name) if tx.ok else f"comes too late, refused: {tx.name}"
+        if len(group) > 1:
+            does += f", {len(group)} times"
         table.add_row(str(tx.block), names.get(tx.sender, short_id(tx.sender)), does, short_id(tx.hash), _gas(group))
     table.add_section()
     table.add_row("", "all", f"the job: {len(job)} transactions", "", _gas(job), style="bold")

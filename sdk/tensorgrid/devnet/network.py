@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +22,7 @@ from tensorgrid.chain.send import Sender
 from tensorgrid.deploy import Web3Backend, deploy
 from tensorgrid.devnet.accounts import KeyFiles, Keyring, write_private
 from tensorgrid.devnet.anvil import CHAIN_ID, Anvil
+from tensorgrid.devnet.lock import HomeLock
 from tensorgrid.devnet.processes import Processes
 from tensorgrid.devnet.toolchain import find_anvil
 from tensorgrid.devnet.workers import WorkerHook, WorkerProcess, write_config
@@ -79,7 +78,7 @@ class Devnet:
         self._parameters = parameters or NetworkParameters.load("devnet")
         self._keys = Keyring(seed)
         self._stopped = False
-        self._lock = _Lock(self.home)
+        self._lock = HomeLock(self.home)
         self._processes: Processes | None = None
         try:
             self._start(workers, seed, dict(hooks or {}), start_workers=start_workers, hold=hold)
@@ -305,34 +304,3 @@ class Devnet:
             thread.start()
         for thread in threads:
             thread.join()
-
-
-class _Lock:
-    """One devnet per home folder. Held by the open file, so it goes with the process."""
-
-    def __init__(self, home: Path) -> None:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = open(home / "devnet.lock", "ab")  # noqa: SIM115 - open as long as the network runs
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise DevnetFailed(
-                f"a devnet runs already in {home}; stop it, or set TENSORGRID_HOME to another folder"
-            ) from None
-
-    def release(self) -> None:
-        self._file.close()
-
-
-def wait_for_signal() -> None:
-    """Until SIGINT or SIGTERM; the handlers that were there before are put back."""
-    wanted = (signal.SIGINT, signal.SIGTERM)
-    came = threading.Event()
-    before = {number: signal.signal(number, lambda *_: came.set()) for number in wanted}
-    try:
-        while not came.wait(3600):
-            pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
