@@ -48,12 +48,20 @@ SHIPPED = {
 
 DOUBLES = {
     name: f"contracts/test/{name}.sol"
-    for name in ("FeeToken", "ReentrantToken", "StubController", "StubScheduler", "StubVerifier", "StubWallet")
+    for name in (
+        "FeeToken",
+        "ReentrantToken",
+        "StubController",
+        "StubReader",
+        "StubScheduler",
+        "StubVerifier",
+        "StubWallet",
+    )
 }
 
 
 def compile_contracts(contracts: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """Name -> artifact of contracts given as name -> source. Raises SystemExit with the compiler's words when it refuses."""
+    """Name -> artifact of contracts given as name -> source. Raises SystemExit with what the compiler refuses."""
     wanted = sorted(set(contracts.values()))
     request = {
         "language": "Solidity",
@@ -97,11 +105,7 @@ def compile_all() -> dict[Path, dict[str, Any]]:
 
 def differing(artifacts: dict[Path, dict[str, Any]]) -> list[Path]:
     """Committed files that are missing or not what the sources compile to."""
-    return [
-        path
-        for path, artifact in artifacts.items()
-        if not path.is_file() or path.read_text() != render(artifact)
-    ]
+    return [path for path, artifact in artifacts.items() if not path.is_file() or path.read_text() != render(artifact)]
 
 
 def _artifact(name: str, path: str, output: dict[str, Any]) -> dict[str, Any]:

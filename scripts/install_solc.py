@@ -1,8 +1,8 @@
 """Make `~/.solcx/solc-v0.8.30` exist, where py-solc-x and ape look for the compiler.
 
-In this order: it is there already; py-solc-x downloads the native one; a small wrapper around node_modules/solc (the same
-compiler as WebAssembly, same bytecode) is written there. The wrapper answers `--version` and `--standard-json` as the native
-binary does, resolves imports from disk, and flushes all of its answer.
+In this order: it is there already; py-solc-x downloads the native one; a small wrapper around node_modules/solc (the
+same compiler as WebAssembly, same bytecode) is written there. The wrapper answers `--version` and `--standard-json` as
+the native binary does, resolves imports from disk, and flushes all of its answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 WRAPPER = """#!/usr/bin/env node
 "use strict";
-// solc {version} as WebAssembly, behind the native compiler's command line. Written by tensorgrid's scripts/install_solc.py.
+// solc {version} as WebAssembly behind the native command line; written by tensorgrid's scripts/install_solc.py
 const fs = require("fs");
 const path = require("path");
 
@@ -80,10 +80,14 @@ def download() -> Path | None:
     """Let py-solc-x fetch the native compiler; None when it cannot."""
     import solcx
 
-    executable().unlink(missing_ok=True)  # it does not answer (see installed), and py-solc-x would take it for installed
+    executable().unlink(
+        missing_ok=True
+    )  # it does not answer (see installed), and py-solc-x would take it for installed
     try:
         solcx.install_solc(VERSION)
-    except Exception as error:  # no network, no build for this platform, a proxy's page instead of a list: all the same here
+    except (
+        Exception
+    ) as error:  # no network, no build for this platform, a proxy's page instead of a list: all the same here
         print(f"solc {VERSION} cannot be downloaded ({type(error).__name__}); taking the one from npm", file=sys.stderr)
         return None
     return installed()

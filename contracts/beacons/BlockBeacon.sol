@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {Blockhash} from "@openzeppelin/contracts/utils/Blockhash.sol";
+
 import {IBeacon} from "../interfaces/IBeacon.sol";
 
 /// @title BlockBeacon
-/// @notice A round is a block number, its value that block's hash, to be stored within 256 blocks or never. Whoever
+/// @notice A round is a block number, its value that block's hash, to be stored within 8,191 blocks or never (256 on chains
+/// without EIP-2935). Whoever
 /// builds the block can throw away a hash he dislikes at the price of the block: for devnets, and below a value cap only.
 contract BlockBeacon is IBeacon {
     /// @notice Blocks between naming a round and its block.
@@ -24,8 +27,8 @@ contract BlockBeacon is IBeacon {
         value = _values[round];
         if (value != 0) return value;
         require(isDue(round), RoundNotDue(round));
-        value = blockhash(round);
-        // INVARIANT: one value per round, for ever: what 256 blocks let slip is lost, never drawn again.
+        value = Blockhash.blockHash(round);
+        // INVARIANT: one value per round, for ever: what was let slip for too long is lost, never drawn again.
         require(value != 0, RoundLost(round));
         _values[round] = value;
         emit RoundStored(round, value);

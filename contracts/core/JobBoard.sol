@@ -140,6 +140,9 @@ contract JobBoard is Outcomes, EIP712 {
         (JobId id, Job memory job) = _inState(terms, JobState.Assigned);
         require(block.timestamp > job.deadline, DeadlineNotPassed(id, job.deadline));
         require(job.committed > 0, NothingCommitted(id));
+        // INVARIANT (J2): a job lives no longer than MAX_LIFE, however late somebody comes to close it.
+        uint40 closeBy = job.deadline + terms.settleTime;
+        require(block.timestamp <= closeBy, DeadlinePassed(id, closeBy));
         _enterCommitted(terms, id, job);
     }
 
@@ -161,14 +164,16 @@ contract JobBoard is Outcomes, EIP712 {
         JobId id = idOf(terms);
         Job memory job = _jobs[id];
         require(job.state != JobState.None, UnknownJob(id));
-        // A seat still empty at takeBy is no taker's fault; an empty hand at the work deadline is.
-        bool faulty = job.state == JobState.Assigned && job.committed == 0;
-        require(faulty || job.state == JobState.Posted, WrongState(id, job.state, JobState.Posted));
-        require(block.timestamp > job.deadline, DeadlineNotPassed(id, job.deadline));
-        _seatsOf(id, job, workers);
+        bool assigned = job.state == JobState.Assigned;
+        require(assigned || job.state == JobState.Posted, WrongState(id, job.state, JobState.Posted));
+        // What somebody committed to may still be closed and settled; that has its own time.
+        uint40 deadline = job.committed == 0 ? job.deadline : job.deadline + terms.settleTime;
+        require(block.timestamp > deadline, DeadlineNotPassed(id, deadline));
+        Seat[] memory held = _seatsOf(id, job, workers);
         Ruling[] memory rulings = new Ruling[](workers.length);
-        for (uint256 i = 0; faulty && i < workers.length; ++i) {
-            rulings[i].fault = Fault.NoShow;
+        for (uint256 i = 0; assigned && i < workers.length; ++i) {
+            // A seat still empty at takeBy is no taker's fault; an empty hand at the work deadline is.
+            if (held[i].state == SeatState.Taken) rulings[i].fault = Fault.NoShow;
         }
         _move(id, job, JobState.Expired);
         Payees memory payees = _payees(workers);

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
+import {IScheduler} from "../interfaces/IScheduler.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {JobTerms, MAX_SEATS} from "../types/JobTypes.sol";
 import {BoardBase} from "./BoardBase.sol";
@@ -27,6 +28,9 @@ abstract contract PostingRules is BoardBase {
         require(parameters.schedulerAllowed(terms.scheduler), SchedulerNotAllowed(terms.scheduler));
         require(parameters.verifierAllowed(terms.verifier), VerifierNotAllowed(terms.verifier));
         require(parameters.classAllowed(terms.hardwareClass), ClassNotAllowed(terms.hardwareClass));
+        // Boards that share Parameters share its lists; a plug-in that reads another board's jobs knows nothing of this one.
+        _checkOurs(terms.scheduler, IScheduler(terms.scheduler).BOARD());
+        _checkOurs(terms.verifier, IVerifier(terms.verifier).BOARD());
 
         uint256 limit = parameters.tokenRule(terms.payToken).maxEscrow;
         require(limit > 0, TokenNotAllowed(terms.payToken));
@@ -54,6 +58,10 @@ abstract contract PostingRules is BoardBase {
         require(terms.stake >= values.minStake, StakeBelowMinimum(terms.stake, values.minStake));
         require(terms.noShowBond >= values.minNoShowBond, BondBelowMinimum(terms.noShowBond, values.minNoShowBond));
         require(terms.noShowBond <= terms.stake, BondAboveStake(terms.noShowBond, terms.stake));
+    }
+
+    function _checkOurs(address plugin, address board) private view {
+        require(board == address(this), ForeignPlugin(plugin, board));
     }
 
     function _checkTime(string memory what, uint256 have, uint256 least, uint256 most) private pure {

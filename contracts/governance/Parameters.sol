@@ -29,7 +29,7 @@ contract Parameters is IParameters, AccessManaged {
             BoundsInconsistent()
         );
         _bounds = bounds_;
-        MAX_LIFE = uint40(bounds_.maxTakeTime) + bounds_.maxWorkTime + bounds_.maxSettleTime;
+        MAX_LIFE = uint40(bounds_.maxTakeTime) + bounds_.maxWorkTime + 2 * uint40(bounds_.maxSettleTime);
         _setValues(values_);
     }
 
@@ -39,8 +39,14 @@ contract Parameters is IParameters, AccessManaged {
     }
 
     /// @inheritdoc IParameters
-    function setPaused(bool paused) external restricted {
-        _values.paused = paused;
+    function pause() external restricted {
+        _values.paused = true;
+        emit ValuesSet(_values);
+    }
+
+    /// @inheritdoc IParameters
+    function unpause() external restricted {
+        _values.paused = false;
         emit ValuesSet(_values);
     }
 

@@ -31,6 +31,8 @@ interface IJobBoard {
     error SchedulerNotAllowed(address scheduler);
     error VerifierNotAllowed(address verifier);
     error ClassNotAllowed(bytes32 hardwareClass);
+    /// @notice A scheduler or verifier that was made for another board.
+    error ForeignPlugin(address plugin, address board);
     error EscrowAboveLimit(uint256 amount, uint256 limit);
     error PriceZero();
     error WrongFee(uint16 have, uint16 need);
@@ -87,12 +89,14 @@ interface IJobBoard {
     function progress(JobId id, bytes32 digest) external;
 
     /// @notice Worker with a seat: commit to a result.
-    /// @param commitment keccak256(abi.encode(JobId, worker, salt, keccak256(resultRoot), receiptDigest)); 30 bytes are kept
+    /// @param commitment keccak256(abi.encode(JobId, worker, salt, shown, receiptDigest)), of which 30 bytes are kept; `shown` is
+    /// what the verifier will want to see: for replication keccak256(resultRoot) in a first seat, resultRoot in an extra one
     /// @dev reverts NotSeated, AlreadyCommitted, WrongState, DeadlinePassed
     function commit(JobTerms calldata terms, bytes32 commitment) external;
 
-    /// @notice Anyone, after the work deadline, when at least one worker committed: go on without the others.
-    /// @dev reverts WrongState, DeadlineNotPassed, NothingCommitted
+    /// @notice Anyone, after the work deadline, when at least one worker committed: go on without the others. Until settleTime
+    /// has passed since; a job that nobody wanted to go on with by then expires.
+    /// @dev reverts WrongState, DeadlineNotPassed, DeadlinePassed, NothingCommitted
     function closeWork(JobTerms calldata terms) external;
 
     /// @notice The pinned verifier: flag the job, for tiers in which silence is consent: a flagged job is judged by verdict.
@@ -110,8 +114,9 @@ interface IJobBoard {
     /// @dev reverts WrongState, WrongSeats, VerdictPending, VerdictBroken, and whatever the verifier says
     function judgement(JobTerms calldata terms, address[] calldata workers) external view returns (Ruling[] memory);
 
-    /// @notice Anyone, when a seat is still empty past takeBy (takers go unharmed), or when nobody committed by the work
-    /// deadline (each is a no-show). Money back; the bounty goes to the caller.
+    /// @notice Anyone: when a seat is still empty past takeBy (takers go unharmed), when nobody committed by the work deadline,
+    /// or when somebody did and nobody called `closeWork` for settleTime after it. Who took and did not commit is a no-show,
+    /// who committed goes unharmed. Money back; the bounty goes to the caller.
     /// @dev reverts WrongState, WrongSeats, DeadlineNotPassed
     function expire(JobTerms calldata terms, address[] calldata workers) external;
 

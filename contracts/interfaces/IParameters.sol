@@ -8,7 +8,8 @@ import {Bps} from "../types/Money.sol";
 /// through the AccessManager. `JobBoard.post` reads it once per job: a vote never changes a posted job (G2), and no
 /// role here can move money or stake (G1).
 interface IParameters {
-    /// @notice Hard bounds, fixed at construction. maxTakeTime + maxWorkTime + maxSettleTime bounds a job's life.
+    /// @notice Hard bounds, fixed at construction. maxTakeTime + maxWorkTime + 2 * maxSettleTime bounds a job's
+    /// life: closing the work may come as late as settling.
     struct Bounds {
         uint32 minTakeTime;
         uint32 maxTakeTime;
@@ -53,7 +54,9 @@ interface IParameters {
     function MAX_LIFE() external view returns (uint40);
 
     function setValues(Values calldata values) external;
-    function setPaused(bool paused) external;
+    /// @notice No new jobs. Apart from `unpause`, so that a guardian can be given this and nothing else.
+    function pause() external;
+    function unpause() external;
     function setToken(address token, TokenRule calldata rule) external;
     function setScheduler(address scheduler, bool allowed) external;
     function setVerifier(address verifier, bool allowed) external;

@@ -66,6 +66,5 @@ interface IReplicationVerifier is IVerifier {
     function extraNeeded(JobTerms calldata terms) external view returns (bool);
     /// @notice Least reveal and extra-take time: the network's least take time, a hard bound.
     function LEAST_CLOCK() external view returns (uint32);
-    function BOARD() external view returns (address);
     function BEACON() external view returns (address);
 }

@@ -8,6 +8,9 @@ import {Draw, JobTerms} from "../types/JobTypes.sol";
 /// was on chain before `draw.opensAt` (D1), and must not loop over workers. The board itself checks class, age,
 /// capacity, stake and siblings; a scheduler only draws and prices.
 interface IScheduler {
+    /// @notice The board whose seats it draws; `post` refuses a scheduler of another board.
+    function BOARD() external view returns (address);
+
     /// @param time the moment asked about (the board passes block.timestamp; off-chain callers may look ahead)
     /// @return may true: the worker may take a seat at `time`. Once true it stays true until `draw.closesAt`.
     /// @return price pay-token units for this seat, never above `terms.price`

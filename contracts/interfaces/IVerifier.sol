@@ -7,6 +7,9 @@ import {ExtraSeats, JobId, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
 /// @notice Pinned by address in the terms. Reveals, audits and disputes live in the verifier; money, stake and states
 /// live in the board, which asks. A verifier moves nothing.
 interface IVerifier {
+    /// @notice The board whose jobs it judges; `post` refuses a verifier of another board.
+    function BOARD() external view returns (address);
+
     /// @notice What terms must provide so that extra seats are always funded and fit the clocks. Checked by `post`.
     /// @dev reverts with a named error when the terms do not fit this verifier at all
     /// @return reserve least reserve, in pay-token units

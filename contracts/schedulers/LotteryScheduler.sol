@@ -18,6 +18,7 @@ import {Draw, JobTerms} from "../types/JobTypes.sol";
 /// Stake that is leaving the vault does not count. What counts can hence only fall after the draw has opened (a rise resets
 /// the age that the board checks), so nothing done after the seed is known raises a chance (D1).
 contract LotteryScheduler is IScheduler {
+    /// @inheritdoc IScheduler
     address public immutable BOARD;
     address private immutable VAULT;
     address private immutable REGISTRY;

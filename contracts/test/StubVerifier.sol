@@ -8,6 +8,7 @@ import {ExtraSeats, Fault, JobId, JobTerms, Ruling, Seat} from "../types/JobType
 /// @title StubVerifier
 /// @notice Test double: a verifier that can break in every way a verifier can.
 contract StubVerifier is IVerifier {
+    address public immutable BOARD;
     enum Mood {
         Pay, // everybody `pay`, with `fault`, found by `finder`
         Pending,
@@ -26,6 +27,10 @@ contract StubVerifier is IVerifier {
     ExtraSeats private _extra;
 
     error Sulking();
+
+    constructor(address board) {
+        BOARD = board;
+    }
 
     function set(Mood mood_, uint128 pay_, Fault fault_, address finder_) external {
         (mood, pay, fault, finder) = (mood_, pay_, fault_, finder_);

@@ -23,7 +23,7 @@ import {
 /// @title ReplicationVerifier, as IReplicationVerifier says
 /// @dev Groups are numbered in order of their first reveal; what a seat revealed is its group's number.
 contract ReplicationVerifier is IReplicationVerifier {
-    /// @inheritdoc IReplicationVerifier
+    /// @inheritdoc IVerifier
     address public immutable BOARD;
     /// @inheritdoc IReplicationVerifier
     address public immutable BEACON;
@@ -63,7 +63,8 @@ contract ReplicationVerifier is IReplicationVerifier {
         uint40 deadline = _firstDeadline(terms, job);
         require(block.timestamp <= deadline, RevealTooLate(id, deadline));
 
-        Record memory record = _record(id, seat, salt, rootHash, receiptDigest);
+        _checkSeal(id, seat, salt, rootHash, receiptDigest);
+        Record memory record = _record(id, seat, rootHash, receiptDigest);
         // The reveal that completes an undecided round goes on by itself: no second transaction, nobody to wait for.
         if (record.revealed == job.committed && !_agreed(record)) _open(terms, id, record);
         _records[id] = record;
@@ -80,7 +81,10 @@ contract ReplicationVerifier is IReplicationVerifier {
         uint40 deadline = _extraDeadline(terms, extra);
         require(block.timestamp <= deadline, RevealTooLate(id, deadline));
 
-        _records[id] = _record(id, seat, salt, keccak256(abi.encode(resultRoot)), receiptDigest);
+        // INVARIANT: sealed over the root, not over its hash, which the first round has made public: whoever only read the
+        // chain when he committed cannot open, not even after another extra seat has shown the root.
+        _checkSeal(id, seat, salt, resultRoot, receiptDigest);
+        _records[id] = _record(id, seat, keccak256(abi.encode(resultRoot)), receiptDigest);
     }
 
     /// @inheritdoc IReplicationVerifier
@@ -185,14 +189,18 @@ contract ReplicationVerifier is IReplicationVerifier {
         require(_groupOf(_records[id], seat.number) == 0, AlreadyRevealed(id, msg.sender));
     }
 
+    /// @param shown the root's hash in a first seat, the root itself in an extra one
+    function _checkSeal(JobId id, Seat memory seat, bytes32 salt, bytes32 shown, bytes32 receiptDigest) private view {
+        // INVARIANT (J3): a commitment binds job, worker and salt; another's, repeated, opens for nobody.
+        bytes32 commitment = keccak256(abi.encode(id, msg.sender, salt, shown, receiptDigest));
+        require(bytes30(commitment) == seat.seal, CommitmentMismatch(id, msg.sender));
+    }
+
     /// @dev The tally with this reveal in it; the caller stores it.
-    function _record(JobId id, Seat memory seat, bytes32 salt, bytes32 rootHash, bytes32 receiptDigest)
+    function _record(JobId id, Seat memory seat, bytes32 rootHash, bytes32 receiptDigest)
         private
         returns (Record memory record)
     {
-        // INVARIANT (J3): a commitment binds job, worker and salt; another's, repeated, opens for nobody.
-        bytes32 commitment = keccak256(abi.encode(id, msg.sender, salt, rootHash, receiptDigest));
-        require(bytes30(commitment) == seat.seal, CommitmentMismatch(id, msg.sender));
         record = _records[id];
         uint8 group = 1;
         while (group <= record.groups && _rootHashes[id][group] != rootHash) {
@@ -264,6 +272,8 @@ contract ReplicationVerifier is IReplicationVerifier {
 
     function _final(JobTerms calldata terms, JobId id, Record memory record) private view returns (bool) {
         Job memory job = IJobBoard(BOARD).jobOf(id);
+        // A job that is not ours, or not that far, has no deadline to be past.
+        if (job.state != JobState.Committed) return false;
         if (block.timestamp >= job.deadline) return true;
         if (record.extraOpenedAt == 0) {
             return _firstOver(terms, job, record) && (record.revealed == 0 || _agreed(record));

@@ -19,7 +19,9 @@ def overdue_call(contracts: Contracts, job: JobId, story: Story, now: int) -> Ca
     if story.state is JobState.POSTED and now > terms.take_by:
         return contracts.board.expire(terms, first)
     if story.state is JobState.ASSIGNED and story.work_by is not None and now > story.work_by:
-        if any(seat.sealed for seat in story.first_seats):
+        if not any(seat.sealed for seat in story.first_seats):
+            return contracts.board.expire(terms, first)
+        if now <= story.work_by + terms.settle_time:
             return contracts.board.close_work(terms)
         return contracts.board.expire(terms, first)
     if story.state is JobState.COMMITTED:

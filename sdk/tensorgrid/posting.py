@@ -129,7 +129,8 @@ def take_deadline(contracts: Contracts, take_seconds: int) -> int:
     head = contracts.connection.latest()
     before = contracts.connection.block(max(head.number - 1, 0))
     spacing = head.timestamp - before.timestamp if before is not None else 0
-    return head.timestamp + take_seconds + 2 * max(1, min(spacing, 60))
+    with_way = take_seconds + 2 * max(1, min(spacing, 60))
+    return head.timestamp + min(with_way, contracts.parameters.bounds().max_take_time)
 
 
 def _cautious(bounds: Bounds) -> JobClocks:

@@ -8,9 +8,6 @@ from typing import Any
 
 import pytest
 from ape.exceptions import ContractLogicError
-from tensorgrid.domain.encoding import keccak256
-from tensorgrid.domain.jobs import Fault, JobState, ReplicationClocks, commitment
-
 from tests.contracts.test_reveal import contested
 from tests.contracts.test_settle import PAY, STRICT
 from tests.contracts.world import (
@@ -27,6 +24,9 @@ from tests.contracts.world import (
     World,
     refused,
 )
+
+from tensorgrid.domain.encoding import keccak256
+from tensorgrid.domain.jobs import Fault, JobState, ReplicationClocks, commitment
 
 
 def test_attack_copy_commitment(world: World) -> None:
@@ -50,17 +50,22 @@ def test_attack_copy_commitment(world: World) -> None:
 
 
 def test_attack_extra_seat_copies_what_the_first_round_revealed(world: World) -> None:
-    """All that is on chain is the hash of the root: it can be committed to, but not be opened."""
+    """All that is on chain is the hash of the root: sealed in an extra seat, it equals nobody's answer."""
     job = contested(world)
     shown = keccak256(job.secrets[1][1])  # rootHash of the larger group, public since its reveal
     lazy, salt, digest = world.workers[3], b"\1" * 32, b"\2" * 32
     seal = commitment(job.id, str(lazy.address), salt, shown, digest)
     world.board.commit(job.terms.as_tuple(), seal, sender=lazy)
     job.commit(4, "b")
-    with refused("CommitmentMismatch", worker=lazy):
-        world.replication.revealRoot(job.terms.as_tuple(), salt, shown, digest, sender=lazy)
     with refused("RootExpected", worker=lazy):
         world.replication.reveal(job.terms.as_tuple(), salt, shown, digest, sender=lazy)
+    job.reveal_root(4)
+    with refused("CommitmentMismatch", worker=lazy):
+        world.replication.revealRoot(job.terms.as_tuple(), salt, job.secrets[1][1], digest, sender=lazy)
+    world.replication.revealRoot(job.terms.as_tuple(), salt, shown, digest, sender=lazy)
+    group = list(world.replication.tallyOf(job.id).group)
+    assert group[4] == group[1]
+    assert group.count(group[3]) == 1
 
 
 def test_attack_extra_seat_copies_the_other_extra_seat(world: World) -> None:
@@ -286,7 +291,7 @@ def test_attack_drain_through_another_controller(world: World) -> None:
 
 def test_attack_another_verifier_or_scheduler_for_a_posted_job(world: World) -> None:
     """Terms are their hash: a friendlier verifier makes another job, which nobody posted."""
-    friendly = world.deploy_double("StubVerifier")
+    friendly = world.deploy_double("StubVerifier", world.board)
     friendly.set(PAY, PRICE, Fault.NONE, ZERO, sender=world.stranger)
     job = world.committed(["a", "b", "c"])
     with refused("UnknownJob"):
@@ -298,7 +303,7 @@ def test_attack_another_verifier_or_scheduler_for_a_posted_job(world: World) -> 
 @pytest.mark.parametrize("gas", [100_000, 400_000, 1_000_000, 1_900_000, 2_062_000, 2_100_000, 2_300_000, 2_600_000])
 def test_attack_starve_the_verdict_of_gas(world: World, gas: int) -> None:
     """Past the deadline any caller may bring any gas: either the true verdict is carried out, or nothing happens."""
-    strict = world.deploy_double("StubVerifier")
+    strict = world.deploy_double("StubVerifier", world.board)
     world.parameters.setVerifier(strict, True, sender=world.deployer)
     job = world.committed(["a", "a", "a"], verifier=str(strict.address), reserve=0)
     strict.set(STRICT, PRICE, Fault.NONE, ZERO, sender=world.deployer)  # needs 1.5 of the 2 million

@@ -55,7 +55,8 @@ def test_expire__somebody_committed__is_refused(world: World) -> None:
     job = assigned(world)
     job.commit(0, "a")
     world.at(job.record.deadline + 1)
-    with refused("WrongState", have=JobState.ASSIGNED):
+    # there is work to go on with: closeWork has settleTime to be called
+    with refused("DeadlineNotPassed", deadline=job.record.deadline + job.terms.settle_time):
         job.expire()
 
 

@@ -16,7 +16,7 @@ BOUNDS = (60, 3600, 10, 7200, 20_000, 500, 2)
 def test_constructor__sets_bounds_values_and_life(world: World) -> None:
     assert tuple(world.parameters.bounds()) == BOUNDS
     assert tuple(world.parameters.values()) == VALUES
-    assert world.parameters.MAX_LIFE() == 3600 + 7200 + 20_000
+    assert world.parameters.MAX_LIFE() == 3600 + 7200 + 2 * 20_000
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,8 @@ def calls(world: World) -> list[tuple[Any, tuple[Any, ...]]]:
     p = world.parameters
     return [
         (p.setValues, (VALUES,)),
-        (p.setPaused, (True,)),
+        (p.unpause, ()),
+        (p.pause, ()),
         (p.setToken, (world.stake_token, (1, 2))),
         (p.setScheduler, (world.stranger, True)),
         (p.setVerifier, (world.stranger, True)),
@@ -73,28 +74,38 @@ def test_every_setter__works_for_the_deployer(world: World) -> None:
 
 
 def test_a_guardian_role__can_be_given_the_pause_alone(world: World) -> None:
-    guardian, pause = 7, keccak256(b"setPaused(bool)")[:4]
+    guardian, pause = 7, keccak256(b"pause()")[:4]
     world.manager.setTargetFunctionRole(world.parameters, [pause], guardian, sender=world.deployer)
     world.manager.grantRole(guardian, world.stranger, 0, sender=world.deployer)
-    world.parameters.setPaused(True, sender=world.stranger)
+    world.parameters.pause(sender=world.stranger)
     assert world.parameters.values().paused
     with refused("AccessManagedUnauthorized", caller=world.stranger):
         world.parameters.setValues(VALUES, sender=world.stranger)
+    with refused("AccessManagedUnauthorized", caller=world.stranger):
+        world.parameters.unpause(sender=world.stranger)
 
 
 def test_another_admin__can_take_over_and_the_old_one_is_out(world: World) -> None:
     world.manager.grantRole(0, world.stranger, 0, sender=world.deployer)
     world.manager.renounceRole(0, world.deployer, sender=world.deployer)
     with refused("AccessManagedUnauthorized", caller=world.deployer):
-        world.parameters.setPaused(True, sender=world.deployer)
-    world.parameters.setPaused(True, sender=world.stranger)
+        world.parameters.pause(sender=world.deployer)
+    world.parameters.pause(sender=world.stranger)
 
 
 def test_the_ledgers__have_no_way_in_for_any_role(world: World) -> None:
     """G1: nothing in Escrow, StakeVault, Reputation, WorkerRegistry or JobBoard knows an authority."""
     for contract in (world.escrow, world.vault, world.reputation, world.registry, world.board):
         names = {abi.name for abi in contract.contract_type.abi if abi.type == "function"}
-        assert not names & {"owner", "authority", "setAuthority", "transferOwnership", "pause", "upgradeTo", "grantRole"}
+        assert not names & {
+            "owner",
+            "authority",
+            "setAuthority",
+            "transferOwnership",
+            "pause",
+            "upgradeTo",
+            "grantRole",
+        }
 
 
 def test_the_board__refuses_a_vault_that_lets_stake_go_too_soon(world: World) -> None:

@@ -62,12 +62,12 @@ def test_post__for_somebody_else__is_refused(world: World) -> None:
 
 def test_post__while_paused__is_refused_and_posted_jobs_go_on(world: World) -> None:
     job = world.post()
-    world.parameters.setPaused(True, sender=world.deployer)
+    world.parameters.pause(sender=world.deployer)
     with refused("Paused"):
         world.post()
     job.draw()
     job.take(0)
-    world.parameters.setPaused(False, sender=world.deployer)
+    world.parameters.unpause(sender=world.deployer)
     assert world.post().state == JobState.POSTED
 
 

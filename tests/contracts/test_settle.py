@@ -25,7 +25,7 @@ BROKEN = {
 
 @pytest.fixture
 def stub(world: World) -> Any:
-    verifier = world.deploy_double("StubVerifier")
+    verifier = world.deploy_double("StubVerifier", world.board)
     world.parameters.setVerifier(verifier, True, sender=world.deployer)
     return verifier
 

@@ -243,4 +243,3 @@ def test_stake_token_with_a_fee__credits_what_arrived(world: World) -> None:
     token.approve(vault, 1000, sender=world.stranger)
     vault.deposit(world.closer, 1000, sender=world.stranger)
     assert vault.freeOf(world.stranger, world.closer) == 990 == token.balanceOf(vault)
-

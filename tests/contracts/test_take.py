@@ -97,7 +97,9 @@ def test_take__unregistered__is_refused(world: World) -> None:
 
 def test_take__wrong_class__is_refused(world: World) -> None:
     other = hardware_class("h100")
-    world.registry.update(world.workers[0], world.profile(world.providers[0], hardware=other), sender=world.providers[0])
+    world.registry.update(
+        world.workers[0], world.profile(world.providers[0], hardware=other), sender=world.providers[0]
+    )
     job = world.post()
     job.draw()
     with refused("WrongClass", worker=world.workers[0], have=other, need=CPU):
@@ -206,7 +208,7 @@ def test_take__stake_on_its_way_out__does_not_count(world: World) -> None:
 
 
 def test_take__scheduler_says_no__or_another_price__is_refused(world: World) -> None:
-    stub = world.deploy_double("StubScheduler")
+    stub = world.deploy_double("StubScheduler", world.board)
     world.parameters.setScheduler(stub, True, sender=world.deployer)
     job = world.post(scheduler=str(stub.address))
     job.draw()

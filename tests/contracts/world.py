@@ -53,7 +53,7 @@ PARAMETERS = NetworkParameters(
         max_reopens=2,
     ),
     clocks=ClockParameters(take=TAKE, reveal=REVEAL, grace=GRACE, extra_take=EXTRA_TAKE),
-    exit_delay=40_000,
+    exit_delay=60_000,
     beacon_delay=2,
     half_life=1000,
     fee_bps=100,
@@ -123,6 +123,7 @@ class World:
         self.parameters, self.manager = at["Parameters"], at["AccessManager"]
         self.lottery, self.replication = at["LotteryScheduler"], at["ReplicationVerifier"]
         self.coin, self.stake_token = at["TestToken.USDC"], at["TestToken.TGS"]
+        self.reader = self.deploy_double("StubReader")
         self._nonce = 0
         self.fund(self.requester, FUNDS)
         for provider, worker in zip(self.providers, self.workers, strict=True):
@@ -136,7 +137,9 @@ class World:
         self.coin.approve(self.escrow, amount, sender=account)
         self.escrow.deposit(self.board, self.coin, account, amount, sender=account)
 
-    def enrol(self, provider: Any, worker: Any, *, amount: int = ALLOCATED, capacity: int = 3, payout: Any = None) -> None:
+    def enrol(
+        self, provider: Any, worker: Any, *, amount: int = ALLOCATED, capacity: int = 3, payout: Any = None
+    ) -> None:
         """Register the worker and stake for it."""
         self.register(provider, worker, capacity=capacity, payout=payout)
         self.stake(provider, worker, amount)
@@ -146,7 +149,9 @@ class World:
         signature = worker.sign_raw_msghash(digest)
         self.registry.register(worker, self.profile(provider, **changes), signature.encode_rsv(), sender=provider)
 
-    def profile(self, provider: Any, *, capacity: int = 3, payout: Any = None, hardware: bytes = CPU) -> tuple[Any, ...]:
+    def profile(
+        self, provider: Any, *, capacity: int = 3, payout: Any = None, hardware: bytes = CPU
+    ) -> tuple[Any, ...]:
         return (payout or provider, hardware, b"\1" * 32, 1000, PRICE, capacity, b"\2" * 32, b"\3" * 32)
 
     def stake(self, provider: Any, worker: Any, amount: int) -> None:
@@ -228,6 +233,13 @@ class World:
     def held(self, account: Any, token: Any = None) -> int:
         return int(self.escrow.balanceOf(self.board, token or self.coin, account, sender=self.stranger).held)
 
+    def read_many(self, reads: Sequence[tuple[Any, tuple[Any, ...]]]) -> list[tuple[int, ...]]:
+        """Many views in one call: (contract.method, arguments) pairs to tuples of words."""
+        targets = [method.contract for method, _ in reads]
+        payloads = [method.encode_input(*arguments) for method, arguments in reads]
+        answers = self.reader.read(targets, payloads, sender=self.stranger)
+        return [tuple(int.from_bytes(a[i : i + 32], "big") for i in range(0, len(a), 32)) for a in map(bytes, answers)]
+
     def allocation(self, index: int) -> Any:
         # A call with a sender spares eth-tester the search for one, which takes longer than the call.
         return self.vault.allocationOf(self.providers[index], self.workers[index], self.board, sender=self.stranger)
@@ -300,7 +312,8 @@ class Job:
         salt, receipt = keccak256(b"salt%d" % index), keccak256(b"receipt%d" % index)
         root = self.root(answer)
         self.secrets[index] = (salt, root, receipt)
-        seal = commitment(self.id, str(worker.address), salt, keccak256(root), receipt)
+        extra = worker in self.seated[self.terms.workers :]
+        seal = commitment(self.id, str(worker.address), salt, root if extra else keccak256(root), receipt)
         return self.world.board.commit(self.terms.as_tuple(), seal, sender=worker)
 
     def reveal(self, *indexes: int) -> Any:

@@ -79,7 +79,8 @@ class JobModel:
         return self.state == "assigned" and now <= self.deadline
 
     def may_close(self, now: int) -> bool:
-        return self.state == "assigned" and now > self.deadline and any(seat.answer for seat in self.first)
+        some = any(seat.answer for seat in self.first)
+        return self.state == "assigned" and some and self.deadline < now <= self.deadline + SETTLE
 
     def may_reveal(self, worker: int, now: int) -> bool:
         seat = self.seat(worker)
@@ -106,7 +107,9 @@ class JobModel:
     def may_expire(self, now: int) -> bool:
         if self.state == "posted":
             return now > self.take_by
-        return self.state == "assigned" and now > self.deadline and not any(seat.answer for seat in self.first)
+        # What somebody committed to could have been closed and settled for that long.
+        late = SETTLE if any(seat.answer for seat in self.first) else 0
+        return self.state == "assigned" and now > self.deadline + late
 
     # ---- rounds
 
@@ -151,6 +154,8 @@ class JobModel:
     def rulings(self) -> list[model.Ruling]:
         if self.state == "posted":
             return [model.Ruling(0) for _ in self.seats]
+        if self.state == "assigned":
+            return [model.Ruling(0, "none" if seat.answer else "no-show") for seat in self.seats]
         return model.judge(self.price, [view(seat) for seat in self.seats])
 
 

@@ -46,8 +46,8 @@ class BareNet:
     @contextmanager
     def paused(self):
         contracts = self.net.contracts
-        self.deployer.transact(contracts.parameters.set_paused(True))
+        self.deployer.transact(contracts.parameters.pause())
         try:
             yield
         finally:
-            self.deployer.transact(contracts.parameters.set_paused(False))
+            self.deployer.transact(contracts.parameters.unpause())

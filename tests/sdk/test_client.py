@@ -86,11 +86,13 @@ def test_run__from_another_process__knows_everything_from_the_id(client, bare_ne
     assert len(again.transactions()) == 1
 
 
-def test_submit__shortest_take_time__survives_the_blocks_that_funding_takes(client):
+def test_submit__shortest_and_longest_take_time__survive_the_blocks_that_funding_takes(client):
     shortest = client.contracts.parameters.bounds().min_take_time
     run = add.options(client=client, take_within=shortest).submit(a=1, b=2)
     job = client.contracts.board.job(run.id)
     assert shortest <= run.terms.take_by - job.posted_at <= shortest + 3
+    longest = client.contracts.parameters.bounds().max_take_time
+    add.options(client=client, take_within=longest).submit(a=1, b=2)
 
 
 def test_wait__timeout__says_that_it_goes_on(client):

@@ -35,7 +35,7 @@ def deployer(quiet_net):
 
 def test_parameters__the_shipped_devnet__fits_itself() -> None:
     p = NetworkParameters.load("devnet")
-    life = p.bounds.max_take_time + p.bounds.max_work_time + p.bounds.max_settle_time
+    life = p.bounds.max_take_time + p.bounds.max_work_time + 2 * p.bounds.max_settle_time
     assert p.exit_delay > life
     second_round = 2 * (p.clocks.reveal + p.clocks.grace) + p.clocks.extra_take + p.bounds.max_work_time
     assert p.bounds.max_settle_time >= second_round, "a second round of the longest job must fit"
@@ -141,9 +141,9 @@ def test_deploy__others_than_the_deployer__administer_nothing(deployer, quiet_ne
     stranger = Account.create()
     quiet_net.anvil.fund(stranger.address, 10**20)
     with pytest.raises(Reverted) as caught:
-        Sender(deployer.connection, stranger).transact(contracts.parameters.set_paused(True))
+        Sender(deployer.connection, stranger).transact(contracts.parameters.pause())
     assert caught.value.name == "AccessManagedUnauthorized"
-    deployer.sender.transact(contracts.parameters.set_paused(True))
+    deployer.sender.transact(contracts.parameters.pause())
     assert contracts.parameters.values().paused
 
 
@@ -157,9 +157,9 @@ def test_deploy__existing_token__is_used_as_it_is(deployer, quiet_net) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "error"),
     [
-        ("exit_delay = 9000", "exit_delay = 7800", "ExitDelayTooShort"),
+        ("exit_delay = 12000", "exit_delay = 11400", "ExitDelayTooShort"),
         ("fee_bps = 100 ", "fee_bps = 501 ", "FeeAboveBound"),
-        ("min_take_time = 4", "min_take_time = 4000", "BoundsInconsistent"),
+        ("min_take_time = 8", "min_take_time = 4000", "BoundsInconsistent"),
         ('min_no_show_bond = "5"', 'min_no_show_bond = "101"', "StakeBelowBond"),
         ("delay = 2", "delay = 0", "DelayZero"),
     ],

@@ -48,7 +48,8 @@ def test_of_run__ok__root_receipt_and_seal_fit_together(store: LocalStore, recei
     assert open_sealed(sealed, READER) == PAYLOAD
     assert open_sealed(store.get(receipt.log.cid, max_bytes=receipt.log.bytes), READER) == b"my log"
     assert PAYLOAD not in sealed and b"my log" not in sealed
-    assert result.commitment(ME) == commitment(JOB, ME, result.salt, result.root_hash, result.receipt)
+    assert result.commitment(ME, extra=False) == commitment(JOB, ME, result.salt, result.root_hash, result.receipt)
+    assert result.commitment(ME, extra=True) == commitment(JOB, ME, result.salt, result.root, result.receipt)
 
 
 def test_of_run__twice__fresh_salt_same_root(receipts: Receipts) -> None:

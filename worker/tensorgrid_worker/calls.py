@@ -29,7 +29,8 @@ def call_for(contracts: Contracts, record: JobRecord, do: Do, result: Result | N
     assert result is not None, f"{do} is planned only with a result"
     match do:
         case Do.COMMIT:
-            return board.commit(terms, result.commitment(me))
+            extra = record.workers.index(me) >= terms.workers
+            return board.commit(terms, result.commitment(me, extra=extra))
         case Do.REVEAL:
             return verifier.reveal(terms, result.salt, result.root_hash, result.receipt)
         case Do.REVEAL_ROOT:

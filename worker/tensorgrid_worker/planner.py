@@ -182,7 +182,8 @@ def _closing(view: JobView, memory: Memory, now: int) -> Iterator[Do]:
     if view.job.state is JobState.POSTED and late:
         do = Do.EXPIRE
     elif view.job.state is JobState.ASSIGNED and late:
-        do = Do.CLOSE_WORK if view.job.committed else Do.EXPIRE
+        close_by = view.job.deadline + view.record.terms.settle_time
+        do = Do.CLOSE_WORK if view.job.committed and now <= close_by else Do.EXPIRE
     elif view.job.state is JobState.COMMITTED and (view.may_settle or view.may_open_extra):
         do = Do.SETTLE if view.may_settle else Do.OPEN_EXTRA
         since = view.closable_since

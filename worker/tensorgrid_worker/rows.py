@@ -33,8 +33,8 @@ class Result:
     root_hash: bytes
     receipt: bytes
 
-    def commitment(self, worker: str) -> bytes:
-        return commitment(self.job, worker, self.salt, self.root_hash, self.receipt)
+    def commitment(self, worker: str, *, extra: bool) -> bytes:
+        return commitment(self.job, worker, self.salt, self.root if extra else self.root_hash, self.receipt)
 
 
 @dataclass(frozen=True, slots=True)

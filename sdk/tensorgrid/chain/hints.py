@@ -18,6 +18,7 @@ HINTS: dict[str, str] = {
     "Paused": "new jobs are paused by the network's guardian; posted ones go on; try again later",
     "TokenNotAllowed": "choose one of the network's payment tokens",
     "SchedulerNotAllowed": "choose a scheduler on the network's list",
+    "ForeignPlugin": "this scheduler or verifier serves another board; name one of this deployment",
     "VerifierNotAllowed": "choose a verifier on the network's list",
     "ClassNotAllowed": "choose a hardware class on the network's list",
     "PriceZero": "offer a price above zero",

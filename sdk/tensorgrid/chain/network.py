@@ -81,8 +81,12 @@ class Parameters(Contract):
     def set_values(self, values: Values) -> Call:
         return self.build("setValues", (values.fee_bps, values.min_stake, values.min_no_show_bond, values.paused))
 
-    def set_paused(self, paused: bool) -> Call:
-        return self.build("setPaused", paused)
+    def pause(self) -> Call:
+        """No new jobs; everything posted goes on."""
+        return self.build("pause")
+
+    def unpause(self) -> Call:
+        return self.build("unpause")
 
     def set_token(self, token: str, rule: TokenRule) -> Call:
         return self.build("setToken", token, (rule.max_escrow, rule.score_weight))

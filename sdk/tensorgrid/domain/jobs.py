@@ -168,9 +168,13 @@ def job_seed(job: JobId, beacon_value: bytes) -> bytes:
     return keccak256(job + beacon_value)
 
 
-def commitment(job: JobId, worker: str, salt: bytes, root_hash: bytes, receipt_digest: bytes) -> bytes:
-    """keccak256(abi.encode(JobId, worker, salt, keccak256(resultRoot), receiptDigest)); SEAL_BYTES go on chain."""
-    return keccak256(job + word(worker) + salt + root_hash + receipt_digest)
+def commitment(job: JobId, worker: str, salt: bytes, shown: bytes, receipt_digest: bytes) -> bytes:
+    """keccak256(abi.encode(JobId, worker, salt, shown, receiptDigest)); SEAL_BYTES of it go on chain.
+
+    `shown`: keccak256(resultRoot) in a first seat, in an extra one the resultRoot itself. The first reveals make the hash
+    public; an extra worker who knows no more than that must not be able to commit to it.
+    """
+    return keccak256(job + word(worker) + salt + shown + receipt_digest)
 
 
 def hardware_class(name: str) -> bytes:
