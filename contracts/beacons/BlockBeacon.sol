@@ -6,9 +6,9 @@ import {Blockhash} from "@openzeppelin/contracts/utils/Blockhash.sol";
 import {IBeacon} from "../interfaces/IBeacon.sol";
 
 /// @title BlockBeacon
-/// @notice A round is a block number, its value that block's hash, to be stored within 8,191 blocks or never (256 on chains
-/// without EIP-2935). Whoever
-/// builds the block can throw away a hash he dislikes at the price of the block: for devnets, and below a value cap only.
+/// @notice A round is a block number, its value that block's hash, to be stored within 8,191 blocks or never (256 on
+/// chains without EIP-2935). Whoever builds the block can throw away a hash he dislikes at the price of the block: for
+/// devnets, and below a value cap only.
 contract BlockBeacon is IBeacon {
     /// @notice Blocks between naming a round and its block.
     uint40 public immutable DELAY;

@@ -32,9 +32,6 @@ import {Outcomes} from "./Outcomes.sol";
 /// registry and beacon call nobody (tokens move only in the ledgers' own deposits and withdrawals), schedulers and
 /// verifiers are asked by static calls.
 contract JobBoard is Outcomes, EIP712 {
-    /// @notice Gas that a late verdict is given, no more and no less, whoever calls.
-    uint256 public constant VERDICT_GAS = 2_000_000;
-
     mapping(JobId id => Job) private _jobs;
     mapping(JobId id => uint256) private _tags; // 48 bits per seat given: who its provider is
     mapping(JobId id => mapping(address worker => Seat)) private _seats;
@@ -309,32 +306,5 @@ contract JobBoard is Outcomes, EIP712 {
 
     function _seed(JobId id, bytes32 value) private pure returns (bytes32) {
         return keccak256(abi.encode(id, value));
-    }
-
-    // ---- verdicts
-
-    function _rulings(JobTerms calldata terms, JobId id, Seat[] memory held) private view returns (Ruling[] memory) {
-        (bool done, Ruling[] memory rulings) = IVerifier(terms.verifier).verdict(terms, id, held);
-        require(done, VerdictPending(id));
-        require(rulings.length == held.length, VerdictBroken(id));
-        uint256 paid;
-        for (uint256 i = 0; i < rulings.length; ++i) {
-            paid += rulings[i].pay;
-        }
-        require(paid <= _mostPay(terms), VerdictBroken(id));
-        return rulings;
-    }
-
-    /// @dev Past the settle deadline a verifier that reverts, dawdles, answers garbage or overspends no longer holds anybody:
-    /// the default is empty rulings. Asked through ourselves, so that one `catch` covers the decoding too.
-    function _lateRulings(JobTerms calldata terms, address[] calldata workers) private view returns (Ruling[] memory) {
-        // INVARIANT: the verifier gets VERDICT_GAS in full, so no caller can starve it into the default.
-        uint256 need = VERDICT_GAS + VERDICT_GAS / 32;
-        require(gasleft() >= need, GasTooLow(gasleft(), need));
-        try this.judgement{gas: VERDICT_GAS}(terms, workers) returns (Ruling[] memory rulings) {
-            return rulings;
-        } catch {
-            return new Ruling[](workers.length);
-        }
     }
 }

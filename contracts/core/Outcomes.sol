@@ -5,20 +5,49 @@ import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
 import {IReputation} from "../interfaces/IReputation.sol";
 import {IStakeVault} from "../interfaces/IStakeVault.sol";
+import {IVerifier} from "../interfaces/IVerifier.sol";
 import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
-import {Fault, JobId, JobTerms, Ruling} from "../types/JobTypes.sol";
+import {Fault, JobId, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
 import {BURN} from "../types/Money.sol";
 import {PostingRules} from "./PostingRules.sol";
 
-/// @title Carrying a judgement out: money, stake, score
-/// @notice Called once per job, after its state has moved to an end. Credits only: no receiver can stall it.
+/// @title Getting a judgement, and carrying it out: money, stake, score
+/// @notice Carried out once per job, after its state has moved to an end. Credits only: no receiver can stall it.
 abstract contract Outcomes is PostingRules {
+    /// @notice Gas that a late verdict is given, no more and no less, whoever calls.
+    uint256 public constant VERDICT_GAS = 2_000_000;
+
     uint256 private constant SCORE_ONE = 1e18;
 
     /// @dev Whose a worker is, read once for money and stake.
     struct Payees {
         address[] providers;
         address[] payouts;
+    }
+
+    function _rulings(JobTerms calldata terms, JobId id, Seat[] memory held) internal view returns (Ruling[] memory) {
+        (bool done, Ruling[] memory rulings) = IVerifier(terms.verifier).verdict(terms, id, held);
+        require(done, VerdictPending(id));
+        require(rulings.length == held.length, VerdictBroken(id));
+        uint256 paid;
+        for (uint256 i = 0; i < rulings.length; ++i) {
+            paid += rulings[i].pay;
+        }
+        require(paid <= _mostPay(terms), VerdictBroken(id));
+        return rulings;
+    }
+
+    /// @dev Past the settle deadline a verifier that reverts, dawdles, answers garbage or overspends no longer holds
+    /// anybody: the default is empty rulings. Asked through ourselves, so that one `catch` covers the decoding too.
+    function _lateRulings(JobTerms calldata terms, address[] calldata workers) internal view returns (Ruling[] memory) {
+        // INVARIANT: the verifier gets VERDICT_GAS in full, so no caller can starve it into the default.
+        uint256 need = VERDICT_GAS + VERDICT_GAS / 32;
+        require(gasleft() >= need, GasTooLow(gasleft(), need));
+        try this.judgement{gas: VERDICT_GAS}(terms, workers) returns (Ruling[] memory rulings) {
+            return rulings;
+        } catch {
+            return new Ruling[](workers.length);
+        }
     }
 
     function _payees(address[] calldata workers) internal view returns (Payees memory payees) {

@@ -6,8 +6,8 @@ pragma solidity 0.8.30;
 /// for a controller is the consent: that controller may hold the free part and pay out what it holds. Withdrawing the
 /// free part revokes it, at any time, and never touches what is held. No owner, no role, no pause (G1).
 ///
-/// Assumed of tokens: a supply below 2^128, no rebase, no transfer callback that must succeed. What arrives is measured and credited, so a
-/// fee on transfer costs the depositor, nobody else. Which tokens new jobs may use is the board's allow-list.
+/// Assumed of tokens: a supply below 2^128, no rebase, no transfer callback that must succeed. What arrives is measured and
+/// credited, so a fee on transfer costs the depositor, nobody else. Which tokens new jobs may use is the board's allow-list.
 ///
 /// E1: per token, the sum of all balances <= the token balance of this contract. E3: a controller moves only what it holds.
 interface IEscrow {

@@ -12,8 +12,8 @@ import {IVerifier} from "./IVerifier.sol";
 /// extra seats, drawn by a new future round; the reveal that completes an unequal round does so itself, otherwise anyone.
 ///
 /// Second round. Clocks run from the opening: take for extraTakeTime, work for terms.workTime more, reveal for
-/// revealTime + grace more. Extra seats reveal the result root itself, which no first-round reveal has shown, and only
-/// when every extra seat that was taken has committed: nothing on chain can be copied.
+/// revealTime + grace more. Extra seats commit to the result root itself in place of its hash, which the first round has
+/// made public, and reveal it only when no extra seat can commit any more: nothing on chain can be copied.
 interface IReplicationVerifier is IVerifier {
     event Revealed(JobId indexed id, address indexed worker, bytes32 rootHash, bytes32 receiptDigest);
     event ExtraSeatsOpened(JobId indexed id, uint40 round, uint40 takeBy, uint40 workBy, uint40 revealBy);

@@ -63,7 +63,9 @@ struct JobTerms {
 }
 
 bytes32 constant TERMS_TYPEHASH = keccak256(
-    "JobTerms(address requester,uint256 nonce,bytes32 specDigest,address payToken,uint128 price,uint128 reserve,uint16 feeBps,uint128 bounty,uint128 noShowBond,uint8 reopens,uint8 workers,uint128 stake,bytes32 hardwareClass,address scheduler,address verifier,bytes32 verifierParams,uint40 takeBy,uint32 workTime,uint32 settleTime)"
+    "JobTerms(address requester,uint256 nonce,bytes32 specDigest,address payToken,uint128 price,uint128 reserve,"
+    "uint16 feeBps,uint128 bounty,uint128 noShowBond,uint8 reopens,uint8 workers,uint128 stake,bytes32 hardwareClass,"
+    "address scheduler,address verifier,bytes32 verifierParams,uint40 takeBy,uint32 workTime,uint32 settleTime)"
 );
 
 /// @notice One storage slot per job: 208 of 256 bits.

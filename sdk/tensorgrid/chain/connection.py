@@ -27,6 +27,7 @@ from tensorgrid.domain.errors import (
 )
 
 _MAX_REPLY = 64 << 20  # bytes: far above any honest window of logs, far below what hurts
+_MOST_COUNTED = 2**53 - 1
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
@@ -106,11 +107,11 @@ class Connection:
         if not isinstance(header, dict):
             raise ChainError(f"{self.shown_url} answered something that is no block; use another node")
         return BlockRef(
-            number=quantity(header.get("number"), "block number"),
+            number=counted(header.get("number"), "block number"),
             hash=hash32(header.get("hash"), "block hash"),
-            timestamp=quantity(header.get("timestamp"), "timestamp"),
+            timestamp=counted(header.get("timestamp"), "timestamp"),
             parent=hash32(header.get("parentHash"), "parent hash"),
-            base_fee=quantity(header.get("baseFeePerGas") or "0x0", "base fee"),
+            base_fee=counted(header.get("baseFeePerGas") or "0x0", "base fee"),
         )
 
     def code(self, address: str, block: int | str = "latest") -> bytes:
@@ -209,7 +210,8 @@ class _Provider(HTTPProvider):
             allow_redirects=False,
         ) as response:
             received = bytearray()
-            for chunk in response.iter_content(1 << 16):
+            # read1 gives what has come: a node that sends a byte now and then must not keep us beyond the deadline.
+            while chunk := response.raw.read1(1 << 16, decode_content=True):
                 received += chunk
                 if len(received) > _MAX_REPLY:
                     raise requests.exceptions.ContentDecodingError("reply too large")
@@ -256,6 +258,14 @@ def quantity(value: Any, what: str) -> int:
     if isinstance(value, str) and _QUANTITY.fullmatch(value):
         return int(value, 16)
     raise ChainError(f"the node sent no valid {what}; use another node")
+
+
+def counted(value: Any, what: str) -> int:
+    """As `quantity`, of what can only be counted or measured: below 2**53, so that a lie overflows nothing."""
+    found = quantity(value, what)
+    if found > _MOST_COUNTED:
+        raise ChainError(f"the node sent an absurd {what}; use another node")
+    return found
 
 
 def data(value: Any, what: str) -> bytes:

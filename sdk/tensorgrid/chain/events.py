@@ -10,7 +10,7 @@ from typing import Any
 
 from tensorgrid.chain.abi import Entry, checksum, interface, type_of
 from tensorgrid.chain.abi import decode as decode_values
-from tensorgrid.chain.connection import data, hash32, quantity
+from tensorgrid.chain.connection import counted, data, hash32
 from tensorgrid.chain.history import (
     Allocated,
     Credited,
@@ -79,8 +79,8 @@ def log_ref(raw: dict[str, Any]) -> LogRef:
     if len(address) != 20:
         raise ChainError("the node sent no valid log address; use another node")
     return LogRef(
-        block=quantity(raw.get("blockNumber"), "block number"),
-        index=quantity(raw.get("logIndex"), "log index"),
+        block=counted(raw.get("blockNumber"), "block number"),
+        index=counted(raw.get("logIndex"), "log index"),
         block_hash=hash32(raw.get("blockHash"), "block hash"),
         tx=hash32(raw.get("transactionHash"), "transaction hash"),
         address=checksum("0x" + address.hex()),

@@ -52,9 +52,9 @@ def receipt_of(raw: Any) -> TxReceipt:
     created = raw.get("contractAddress")
     return TxReceipt(
         hash=hash32(raw.get("transactionHash"), "transaction hash"),
-        block=quantity(raw.get("blockNumber"), "block number"),
+        block=counted(raw.get("blockNumber"), "block number"),
         block_hash=hash32(raw.get("blockHash"), "block hash"),
-        gas_used=quantity(raw.get("gasUsed"), "gas"),
+        gas_used=counted(raw.get("gasUsed"), "gas"),
         gas_price=quantity(raw.get("effectiveGasPrice") or "0x0", "gas price"),
         status=quantity(raw.get("status"), "status"),
         logs=tuple(raw.get("logs", [])),

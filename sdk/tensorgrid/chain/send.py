@@ -13,7 +13,7 @@ from eth_utils.crypto import keccak
 
 from tensorgrid.chain.abi import checksum
 from tensorgrid.chain.calls import Call
-from tensorgrid.chain.connection import Connection, hash32, quantity
+from tensorgrid.chain.connection import Connection, counted, hash32
 from tensorgrid.chain.receipts import SentTx, TxReceipt, receipt_of
 from tensorgrid.domain.errors import ChainError, NodeRefused, Reverted, TensorgridError, TransactionLost, Unreachable
 
@@ -69,11 +69,11 @@ class Sender:
 
     def next_nonce(self) -> int:
         """The nonce that the node expects next, its pool included."""
-        return quantity(self.connection.rpc("eth_getTransactionCount", self.address, "pending"), "nonce")
+        return counted(self.connection.rpc("eth_getTransactionCount", self.address, "pending"), "nonce")
 
     def mined_nonce(self) -> int:
         """How many transactions of this account are in blocks."""
-        return quantity(self.connection.rpc("eth_getTransactionCount", self.address, "latest"), "nonce")
+        return counted(self.connection.rpc("eth_getTransactionCount", self.address, "latest"), "nonce")
 
     def build_and_sign(
         self, call: Call, nonce: int | None = None, *, gas: int | None = None, fees: tuple[int, int] | None = None
@@ -107,7 +107,7 @@ class Sender:
         if call.to:
             request["to"] = call.to
         answer = self.connection.in_next_block(lambda tag: self.connection.rpc("eth_estimateGas", request, tag))
-        return quantity(answer, "gas estimate") * 5 // 4
+        return counted(answer, "gas estimate") * 5 // 4
 
     def broadcast(self, raw: bytes) -> str:
         """Hand a signed transaction to the node; doing it again is harmless. Returns its hash.

@@ -108,16 +108,21 @@ def tensor_bytes(value: Any, name: str) -> TensorBytes:
 
 
 def array_of(tensor: TensorView, kind: Kind) -> Any:
-    """A writable copy. Raises ToolMissing where `kind` is not installed or has no such dtype."""
+    """A writable copy. Raises ToolMissing where `kind` is not installed or lacks the dtype, ResultRejected for a shape
+    that it cannot hold."""
     names = _TORCH if kind == "torch" else _NUMPY
     if tensor.dtype not in names:
         raise ToolMissing(f"numpy has no {tensor.dtype}, which tensor {tensor.name!r} is; pip install torch")
     library = _imported(kind)
     dtype = getattr(library, "bool_" if (kind, tensor.dtype) == ("numpy", "BOOL") else names[tensor.dtype])
-    if math.prod(tensor.shape) == 0:
-        return library.zeros(tensor.shape, dtype=dtype)
-    flat = library.frombuffer(bytearray(tensor.data), dtype=dtype)
-    return flat.reshape(tensor.shape)
+    try:
+        if math.prod(tensor.shape) == 0:
+            return library.zeros(tensor.shape, dtype=dtype)
+        return library.frombuffer(bytearray(tensor.data), dtype=dtype).reshape(tensor.shape)
+    except (ValueError, RuntimeError) as error:  # too many dimensions, or lengths that overflow beside a zero
+        raise ResultRejected(
+            f"{kind} cannot hold tensor {tensor.name!r}, {len(tensor.shape)} dimensions: {str(error)[:200]}"
+        ) from error
 
 
 def _of_torch(value: Any, name: str) -> TensorBytes:

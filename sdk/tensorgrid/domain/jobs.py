@@ -171,8 +171,8 @@ def job_seed(job: JobId, beacon_value: bytes) -> bytes:
 def commitment(job: JobId, worker: str, salt: bytes, shown: bytes, receipt_digest: bytes) -> bytes:
     """keccak256(abi.encode(JobId, worker, salt, shown, receiptDigest)); SEAL_BYTES of it go on chain.
 
-    `shown`: keccak256(resultRoot) in a first seat, in an extra one the resultRoot itself. The first reveals make the hash
-    public; an extra worker who knows no more than that must not be able to commit to it.
+    `shown`: keccak256(resultRoot) in a first seat, in an extra one the resultRoot itself. The first reveals make the
+    hash public; an extra worker who knows no more than that must not be able to commit to it.
     """
     return keccak256(job + word(worker) + salt + shown + receipt_digest)
 
