@@ -2,9 +2,15 @@
 pragma solidity 0.8.30;
 
 /// @title StubController
-/// @notice Test double: a contract that calls whatever it is told to, as itself.
+/// @notice Test double: a contract that calls whatever it is told to, as itself, several calls in one block if need be.
 contract StubController {
-    function run(address target, bytes calldata payload) external returns (bytes memory) {
+    function runAll(address[] calldata targets, bytes[] calldata payloads) external {
+        for (uint256 i = 0; i < targets.length; ++i) {
+            run(targets[i], payloads[i]);
+        }
+    }
+
+    function run(address target, bytes calldata payload) public returns (bytes memory) {
         (bool good, bytes memory answer) = target.call(payload);
         if (!good) {
             assembly {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tensorgrid.client import Client
-    from tensorgrid.decorators import JobFunction, JobOptions, job
+    from tensorgrid.decorators import JobFunction, job
     from tensorgrid.domain.errors import (
         BlobMismatch,
         BlobNotFound,
@@ -60,7 +60,7 @@ _HOME = {
     "Estimate": "tensorgrid.terms",
     "Identity": "tensorgrid.privacy",
     "JobFunction": "tensorgrid.decorators",
-    "JobOptions": "tensorgrid.decorators",
+    "JobOptions": "tensorgrid.options",
     "JobSpec": "tensorgrid.domain.specs",
     "Provenance": "tensorgrid.outcome",
     "Result": "tensorgrid.outcome",

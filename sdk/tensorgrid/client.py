@@ -15,12 +15,12 @@ from tensorgrid.chain.connection import Connection
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.deployments import home as home_folder
 from tensorgrid.chain.send import Sender
-from tensorgrid.decorators import JobFunction, JobOptions
 from tensorgrid.domain.errors import BlobNotFound, InsufficientFunds, JobUnknown, SpecInvalid
 from tensorgrid.domain.jobs import JobId, JobTerms
 from tensorgrid.domain.money import Amount, Token
 from tensorgrid.domain.specs import JobSpec
 from tensorgrid.network import IDENTITY_FILE, Network, open_identity, open_keystore
+from tensorgrid.options import Buyable, JobOptions
 from tensorgrid.packing import PackedJob, pack
 from tensorgrid.posting import CPU, draft_terms, resolve_class, take_deadline
 from tensorgrid.privacy import Identity
@@ -30,7 +30,7 @@ from tensorgrid.storage.open import open_store
 from tensorgrid.terms import Estimate, estimate_of, parse_duration
 from tensorgrid.trail import Trail, postings
 
-Work = Callable[..., Any] | JobFunction[..., Any] | JobSpec
+Work = Callable[..., Any] | Buyable | JobSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class Client:
 
     def _plan(self, work: Work, arguments: dict[str, Any] | None, changes: dict[str, Any]) -> _Plan:
         fixed = {name: changes.pop(name) for name in ("nonce", "stake", "take_by") if name in changes}
-        options = (work.settings if isinstance(work, JobFunction) else JobOptions()).changed(**changes)
+        options = (work.settings if isinstance(work, Buyable) else JobOptions()).changed(**changes)
         if options.budget is None:
             raise SpecInvalid('no budget; say how much it may cost at most, such as budget="5 USDC"')
         budget = self._amount(options.budget)
@@ -225,7 +225,7 @@ class Client:
             if missing:
                 raise BlobNotFound(f"the spec names {missing[0]}, which the store does not have; store it first")
             return PackedJob(work, ())
-        function = work.function if isinstance(work, JobFunction) else work
+        function = work.function if isinstance(work, Buyable) else work
         recipients = (self.identity.recipient, *options.recipients)
         return pack(function, arguments, options, gpus=int(class_name != CPU), recipients=recipients)
 

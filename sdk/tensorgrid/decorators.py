@@ -4,51 +4,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from tensorgrid.domain.errors import SpecInvalid
-from tensorgrid.metrics import report
+from tensorgrid.options import JobOptions
 
 if TYPE_CHECKING:
     from tensorgrid.client import Client
     from tensorgrid.runs import Run
     from tensorgrid.terms import Estimate
 
-__all__ = ["JobFunction", "JobOptions", "job", "report"]
+__all__ = ["JobFunction", "job"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class JobOptions:
-    """What is bought around the function. Durations as "90s", "10m", "1h" or seconds; sizes as "2GiB" or bytes.
-
-    gpu: None for the CPU class, "any" for whatever class the network sells, or a class by name.
-    budget: the ceiling, e.g. "5 USDC"; nothing beyond it is ever locked.
-    verify: how the result is checked; "replicate" runs it on three workers, on five when they differ.
-    wall: the longest one run may take; reaching it is an outcome that is paid.
-    """
-
-    gpu: str | None = None
-    budget: str | None = None
-    verify: str = "replicate"
-    wall: str | int = "5m"
-    memory: str | int = "2GiB"
-    output: str | int = "256MiB"
-    threads: int = 1
-    recipients: tuple[str, ...] = ()
-    take_within: str | int | None = None
-    progress_every: int = 2
-
-    def changed(self, **changes: Any) -> JobOptions:
-        """A copy with some options changed. Raises SpecInvalid for names that are no option."""
-        if unknown := sorted(changes.keys() - self.__dataclass_fields__.keys()):
-            known = ", ".join(sorted(self.__dataclass_fields__))
-            raise SpecInvalid(f"unknown job option {', '.join(unknown)}; there are {known}")
-        return replace(self, **changes)
 
 
 class JobFunction(Generic[P, R]):

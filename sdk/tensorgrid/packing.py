@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from tensorgrid.bundle import bundle_of
-from tensorgrid.decorators import JobOptions
 from tensorgrid.domain.arrays import kind_of, pack_input
 from tensorgrid.domain.encoding import canonical_json
 from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.domain.specs import BundleRef, InputRef, JobSpec, Resources
+from tensorgrid.options import JobOptions
 from tensorgrid.storage.base import BlobStore
 from tensorgrid.storage.cid import cid_of_bytes
 from tensorgrid.terms import parse_duration, parse_size

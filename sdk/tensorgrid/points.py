@@ -18,6 +18,8 @@ from tensorgrid.story import Story
 
 ATTEMPTS = 3
 """How often a published blob is asked for; a store may be a little behind the chain."""
+PATIENCE = 3 * ATTEMPTS
+"""Failures in a row after which only a worker's newest blob is asked for: a store may search long for each."""
 
 
 class Points:
@@ -30,19 +32,24 @@ class Points:
         self._given = 0
         self._done: set[tuple[str, bytes]] = set()
         self._tried: Counter[tuple[str, bytes]] = Counter()
+        self._failed: Counter[str] = Counter()
 
     def fresh(self, story: Story) -> list[dict[str, Scalar]]:
         """The points that `story` adds to those given before, whichever replica showed them first."""
         points: list[dict[str, Scalar]] = []
+        newest = dict(story.progress)
         for published in story.progress:
-            if published in self._done:
+            worker, digest = published
+            if published in self._done or (self._failed[worker] >= PATIENCE and newest[worker] != digest):
                 continue
             blob = self._open(*published)
             self._tried[published] += 1
             if blob is not None or self._tried[published] >= ATTEMPTS:
                 self._done.add(published)
             if blob is None:
+                self._failed[worker] += 1
                 continue
+            self._failed[worker] = 0
             first = blob.points_total - len(blob.points)
             if first <= self._given + MAX_POINTS:
                 points += [dict(point) for point in blob.points[max(0, self._given - first) :]]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from tensorgrid.access import Access
 from tensorgrid.closing import overdue_call
 from tensorgrid.domain.arrays import Kind
 from tensorgrid.domain.errors import (
@@ -29,9 +30,6 @@ from tensorgrid.points import Points
 from tensorgrid.storage.cid import Cid
 from tensorgrid.story import SeatStory, Story
 from tensorgrid.text import short_id
-
-if TYPE_CHECKING:
-    from tensorgrid.client import Client
 
 POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
@@ -79,7 +77,7 @@ class RunStatus:
 class Run:
     """A posted job. Blocking; safe to drop and to make again with `client.run(id)` in another process."""
 
-    def __init__(self, client: Client, job: JobId, posted_block: int | None = None) -> None:
+    def __init__(self, client: Access, job: JobId, posted_block: int | None = None) -> None:
         self.id = job
         self._client = client
         self._trail = client.trail(job, posted_block)

@@ -9,7 +9,7 @@ from typing import Any
 from tensorgrid.chain.connection import Connection
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.events import Event, JobPosted, decode
-from tensorgrid.domain.errors import ChainError, JobUnknown
+from tensorgrid.domain.errors import ChainError, JobUnknown, NodeRefused
 from tensorgrid.domain.jobs import JobId
 from tensorgrid.story import Story, fold
 
@@ -76,16 +76,25 @@ def _events(
     last: int,
 ) -> Iterator[Event]:
     emitters = {contracts.deployment.contracts[name].address: name for name in names}
-    for start in range(first, last + 1, WINDOW):
-        end = min(start + WINDOW - 1, last)
+    start, size = first, WINDOW
+    while start <= last:
+        end = min(start + size - 1, last)
         question: dict[str, Any] = {
             "address": sorted(emitters),
             "topics": topics,
             "fromBlock": hex(start),
             "toBlock": hex(end),
         }
-        logs = connection.rpc("eth_getLogs", question)
+        try:
+            logs = connection.rpc("eth_getLogs", question)
+        except NodeRefused:
+            # A worker may announce progress as often as he pays for it: what is too much at once is asked in pieces.
+            if start == end:
+                raise
+            size = (end - start + 1) // 2
+            continue
         if not isinstance(logs, list):
             raise ChainError(f"{connection.shown_url} sent no list of logs; use another node")
         events = [event for log in logs if (event := decode(log, emitters)) is not None]
         yield from sorted(events, key=lambda event: event.log.position)
+        start = end + 1

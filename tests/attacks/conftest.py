@@ -1,5 +1,6 @@
-"""The same network as the contracts' own tests."""
+"""The same network as the contracts' own tests, the same sandboxes as the worker's."""
 
 from tests.contracts.conftest import world
+from tests.worker.conftest import make_task, run_code
 
-__all__ = ["world"]
+__all__ = ["make_task", "run_code", "world"]

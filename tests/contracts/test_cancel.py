@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tensorgrid.domain.jobs import JobState
-
 from tests.contracts.world import FUNDS, World, refused
+
+from tensorgrid.domain.jobs import JobState
 
 
 def test_cancel__before_the_round_is_due__returns_everything(world: World) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tensorgrid.domain.jobs import Fault, JobState
-
 from tests.contracts.test_commit import assigned
 from tests.contracts.world import SETTLE, World, refused
+
+from tensorgrid.domain.jobs import Fault, JobState
 
 
 def test_close_work__after_the_deadline_with_one_commitment__enters_committed(world: World) -> None:

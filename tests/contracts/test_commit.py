@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from tests.contracts.world import SETTLE, Job, World, refused
+
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.jobs import JobState, SeatState, commitment
-
-from tests.contracts.world import SETTLE, Job, World, refused
 
 
 def assigned(world: World) -> Job:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
-
 from tests.contracts.world import BURN, ZERO, World, refused
 
 TOO_MUCH = 2**128

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tensorgrid.domain.jobs import JobState
-
 from tests import model
 from tests.contracts.purses import Purses, assert_carried_out
 from tests.contracts.test_commit import assigned
 from tests.contracts.world import BOUNTY, FUNDS, World, refused
+
+from tensorgrid.domain.jobs import JobState
 
 
 def test_expire__nobody_took__full_refund_less_bounty(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Ids, seeds, commitments, roots and encodings: the same bytes in Python and on chain, shown by asking the contracts."""
+"""Ids, seeds, commitments, roots, encodings: the same bytes in Python and on chain, shown by asking the contracts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import fields
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.contracts.world import World
+
 from tensorgrid.domain.jobs import ExitClass, JobTerms, ReplicationClocks, fee_on
 from tensorgrid.domain.results import result_root
-
-from tests.contracts.world import World
 
 WIDTH = {
     "nonce": 256, "price": 128, "reserve": 128, "fee_bps": 16, "bounty": 128, "no_show_bond": 128, "reopens": 8,

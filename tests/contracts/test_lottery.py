@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.contracts.world import ALLOCATED, World
+
 from tensorgrid.domain.encoding import keccak256, word
 from tensorgrid.domain.jobs import JobTerms
-
-from tests.contracts.world import ALLOCATED, World
 
 OPENS, CLOSES = 1000, 1400
 RAMP = (CLOSES - OPENS) * 3 // 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.contracts.world import EXTRA_TAKE, GRACE, REVEAL, WORK, Job, World, refused
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tensorgrid.domain.encoding import keccak256
-
 from tests.contracts.world import WEI, ZERO, World, container, refused
+
+from tensorgrid.domain.encoding import keccak256
 
 VALUES = (100, 100 * WEI, 5 * WEI, False)
 BOUNDS = (60, 3600, 10, 7200, 20_000, 500, 2)

@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tensorgrid.domain.jobs import JobState, ReplicationClocks, hardware_class
-
 from tests import model
 from tests.contracts.world import (
     BOND,
@@ -24,6 +22,8 @@ from tests.contracts.world import (
     World,
     refused,
 )
+
+from tensorgrid.domain.jobs import JobState, ReplicationClocks, hardware_class
 
 TOKEN_LIMIT = 1000 * 10**6
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from tests.contracts.world import CPU, ZERO, World, refused
+
 from tensorgrid.domain.encoding import keccak256, word
 from tensorgrid.domain.jobs import hardware_class
-
-from tests.contracts.world import CPU, ZERO, World, refused
 
 
 def test_consent_digest__is_eip712_over_worker_and_provider(world: World) -> None:

@@ -7,11 +7,11 @@ never taken (extra seats only). First-round seats, then after "/" the extra ones
 from __future__ import annotations
 
 import pytest
-from tensorgrid.domain.jobs import JobState
-
 from tests import model
 from tests.contracts.purses import Purses, assert_carried_out
 from tests.contracts.world import PRICE, Job, World, refused
+
+from tensorgrid.domain.jobs import JobState
 
 HALF = PRICE // 2
 PAID, NOTHING, HALVED = (PRICE, "none"), (0, "none"), (HALF, "none")

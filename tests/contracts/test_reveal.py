@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tensorgrid.domain.encoding import keccak256
-from tensorgrid.domain.jobs import JobState
-
 from tests.contracts.test_commit import assigned
 from tests.contracts.world import GRACE, REVEAL, Job, World, refused
+
+from tensorgrid.domain.encoding import keccak256
+from tensorgrid.domain.jobs import JobState
 
 
 def contested(world: World) -> Job:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from ape.exceptions import ContractLogicError
-from tensorgrid.domain.jobs import Fault, JobState
-
 from tests import model
 from tests.contracts.purses import Purses, assert_carried_out
 from tests.contracts.world import BOUNTY, PRICE, STAKE, ZERO, Job, World, refused
+
+from tensorgrid.domain.jobs import Fault, JobState
 
 PAY, PENDING, REFUSE, DEVOUR, GARBAGE, FLOOD, TOO_FEW, STRICT = range(8)
 BROKEN = {

@@ -1,11 +1,10 @@
-"""Stake: deposited by a provider, allocated by consent, locked and slashed by that controller alone, leaving by a queue."""
+"""Stake: a provider deposits, allocates by consent, and leaves by a queue; that controller alone locks and slashes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-
 from tests.contracts.world import BURN, PARAMETERS, ZERO, World, container, refused
 
 DELAY = PARAMETERS.exit_delay

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.contracts.world import ALLOCATED, CPU, PRICE, STAKE, WORK, World, refused
 
 from tensorgrid.domain.jobs import JobState, SeatState, hardware_class, job_seed
-
-from tests.contracts.world import ALLOCATED, CPU, PRICE, STAKE, WORK, World, refused
 
 
 def test_take__drawn_worker__gets_the_next_seat_and_locks_stake(world: World) -> None:
@@ -117,6 +119,38 @@ def test_take__registered_in_the_block_of_posting_or_later__is_too_young(world: 
     later = world.post()
     later.draw()
     world.board.take(later.terms.as_tuple(), sender=newcomer)
+
+
+@pytest.mark.parametrize("late", ["registered", "staked"])
+def test_take__registered_or_staked_in_the_very_block_of_posting__is_too_young(world: World, late: str) -> None:
+    """One contract that is requester, provider and worker does it all in one transaction."""
+    actor = world.deploy_double("StubController")
+    terms = world.terms(requester=str(actor.address))
+    world.coin.mint(world.stranger, terms.escrow, sender=world.stranger)
+    world.coin.approve(world.escrow, terms.escrow, sender=world.stranger)
+    world.escrow.deposit(world.board, world.coin, actor, terms.escrow, sender=world.stranger)
+    world.stake_token.mint(actor, STAKE, sender=world.stranger)
+    run(world, actor, (world.stake_token, "approve", (world.vault, STAKE)), (world.vault, "deposit", (actor, STAKE)))
+    register = (world.registry, "register", (actor, world.profile(actor), b""))
+    allocate = (world.vault, "allocate", (actor, world.board, STAKE))
+    post = (world.board, "post", (terms.as_tuple(),))
+    if late == "registered":
+        run(world, actor, allocate)
+        posted = run(world, actor, register, post)
+    else:
+        run(world, actor, register)
+        posted = run(world, actor, allocate, post)
+    world.mine(3)
+    world.at(terms.take_by)
+    with refused("WorkerTooYoung", worker=actor, since=posted, drawnAt=posted):
+        run(world, actor, (world.board, "take", (terms.as_tuple(),)))
+
+
+def run(world: World, actor: Any, *calls: tuple[Any, str, tuple[Any, ...]]) -> int:
+    """As the actor, in one transaction. Returns its second."""
+    payloads = [getattr(target, name).encode_input(*arguments) for target, name, arguments in calls]
+    receipt = actor.runAll([target for target, _, _ in calls], payloads, sender=world.stranger)
+    return int(receipt.timestamp)
 
 
 def test_take__class_changed_after_posting__is_too_young(world: World) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from ape.contracts import ContractContainer, ContractInstance
 from ape.exceptions import ContractLogicError, CustomError
 from ethpm_types import ContractType
+
 from tensorgrid.chain.reverts import decode_revert
 from tensorgrid.deploy import deploy
 from tensorgrid.domain.encoding import keccak256

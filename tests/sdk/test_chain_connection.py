@@ -120,7 +120,7 @@ def test_reply__without_end__is_cut(quiet_net, monkeypatch) -> None:
     monkeypatch.setattr(module, "_MAX_REPLY", 1 << 16)
     with (
         NodeDouble(quiet_net.rpc_url, lambda method, params, forward: "0x" + "00" * (1 << 20)) as node,
-        pytest.raises(Unreachable),
+        pytest.raises(NodeRefused, match="ask for less"),
     ):
         Connection(node.url, timeout=2)
 

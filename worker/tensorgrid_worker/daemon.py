@@ -52,7 +52,7 @@ class Daemon:
     ) -> None:
         self._config, self._contracts, self._me, self._sandbox = config, contracts, me, sandbox
         self._journal, self._submitter = journal, submitter
-        self._gate = Gate.of(config, contracts.deployment)
+        self._gate = Gate.of(config, contracts.deployment, contracts.parameters.values().min_stake)
         self._view = ViewReader(contracts, me)
         self._follower = Follower(
             contracts.connection,
@@ -159,7 +159,7 @@ class Daemon:
         changed |= self._note_inspections(records)
         memory, actions = Memory(self._me), []
         if views is None:
-            changed |= self._judge_terms(records)
+            changed |= self._judge_terms(records) | self._forget_stale(records, batch.head.timestamp)
             views = self._view.read(records, batch.head)
             memory = self._memory(views)
             actions = plan(views, memory, CAPACITY, batch.head.timestamp)
@@ -214,6 +214,18 @@ class Daemon:
             else:
                 self._joblog(job).say("job.posted", price=record.terms.price, block=record.posted_block)
         return refused
+
+    def _forget_stale(self, records: dict[JobId, JobRecord], now: int) -> set[JobId]:
+        """Files of jobs that we can no longer take: nobody is bound to end those on chain, and disks fill up."""
+        stale = set()
+        for job, record in list(records.items()):
+            terms = record.terms
+            last = terms.take_by + (terms.work_time + terms.settle_time if record.assigned_block else 0)
+            if record.preparation is Preparation.READY and not record.number_of(self._me) and now > last:
+                records[job] = replace(record, preparation=Preparation.NEW)
+                stale.add(job)
+                self._workshop.forget(job)
+        return stale
 
     def _note_inspections(self, records: dict[JobId, JobRecord]) -> set[JobId]:
         changed = set()

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from tensorgrid.chain.deployments import Deployment
 from tensorgrid.domain.errors import UnknownToken
-from tensorgrid.domain.jobs import JobTerms, hardware_class
+from tensorgrid.domain.jobs import JobTerms, ReplicationClocks, hardware_class
 from tensorgrid_worker.config import ConfigInvalid, WorkerConfig
+
+MOST_LEAST_STAKES = 10
+"""Unless told otherwise, a worker risks so many times the least stake of its network in one job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +24,14 @@ class Gate:
     class_name: str
     min_price: int
     max_stake: int
+    min_reveal_seconds: int = 0
 
     @classmethod
-    def of(cls, config: WorkerConfig, deployment: Deployment) -> Gate:
-        """Raises ConfigInvalid for a token that the deployment does not know."""
+    def of(cls, config: WorkerConfig, deployment: Deployment, least_stake: int) -> Gate:
+        """`least_stake`: what the network asks of every job, stake-token units.
+
+        Raises ConfigInvalid for a token that the deployment does not know.
+        """
         try:
             chosen = [deployment.token(name) for name in config.accepted_tokens] or deployment.tokens
         except UnknownToken as error:
@@ -36,7 +43,8 @@ class Gate:
             hardware_class=hardware_class(config.hardware_class),
             class_name=config.hardware_class,
             min_price=config.min_price,
-            max_stake=config.max_stake,
+            max_stake=config.max_stake or MOST_LEAST_STAKES * least_stake,
+            min_reveal_seconds=config.min_reveal_seconds,
         )
 
     def refusal(self, terms: JobTerms, me: str) -> str:
@@ -51,4 +59,7 @@ class Gate:
             return f"it pays {terms.price}, this worker works for {self.min_price} and up"
         if self.max_stake and terms.stake > self.max_stake:
             return f"it locks {terms.stake} of stake, this worker risks {self.max_stake} at most"
+        clocks = ReplicationClocks.unpack(terms.verifier_params)
+        if (reveal := clocks.reveal_time + clocks.grace) < self.min_reveal_seconds:
+            return f"it gives {reveal} s to reveal, and silence costs the stake: {self.min_reveal_seconds} s at least"
         return "it is our own" if terms.requester == me else ""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from tensorgrid.domain.cids import Cid
-from tensorgrid.domain.errors import BlobMismatch, BlobTooLarge, SpecInvalid, TensorgridError
+from tensorgrid.domain.encoding import parse_json
+from tensorgrid.domain.errors import BlobMismatch, BlobTooLarge, SpecInvalid, StorageError, TensorgridError
 from tensorgrid.domain.jobs import JobId, JobTerms
 from tensorgrid.domain.payload import ITEM_BYTES
 from tensorgrid.domain.specs import MAX_SPEC_BYTES, RUNTIME, InputRef, JobSpec
 from tensorgrid.storage.base import BlobStore
+from tensorgrid.storage.cid import cid_of_file
 from tensorgrid_worker.config import WorkerConfig
 
 MAX_INPUT_HEADER = 64 * 1024
+KEEP_FREE_BYTES = 512 << 20
+"""Of the scratch folder's disk: strangers' inputs never take what the journal and a result need."""
 INPUT_TENSOR = "value"
 
 
@@ -52,11 +55,13 @@ class Inputs:
         shutil.rmtree(self.folder(job), ignore_errors=True)
 
     def _prepare(self, job: JobId, terms: JobTerms) -> Prepared:
-        data = self.store.get(Cid.of_digest(terms.spec_digest), max_bytes=MAX_SPEC_BYTES)
-        spec = JobSpec.from_bytes(data)
-        check_spec(spec, terms, self._config, self._gpus)
         folder = self.folder(job)
         inside = folder / "in"
+        cid = Cid.of_digest(terms.spec_digest)
+        kept = _kept(cid, inside / "spec.json")
+        data = self.store.get(cid, max_bytes=MAX_SPEC_BYTES) if kept is None else (inside / "spec.json").read_bytes()
+        spec = JobSpec.from_bytes(data)
+        check_spec(spec, terms, self._config, self._gpus)
         (inside / "inputs").mkdir(parents=True, exist_ok=True, mode=0o700)
         (inside / "spec.json").write_bytes(data)
         self._fetch(spec.bundle.cid, inside / "bundle.py", spec.bundle.bytes)
@@ -67,9 +72,22 @@ class Inputs:
         return Prepared(spec, folder)
 
     def _fetch(self, cid: Cid, target: Path, size: int) -> None:
-        found = self.store.fetch(cid, target, max_bytes=size)
+        # Whoever took the job must not need its requester's good will again: what is here and right is not asked for.
+        found = _kept(cid, target)
+        if found is None:
+            if shutil.disk_usage(target.parent).free < size + KEEP_FREE_BYTES:
+                raise StorageError(f"no room for the {size} bytes of {cid}; free space on the disk of {self._scratch}")
+            found = self.store.fetch(cid, target, max_bytes=size)
         if found != size:
             raise JobRefused(f"{cid} has {found} bytes, the spec says {size}")
+
+
+def _kept(cid: Cid, path: Path) -> int | None:
+    """Size of the file when it is here and is what `cid` names."""
+    try:
+        return path.stat().st_size if cid_of_file(path) == cid else None
+    except FileNotFoundError:
+        return None
 
 
 def check_spec(spec: JobSpec, terms: JobTerms, config: WorkerConfig, gpus: int) -> None:
@@ -107,12 +125,12 @@ def check_input(name: str, ref: InputRef, path: Path) -> None:
             raise JobRefused(f"input {name}: its header claims {size} bytes")
         text = file.read(size)
     try:
-        header = json.loads(text)
+        header = parse_json(text, "its header")
         entry = header[INPUT_TENSOR]
         others = header.keys() - {INPUT_TENSOR, "__metadata__"}
         begin, end = entry["data_offsets"]
         known = entry["dtype"] in ITEM_BYTES
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (SpecInvalid, ValueError, KeyError, TypeError, AttributeError) as error:
         raise JobRefused(f"input {name} is no safetensors file with the tensor {INPUT_TENSOR!r}") from error
     if others or not known or begin != 0 or end != ref.bytes - 8 - size:
         raise JobRefused(f"input {name} holds other things than one tensor {INPUT_TENSOR!r}")

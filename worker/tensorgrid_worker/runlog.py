@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tensorgrid.domain.encoding import canonical_json, parse_json
 from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.domain.receipts import MAX_LOG_BYTES, check_point
 
@@ -76,9 +76,10 @@ class PointReader:
         try:
             if len(line) > MAX_LINE_BYTES:
                 raise SpecInvalid("line too long")
-            point = json.loads(line)
+            point = parse_json(line, "a point")
             check_point(point)
-        except (ValueError, RecursionError, SpecInvalid):
+            canonical_json(point)  # what cannot be told is dropped here, or no later point could be told either
+        except SpecInvalid:
             self.refused += 1
             return
         self._on_point(point)

@@ -147,6 +147,9 @@ class Workshop:
         except (StorageError, OSError) as error:
             self._pause(job)
             log.say("inputs.unavailable", reason=str(error))
+        except Exception as error:  # a fault of ours that strangers' bytes have found: it costs their job, not us
+            verdict = f"its inspection failed: {type(error).__name__}"
+            log.say("inspect.fault", reason=repr(error))
         with self._lock:
             self._inspecting.discard(job)
             if verdict is not None:
@@ -164,6 +167,9 @@ class Workshop:
         except (RunFailed, StorageError, OSError, JobRefused) as error:
             self._pause(job)
             log.say("run.failed", reason=str(error))
+        except Exception as error:  # as in _inspect: other jobs still wait for their reveals
+            self._pause(job)
+            log.say("run.fault", reason=repr(error))
         finally:
             self._current = None
 

@@ -7,20 +7,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from web3 import HTTPProvider, Web3
 from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
 from web3.types import RPCEndpoint, RPCResponse
 
 from tensorgrid.chain.reverts import decode_revert, printable, revert_data
+from tensorgrid.domain.encoding import parse_json
 from tensorgrid.domain.errors import (
     ChainError,
     InsufficientFunds,
     NodeRefused,
+    SpecInvalid,
     TensorgridError,
     Unreachable,
     WrongChain,
@@ -158,10 +161,14 @@ class Connection:
         """
         try:
             reply: Any = self._provider.make_request(RPCEndpoint(method), list(params))
+        except _TooLarge:
+            raise NodeRefused(
+                f"{self.shown_url} answered {method} with more than {_MAX_REPLY >> 20} MiB; ask for less at once"
+            ) from None
         except requests.RequestException as error:
             # `from None`: the library's message carries the whole URL, and with it an API key
             raise self._silent(error) from None
-        except (ValueError, RecursionError):
+        except SpecInvalid:
             raise Unreachable(f"{self.shown_url} answers, but not in JSON-RPC; check the URL") from None
         if not isinstance(reply, dict):
             raise Unreachable(f"{self.shown_url} answers, but not in JSON-RPC; check the URL")
@@ -211,17 +218,30 @@ class _Provider(HTTPProvider):
         ) as response:
             received = bytearray()
             # read1 gives what has come: a node that sends a byte now and then must not keep us beyond the deadline.
-            while chunk := response.raw.read1(1 << 16, decode_content=True):
+            while chunk := _some(response):
                 received += chunk
                 if len(received) > _MAX_REPLY:
-                    raise requests.exceptions.ContentDecodingError("reply too large")
+                    raise _TooLarge
                 if time.monotonic() > give_up:
                     raise requests.Timeout("reply too slow")
             try:
-                return self.decode_rpc_response(bytes(received))
-            except ValueError:
+                return cast("RPCResponse", parse_json(bytes(received), "the reply"))
+            except SpecInvalid:
                 response.raise_for_status()  # an HTTP error page; some nodes send JSON-RPC errors with a bad status too
                 raise
+
+
+class _TooLarge(requests.RequestException):
+    """A reply above _MAX_REPLY."""
+
+
+def _some(response: requests.Response) -> bytes:
+    """What has come of the body, empty at its end. Raises requests.RequestException."""
+    try:
+        some: bytes = response.raw.read1(1 << 16, decode_content=True)
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError(type(error).__name__) from None
+    return some
 
 
 def _refusal(method: str, error: Any) -> TensorgridError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tensorgrid.chain.abi import checksum
-from tensorgrid.chain.connection import hash32, quantity
+from tensorgrid.chain.connection import counted, hash32, quantity
 from tensorgrid.domain.errors import ChainError
 
 

@@ -44,7 +44,8 @@ def canonical_json(value: Any) -> bytes:
     for nesting deeper than MAX_JSON_DEPTH."""
     try:
         data = rfc8785.dumps(value)
-    except (rfc8785.CanonicalizationError, TypeError, RecursionError) as error:
+    # ValueError: the library lets UnicodeEncodeError out for a lone surrogate in a key, which JSON text can spell.
+    except (rfc8785.CanonicalizationError, TypeError, ValueError, RecursionError) as error:
         raise SpecInvalid(f"not representable as canonical JSON: {error}; pass plain JSON values") from error
     _check_depth(data, "the value")
     return data

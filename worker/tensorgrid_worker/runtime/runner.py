@@ -57,6 +57,8 @@ def _die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(EXIT_RAISED)  # it died while we started
+        with contextlib.suppress(OSError):  # a machine out of memory kills us before the worker
+            Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _announce() -> None:

@@ -20,6 +20,7 @@ TMP, SHM = "/tmp", "/dev/shm"  # noqa: S108 - mounts of its own
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives")
 CHECK_SECONDS = 60
+OOM_SCORE = "1000"  # the kernel's first choice
 
 
 class Bubblewrap:
@@ -33,6 +34,7 @@ class Bubblewrap:
         self._hidden = [path.resolve() for path in hidden]
         self._filter = seccomp.program()
         self._disable_userns: bool | None = None
+        self._choom: list[str] | None = None
 
     @property
     def filtered(self) -> bool:
@@ -73,7 +75,7 @@ class Bubblewrap:
         arguments = json.dumps(launch.runner | {"inputs": INPUTS, "output": OUTPUT})
         with self._descriptors(self._arguments(launch)) as (options, passed):
             process = subprocess.Popen(
-                [self._bwrap, *options, "--", *runner_argv(self._python, arguments)],
+                [*self._first_to_go(), self._bwrap, *options, "--", *runner_argv(self._python, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=launch.log_fd,
                 stderr=subprocess.STDOUT,
@@ -132,6 +134,19 @@ class Bubblewrap:
             shown = subprocess.run([self._bwrap, "--help"], capture_output=True, env={}, timeout=10, check=False)
             self._disable_userns = b"--disable-userns" in shown.stdout
         return self._disable_userns
+
+    def _first_to_go(self) -> list[str]:
+        """Words before bubblewrap's: a machine out of memory kills the job, whose limits are per process, not us."""
+        if self._choom is None:
+            words = [shutil.which("choom") or "", "-n", OOM_SCORE, "--"]
+            works = (
+                bool(words[0])
+                and not subprocess.run(
+                    [*words, self._bwrap, "--version"], capture_output=True, env={}, timeout=10, check=False
+                ).returncode
+            )
+            self._choom = words if works else []
+        return self._choom
 
     def _descriptors(self, arguments: list[str]) -> _Descriptors:
         return _Descriptors(arguments, self._filter)

@@ -1,0 +1,32 @@
+"""What a Run asks of whoever made it; Client is one such."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tensorgrid.chain.connection import Connection
+from tensorgrid.chain.contracts import Contracts
+from tensorgrid.chain.send import Sender
+from tensorgrid.domain.jobs import JobId
+from tensorgrid.domain.money import Token
+from tensorgrid.privacy import Identity
+from tensorgrid.storage.base import BlobStore
+from tensorgrid.trail import Trail
+
+
+class Access(Protocol):
+    """A network, a store, and the keys to read and to send; `sender` and `identity` raise KeyMissing without one."""
+
+    connection: Connection
+    contracts: Contracts
+    store: BlobStore
+
+    @property
+    def sender(self) -> Sender: ...
+
+    @property
+    def identity(self) -> Identity: ...
+
+    def token(self, symbol_or_address: str) -> Token: ...
+
+    def trail(self, job: JobId, posted_block: int | None = None) -> Trail: ...

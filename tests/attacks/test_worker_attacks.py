@@ -1,0 +1,495 @@
+"""Attacks on worker and SDK off the chain: by the job itself, by the requester, by other workers, by the node."""
+
+from __future__ import annotations
+
+import gzip
+import http.server
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pyrage
+import pytest
+import safetensors.numpy
+from tests.worker.conftest import MIB, READER, RunCode, bubblewrap_or_skip, make_spec
+from tests.worker.jobs import CLOCKS, JOB, ME, SCHEDULER, STRANGER, TOKEN, VERIFIER, make_record, make_terms
+
+from tensorgrid.chain.connection import Connection
+from tensorgrid.chain.contracts import Contracts
+from tensorgrid.domain.arrays import Kind, result_of
+from tensorgrid.domain.cids import Cid
+from tensorgrid.domain.errors import BlobNotFound, ChainError, NodeRefused, ResultRejected, StorageError, Unreachable
+from tensorgrid.domain.jobs import ExitClass, JobId, JobTerms, ReplicationClocks
+from tensorgrid.domain.payload import json_of_payload, pack_payload
+from tensorgrid.domain.receipts import ProgressBlob, Receipt
+from tensorgrid.points import PATIENCE, Points
+from tensorgrid.privacy import open_sealed, seal
+from tensorgrid.storage.cid import cid_of_bytes
+from tensorgrid.storage.local import LocalStore
+from tensorgrid.story import Story
+from tensorgrid.trail import postings
+from tensorgrid_worker import inputs as inputs_module
+from tensorgrid_worker.config import WorkerConfig
+from tensorgrid_worker.daemon import Daemon
+from tensorgrid_worker.gate import MOST_LEAST_STAKES, Gate
+from tensorgrid_worker.inputs import Inputs, JobRefused
+from tensorgrid_worker.records import Preparation
+from tensorgrid_worker.workshop import Workshop
+
+CODE = b"def job(x): return {'sum': float(x.sum())}"
+ARRAY = safetensors.numpy.save({"value": np.arange(4.0)})
+
+# ------------------------------------------------------------------------------------------------------- the job itself
+
+
+def test_job_kills_and_stops_its_parents__only_its_own_world(run_code: RunCode) -> None:
+    code = """
+import os, signal
+def job():
+    for number in (signal.SIGSTOP, signal.SIGKILL, signal.SIGTERM):
+        for pid in (1, os.getppid()):
+            os.kill(pid, number)
+    try:
+        os.kill(-1, signal.SIGKILL)  # everybody but itself: nobody is there
+    except ProcessLookupError:
+        return {"alone": True}
+"""
+    run = run_code(bubblewrap_or_skip(), code, wall_seconds=5)
+    assert run.exit is ExitClass.OK and run.payload is not None, run.log.decode()
+    assert json_of_payload(run.payload) == {"alone": True}
+
+
+def test_job_stops_itself__wall_limit(run_code: RunCode) -> None:
+    code = "import os, signal\ndef job():\n    os.kill(os.getpid(), signal.SIGSTOP)\n    return {}"
+    assert run_code(bubblewrap_or_skip(), code, wall_seconds=1).exit is ExitClass.WALL_LIMIT
+
+
+def test_job_daemonises_twice__dies_with_its_namespace(run_code: RunCode) -> None:
+    word = f"survivor-{time.monotonic_ns()}"
+    code = f"""
+import os
+def job():
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execv("/bin/sleep", ["{word}", "60"])
+        os._exit(0)
+    os.wait()
+    return {{}}
+"""
+    assert run_code(bubblewrap_or_skip(), code).exit is ExitClass.OK
+    deadline = time.monotonic() + 3
+    while (found := _running(word)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not found
+
+
+def test_job_eats_the_machines_memory__is_the_kernels_first_choice(run_code: RunCode) -> None:
+    """Memory limits hold per process; many processes, or anonymous files, get past them. Then the job goes, not we."""
+    sandbox = bubblewrap_or_skip()
+    if not sandbox._first_to_go():
+        pytest.skip("choom is missing")
+    code = """
+def job():
+    scores = [int(open(f"/proc/{pid}/oom_score_adj").read()) for pid in (1, "self")]
+    try:
+        open("/proc/self/oom_score_adj", "w").write("0")
+        lowered = True
+    except OSError:
+        lowered = False
+    return {"scores": scores, "lowered": lowered}
+"""
+    run = run_code(sandbox, code)
+    assert run.payload is not None, run.log.decode()
+    assert json_of_payload(run.payload) == {"scores": [1000, 1000], "lowered": False}
+
+
+def test_job_forges_the_control_line_and_floods_progress__only_points_arrive(run_code: RunCode) -> None:
+    code = """
+import os
+def job():
+    for fd in range(64):
+        if fd != int(os.environ["TENSORGRID_PROGRESS_FD"]):
+            try:
+                os.write(fd, b"started\\n{\\"forged\\": 1}\\n")
+            except OSError:
+                pass
+    out = int(os.environ["TENSORGRID_PROGRESS_FD"])
+    for _ in range(64):
+        os.write(out, b"x" * 60000)  # one line without an end
+    os.write(out, b'\\n{"epoch": 1}\\n{"epoch": "\\x1b[2J"}\\n{"a": "\\\\ud800"}\\n{"a": ' + b"9" * 400 + b"}\\n")
+    return {}
+"""
+    points: list[Any] = []
+    run = run_code(bubblewrap_or_skip(), code, points=points)
+    assert run.exit is ExitClass.OK
+    assert points == [{"epoch": 1}]  # a bare control character is not even JSON
+
+
+def test_job_hangs_in_the_last_flush__wall_limit(run_code: RunCode) -> None:
+    code = """
+import sys, time
+class Trap:
+    def write(self, text): return len(text)
+    def flush(self): time.sleep(1000)
+def job():
+    sys.stdout = sys.stderr = Trap()
+    return {}
+"""
+    assert run_code(bubblewrap_or_skip(), code, wall_seconds=1).exit is ExitClass.WALL_LIMIT
+
+
+# -------------------------------------------------------------------------------------------------------- the requester
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> WorkerConfig:
+    paths = {name: tmp_path / name for name in ("deployment", "keystore", "password_file", "home")}
+    return WorkerConfig(rpc_url="http://127.0.0.1:1", store=str(tmp_path / "store"), max_threads=2, **paths)
+
+
+@pytest.fixture
+def inputs(store: LocalStore, config: WorkerConfig, tmp_path: Path) -> Inputs:
+    return Inputs(store, tmp_path / "scratch", config, gpus=0)
+
+
+def posted(store: LocalStore) -> JobTerms:
+    for data in (CODE, ARRAY):
+        store.put(data)
+    return make_terms(spec_digest=store.put(make_spec(CODE, inputs={"x": ("numpy", ARRAY)}).to_bytes()).digest)
+
+
+def test_requester_withdraws_inputs_after_the_take__job_still_runs(inputs: Inputs, store: LocalStore) -> None:
+    """Else a no-show could be forced on whoever believed him."""
+
+    class Gone(LocalStore):
+        def get(self, cid: Cid, *, max_bytes: int) -> bytes:
+            raise BlobNotFound(f"{cid} is not here any more")
+
+        def fetch(self, cid: Cid, target: Path, *, max_bytes: int) -> int:
+            raise BlobNotFound(f"{cid} is not here any more")
+
+    terms = posted(store)
+    inputs.prepare(JOB, terms)
+    inputs.store = Gone(store.root)
+    prepared = inputs.prepare(JOB, terms)
+    assert (prepared.folder / "in" / "inputs" / "x.safetensors").read_bytes() == ARRAY
+    (prepared.folder / "in" / "bundle.py").write_bytes(b"evil")
+    with pytest.raises(BlobNotFound):
+        inputs.prepare(JOB, terms)  # what is kept is checked
+
+
+def test_requester_fills_the_disk_with_inputs__room_is_kept(
+    inputs: Inputs, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terms = posted(store)
+    monkeypatch.setattr(inputs_module.shutil, "disk_usage", lambda _: SimpleNamespace(free=512 * MIB))
+    with pytest.raises(StorageError, match="free space"):
+        inputs.prepare(JOB, terms)
+    assert not list(inputs.folder(JOB).rglob("*.safetensors"))
+
+
+def test_requester_never_ends_his_jobs__their_files_go() -> None:
+    forgotten: list[JobId] = []
+    daemon = cast("Any", SimpleNamespace(_me=ME, _workshop=SimpleNamespace(forget=forgotten.append)))
+    record = make_record()
+    late = record.terms.take_by + 1
+    for kept, now in ((record, late - 1), (make_record(ME), late), (make_record(STRANGER, assigned_block=12), late)):
+        assert Daemon._forget_stale(daemon, {JOB: kept}, now) == set()
+    records = {JOB: record}
+    assert Daemon._forget_stale(daemon, records, late) == {JOB} == set(forgotten)
+    assert records[JOB].preparation is Preparation.NEW  # should it open again, it is fetched and checked again
+
+
+def test_requester_names_one_block_a_million_times__bomb_ends_at_the_declared_size(
+    inputs: Inputs, store: LocalStore
+) -> None:
+    """A tiny dag-pb root can stand for any number of bytes; a node would send them all."""
+    zeros = safetensors.numpy.save({"value": np.zeros(MIB, dtype=np.uint8)})
+    cid = store.put(zeros)
+    sent = 0
+
+    class Bomb(LocalStore):
+        def _pieces(self, wanted: Cid) -> Iterator[bytes]:
+            nonlocal sent
+            if wanted != cid:
+                yield from super()._pieces(wanted)
+                return
+            while True:
+                sent += 262_144
+                yield bytes(262_144)
+
+    spec = make_spec(CODE, inputs={"x": ("numpy", zeros)})
+    store.put(CODE)
+    terms = make_terms(spec_digest=store.put(spec.to_bytes()).digest)
+    inputs.store = Bomb(store.root)
+    with pytest.raises(JobRefused, match="more than"):
+        inputs.prepare(JOB, terms)
+    assert sent <= len(zeros) + 262_144
+    assert cid_of_bytes(zeros).codec == "dag-pb"
+
+
+SURROGATE = b'{"\\ud800":1}'
+"""JSON that Python parses and no UTF-8 can say: one such spec once ended every worker that looked at it."""
+
+
+def test_requester_spells_what_utf8_cannot__refused_and_workers_live(inputs: Inputs, store: LocalStore) -> None:
+    for data in (SURROGATE, b'["\\ud800"]', b'{"version":"\\udfff"}'):
+        terms = make_terms(spec_digest=store.put(data).digest)
+        with pytest.raises(JobRefused):
+            inputs.prepare(JOB, terms)
+
+
+def test_requester_finds_a_fault_of_ours__costs_his_job_alone(inputs: Inputs, tmp_path: Path) -> None:
+    class Broken(Inputs):
+        def prepare(self, job: JobId, terms: JobTerms) -> Any:
+            raise ZeroDivisionError("a fault")
+
+    woken = threading.Event()
+    broken = Broken(inputs.store, tmp_path, inputs._config, 0)
+    nothing = cast("Any", None)
+    shop = Workshop(
+        inputs=broken,
+        executor=nothing,
+        receipts=nothing,
+        journal=nothing,
+        gpus=[],
+        logs=tmp_path,
+        worker=ME,
+        publish=nothing,
+        wake=woken.set,
+        min_progress_seconds=1,
+    )
+    for start in (
+        lambda: shop.inspect(JOB, make_terms()),
+        lambda: shop.run(JOB, make_terms(), bytes(32)),
+    ):
+        woken.clear()
+        start()
+        assert woken.wait(5)
+    assert shop.failure is None
+    assert "ZeroDivisionError" in shop.verdicts()[JOB]
+    assert JOB in shop.busy()  # the run waits for its next try
+
+
+def gate(config: WorkerConfig) -> Gate:
+    least = 100
+    stake = config.max_stake or MOST_LEAST_STAKES * least
+    return Gate(
+        frozenset({TOKEN}), SCHEDULER, VERIFIER, make_terms().hardware_class, "cpu", 0, stake, config.min_reveal_seconds
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, ""),
+        ({"verifier_params": ReplicationClocks(9, 0, 10).pack()}, "9 s to reveal"),
+        ({"verifier_params": bytes(32)}, "0 s to reveal"),
+        ({"stake": 1001, "no_show_bond": 1001}, "risks 1000"),
+    ],
+)
+def test_requester_sets_traps_in_the_terms__not_taken_by_default(
+    config: WorkerConfig, changes: dict[str, Any], words: str
+) -> None:
+    refusal = gate(config).refusal(make_terms(**changes), ME)
+    assert words in refusal and bool(words) == bool(refusal)
+
+
+def test_requester_pays_with_wall_seconds_up_to_the_deadline__not_taken(inputs: Inputs, store: LocalStore) -> None:
+    terms = posted(store)
+    with pytest.raises(JobRefused, match="do not fit"):
+        inputs.prepare(JOB, replace(terms, work_time=60 + inputs._config.work_margin_seconds - 1))
+
+
+# ----------------------------------------------------------------------------------------------------- another's worker
+
+
+def test_worker_seals_to_thousands__refused_at_once() -> None:
+    """The library's time grows with the square of the recipients: these 150 KB would take it 20 s."""
+    others = [pyrage.x25519.Identity.generate().to_public() for _ in range(1500)]
+    bomb = pyrage.encrypt(b"x", others)
+    began = time.monotonic()
+    for data in (bomb, pyrage.encrypt(b"x", others[:25]), b"", b"-----BEGIN AGE ENCRYPTED FILE-----\n" + bomb):
+        with pytest.raises(ResultRejected, match="recipients"):
+            open_sealed(data, READER)
+    assert time.monotonic() - began < 1
+    all_allowed = [READER.recipient, *(str(other) for other in others[:15])]
+    assert open_sealed(seal(b"mine", all_allowed), READER) == b"mine"
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("shape", [(0, 2**62), (0, 2**62, 2**62), (0,) * 64, (1,) * 64])
+def test_worker_returns_absurd_shapes__typed_error_or_value(kind: Kind, shape: tuple[int, ...]) -> None:
+    pytest.importorskip(kind)
+    data = pack_payload({"x": ("U8", shape, b"" if 0 in shape else b"\0")})
+    try:
+        value = result_of(data, kind)["x"]
+    except ResultRejected:
+        return
+    assert tuple(value.shape) == shape
+
+
+def test_worker_spells_what_utf8_cannot__typed_error() -> None:
+    """An agreeing worker's receipt is his own: it must not keep the others' copies from being read."""
+    for parse in (Receipt.from_bytes, ProgressBlob.from_bytes):
+        with pytest.raises(ResultRejected):
+            parse(SURROGATE)
+
+
+def test_worker_floods_progress_that_is_not_there__others_are_still_read(store: LocalStore) -> None:
+    asked: Counter[bytes] = Counter()
+
+    class Slow(LocalStore):
+        def get(self, cid: Cid, *, max_bytes: int) -> bytes:
+            asked[cid.digest] += 1  # each of these is half a minute on a network
+            return super().get(cid, max_bytes=max_bytes)
+
+    honest = ProgressBlob(JOB, ME, 0, ({"loss": 1.5},), 1)
+    digest = store.put(seal(honest.to_bytes(), [READER.recipient])).digest
+    flood = [(STRANGER, number.to_bytes(32, "big")) for number in range(1, 500)]
+    story = Story(make_terms(), 1, 1, progress=[*flood, (ME, digest)])
+    points = Points(JOB, Slow(store.root), READER)
+    assert points.fresh(story) == [{"loss": 1.5}]
+    assert sum(asked.values()) <= PATIENCE + 2
+    assert points.fresh(story) == []
+    assert sum(asked.values()) <= PATIENCE + 4
+
+
+def test_worker_floods_the_log_of_events__asked_in_smaller_pieces() -> None:
+    """Nodes refuse more than some thousand events at once; progress announcements cost their sender alone."""
+    asked: list[tuple[int, int]] = []
+
+    class Node:
+        shown_url = "node"
+
+        def latest(self) -> Any:
+            return SimpleNamespace(number=6000)
+
+        def rpc(self, method: str, question: Any) -> list[Any]:
+            first, last = int(question["fromBlock"], 16), int(question["toBlock"], 16)
+            if first <= 700 <= last and last - first > 10:
+                raise NodeRefused("query returned more than 10000 results")
+            asked.append((first, last))
+            return []
+
+    address = SimpleNamespace(address="0x" + "11" * 20)
+    events = {b"t": SimpleNamespace(name="JobPosted", hash=b"t" * 32)}
+    contracts = SimpleNamespace(
+        deployment=SimpleNamespace(start_block=0, contracts={"JobBoard": address}),
+        board=SimpleNamespace(interface=SimpleNamespace(events=events)),
+    )
+    assert list(postings(cast("Connection", Node()), cast("Contracts", contracts))) == []
+    assert [block for first, last in asked for block in range(first, last + 1)] == list(range(6001))
+
+
+# ------------------------------------------------------------------------------------------------------------- the node
+
+Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
+
+
+@pytest.fixture
+def node() -> Iterator[Callable[[Answer], Connection]]:
+    """node(answer): a connection to a node whose every answer but the chain id is `answer`."""
+    servers = []
+
+    def start(answer: Answer) -> Connection:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                try:
+                    if question["method"] == "eth_chainId":
+                        send(self, b'{"jsonrpc":"2.0","id":1,"result":"0x1"}')
+                    else:
+                        answer(self)
+                except OSError:
+                    self.close_connection = True
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return Connection(f"http://127.0.0.1:{server.server_address[1]}", timeout=0.5)
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def send(handler: http.server.BaseHTTPRequestHandler, body: bytes, **headers: str) -> None:
+    handler.send_response(200)
+    for name, value in ({"Content_Length": str(len(body))} | headers).items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def test_node_sends_a_byte_now_and_then__given_up(node: Callable[[Answer], Connection]) -> None:
+    def dribble(handler: http.server.BaseHTTPRequestHandler) -> None:
+        send(handler, b"{", Content_Length="100000")
+        for _ in range(50):
+            handler.wfile.write(b" ")
+            time.sleep(0.2)
+
+    connection = node(dribble)
+    began = time.monotonic()
+    with pytest.raises(Unreachable):
+        connection.latest()
+    assert time.monotonic() - began < 5
+
+
+def test_node_sends_a_compressed_bomb__stopped_at_the_cap(
+    node: Callable[[Answer], Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tensorgrid.chain.connection._MAX_REPLY", 4 * MIB)
+    bomb = gzip.compress(b" " * (64 * MIB), 1)
+    with pytest.raises(NodeRefused, match="4 MiB"):
+        node(lambda handler: send(handler, bomb, Content_Encoding="gzip")).latest()
+
+
+@pytest.mark.parametrize("name", ["number", "timestamp", "baseFeePerGas"])
+def test_node_counts_absurdly__refused_before_it_overflows(node: Callable[[Answer], Connection], name: str) -> None:
+    """SQLite, signing and clocks take 64 bits; the daemon must not die of a lie."""
+    block = {"number": "0x1", "timestamp": "0x1", "hash": "0x" + "11" * 32, "parentHash": "0x" + "22" * 32}
+    lie = json.dumps({"jsonrpc": "2.0", "id": 1, "result": block | {name: "0x" + "f" * 64}}).encode()
+    with pytest.raises(ChainError, match="absurd"):
+        node(lambda handler: send(handler, lie)).latest()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 100_000, b'{"jsonrpc":"2.0","id":1,"error":{"code":' + b"9" * 6000 + b"}}", b'{"error":[[["x"]]]}', b""],
+    ids=["deep", "long number", "no object", "empty"],
+)
+def test_node_sends_malformed_json__typed_error(node: Callable[[Answer], Connection], body: bytes) -> None:
+    with pytest.raises(ChainError):
+        node(lambda handler: send(handler, body)).latest()
+
+
+def _running(word: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cmdline").read_bytes().startswith(word.encode()):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+assert CLOCKS.reveal_time + CLOCKS.grace >= 10  # the shipped devnet's clocks pass the gate's default
