@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     from tensorgrid.domain.money import Amount, Token
     from tensorgrid.domain.specs import JobSpec
     from tensorgrid.metrics import report
-    from tensorgrid.outcome import Provenance, Result
+    from tensorgrid.ordering.terms import Estimate
     from tensorgrid.privacy import Identity
-    from tensorgrid.runs import Run, RunStatus, SeatStatus
-    from tensorgrid.terms import Estimate
+    from tensorgrid.runs.outcome import Provenance, Result
+    from tensorgrid.runs.run import Run, RunStatus, SeatStatus
 
 __version__ = "0.1.0"
 
@@ -57,16 +57,16 @@ _ERRORS = "tensorgrid.domain.errors"
 _HOME = {
     "Amount": "tensorgrid.domain.money",
     "Client": "tensorgrid.client",
-    "Estimate": "tensorgrid.terms",
+    "Estimate": "tensorgrid.ordering.terms",
     "Identity": "tensorgrid.privacy",
     "JobFunction": "tensorgrid.decorators",
-    "JobOptions": "tensorgrid.options",
+    "JobOptions": "tensorgrid.ordering.options",
     "JobSpec": "tensorgrid.domain.specs",
-    "Provenance": "tensorgrid.outcome",
-    "Result": "tensorgrid.outcome",
-    "Run": "tensorgrid.runs",
-    "RunStatus": "tensorgrid.runs",
-    "SeatStatus": "tensorgrid.runs",
+    "Provenance": "tensorgrid.runs.outcome",
+    "Result": "tensorgrid.runs.outcome",
+    "Run": "tensorgrid.runs.run",
+    "RunStatus": "tensorgrid.runs.run",
+    "SeatStatus": "tensorgrid.runs.run",
     "Token": "tensorgrid.domain.money",
     "job": "tensorgrid.decorators",
     "report": "tensorgrid.metrics",

@@ -20,15 +20,15 @@ from tensorgrid.domain.jobs import JobId, JobTerms
 from tensorgrid.domain.money import Amount, Token
 from tensorgrid.domain.specs import JobSpec
 from tensorgrid.network import IDENTITY_FILE, Network, open_identity, open_keystore
-from tensorgrid.options import Buyable, JobOptions
-from tensorgrid.packing import PackedJob, pack
-from tensorgrid.posting import CPU, draft_terms, resolve_class, take_deadline
+from tensorgrid.ordering.options import Buyable, JobOptions
+from tensorgrid.ordering.packing import PackedJob, pack
+from tensorgrid.ordering.posting import CPU, draft_terms, resolve_class, take_deadline
+from tensorgrid.ordering.terms import Estimate, estimate_of, parse_duration
 from tensorgrid.privacy import Identity
-from tensorgrid.runs import Run
+from tensorgrid.runs.run import Run
+from tensorgrid.runs.trail import Trail, postings
 from tensorgrid.storage.base import BlobStore
 from tensorgrid.storage.open import open_store
-from tensorgrid.terms import Estimate, estimate_of, parse_duration
-from tensorgrid.trail import Trail, postings
 
 Work = Callable[..., Any] | Buyable | JobSpec
 

@@ -8,12 +8,12 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from tensorgrid.domain.errors import SpecInvalid
-from tensorgrid.options import JobOptions
+from tensorgrid.ordering.options import JobOptions
 
 if TYPE_CHECKING:
     from tensorgrid.client import Client
-    from tensorgrid.runs import Run
-    from tensorgrid.terms import Estimate
+    from tensorgrid.ordering.terms import Estimate
+    from tensorgrid.runs.run import Run
 
 __all__ = ["JobFunction", "job"]
 

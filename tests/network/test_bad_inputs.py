@@ -11,12 +11,12 @@ import pytest
 from tests.network.proxy import Proxy
 
 import tensorgrid as tg
-from tensorgrid import runs
 from tensorgrid.client import Client
 from tensorgrid.domain.jobs import JobState, fee_on
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.specs import MAX_SPEC_BYTES
-from tensorgrid.posting import draft_terms, take_deadline
+from tensorgrid.ordering.posting import draft_terms, take_deadline
+from tensorgrid.runs import run as runs
 from tensorgrid.storage.local import LocalStore
 
 pytestmark = pytest.mark.slow

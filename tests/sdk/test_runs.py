@@ -36,12 +36,12 @@ from tensorgrid.domain.money import Amount, Token
 from tensorgrid.domain.payload import pack_payload, payload_root
 from tensorgrid.domain.receipts import Environment, ProgressBlob, Receipt, SealedRef
 from tensorgrid.domain.results import result_root
-from tensorgrid.ending import function_failed, open_agreed, raise_unless_agreed
-from tensorgrid.outcome import Claim, Provenance, Result, open_claim
-from tensorgrid.points import ATTEMPTS, Points
 from tensorgrid.privacy import Identity, seal
+from tensorgrid.runs.ending import function_failed, open_agreed, raise_unless_agreed
+from tensorgrid.runs.outcome import Claim, Provenance, Result, open_claim
+from tensorgrid.runs.points import ATTEMPTS, Points
+from tensorgrid.runs.story import fold
 from tensorgrid.storage.local import LocalStore
-from tensorgrid.story import fold
 
 JOB = JobId(bytes(range(32)))
 USDC = Token("0x" + "22" * 20, "USDC", 6)

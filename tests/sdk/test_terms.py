@@ -9,8 +9,8 @@ from tensorgrid.chain.records import Bounds
 from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid
 from tensorgrid.domain.jobs import JobTerms
 from tensorgrid.domain.money import Amount, Token
-from tensorgrid.posting import clocks_for
-from tensorgrid.terms import estimate_of, parse_duration, parse_size, prices_for
+from tensorgrid.ordering.posting import clocks_for
+from tensorgrid.ordering.terms import estimate_of, parse_duration, parse_size, prices_for
 
 USDC = Token("0x" + "11" * 20, "USDC", 6)
 BOUNDS = Bounds(5, 600, 5, 3600, 7200, 500, 3)

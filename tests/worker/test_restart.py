@@ -21,7 +21,7 @@ from tensorgrid.client import Client
 from tensorgrid.devnet import Devnet
 from tensorgrid.devnet.workers import WorkerProcess
 from tensorgrid.domain.jobs import JobState
-from tensorgrid.runs import Run
+from tensorgrid.runs.run import Run
 
 STEPS = 5
 BLOCK_SECONDS = 0.5

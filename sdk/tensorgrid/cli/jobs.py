@@ -25,8 +25,8 @@ from tensorgrid.domain.encoding import canonical_json
 from tensorgrid.text import plain, plain_lines, point_line
 
 if TYPE_CHECKING:
-    from tensorgrid.outcome import Provenance
-    from tensorgrid.runs import RunStatus
+    from tensorgrid.runs.outcome import Provenance
+    from tensorgrid.runs.run import RunStatus
 
 JobArgument = Annotated[str, typer.Argument(help="The job's id, or an unambiguous beginning of it.")]
 

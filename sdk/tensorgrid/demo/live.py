@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tensorgrid.domain.receipts import Scalar
-from tensorgrid.story import Story
+from tensorgrid.runs.story import Story
 from tensorgrid.text import point_line, short_id
 
 

@@ -23,10 +23,10 @@ from tensorgrid.devnet import Devnet, WorkerHook
 from tensorgrid.domain.errors import ToolMissing
 from tensorgrid.domain.jobs import Fault
 from tensorgrid.domain.money import Amount
-from tensorgrid.outcome import Result
 from tensorgrid.provider import withdraw_pay
-from tensorgrid.runs import Run
-from tensorgrid.story import SeatStory, Story
+from tensorgrid.runs.outcome import Result
+from tensorgrid.runs.run import Run
+from tensorgrid.runs.story import SeatStory, Story
 from tensorgrid.text import short_id
 
 WORKERS = 5

@@ -14,7 +14,7 @@ from rich.table import Table
 from tensorgrid.demo.ledger import BURNED, ESCROW, VAULT, Ledger, Snapshot
 from tensorgrid.demo.transactions import Sent
 from tensorgrid.domain.money import Amount, Token
-from tensorgrid.story import SeatStory
+from tensorgrid.runs.story import SeatStory
 from tensorgrid.text import short_id
 
 _STEPS = {

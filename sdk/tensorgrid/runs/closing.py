@@ -6,7 +6,7 @@ from tensorgrid.chain.calls import Call
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.errors import Reverted
 from tensorgrid.domain.jobs import JobId, JobState, ReplicationClocks
-from tensorgrid.story import Story
+from tensorgrid.runs.story import Story
 
 
 def overdue_call(contracts: Contracts, job: JobId, story: Story, now: int) -> Call | None:

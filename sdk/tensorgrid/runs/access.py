@@ -10,8 +10,8 @@ from tensorgrid.chain.send import Sender
 from tensorgrid.domain.jobs import JobId
 from tensorgrid.domain.money import Token
 from tensorgrid.privacy import Identity
+from tensorgrid.runs.trail import Trail
 from tensorgrid.storage.base import BlobStore
-from tensorgrid.trail import Trail
 
 
 class Access(Protocol):

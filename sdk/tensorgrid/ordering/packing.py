@@ -16,10 +16,10 @@ from tensorgrid.domain.arrays import kind_of, pack_input
 from tensorgrid.domain.encoding import canonical_json
 from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.domain.specs import BundleRef, InputRef, JobSpec, Resources
-from tensorgrid.options import JobOptions
+from tensorgrid.ordering.options import JobOptions
+from tensorgrid.ordering.terms import parse_duration, parse_size
 from tensorgrid.storage.base import BlobStore
 from tensorgrid.storage.cid import cid_of_bytes
-from tensorgrid.terms import parse_duration, parse_size
 
 
 @dataclass(frozen=True, slots=True)

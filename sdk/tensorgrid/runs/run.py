@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tensorgrid.access import Access
-from tensorgrid.closing import overdue_call
 from tensorgrid.domain.arrays import Kind
 from tensorgrid.domain.errors import (
     ChainError,
@@ -24,11 +22,13 @@ from tensorgrid.domain.jobs import JobId, JobState, JobTerms
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.receipts import Scalar
 from tensorgrid.domain.specs import MAX_SPEC_BYTES, JobSpec
-from tensorgrid.ending import function_failed, open_agreed, raise_unless_agreed
-from tensorgrid.outcome import Claim, Provenance, Result, read_log, read_receipt
-from tensorgrid.points import Points
+from tensorgrid.runs.access import Access
+from tensorgrid.runs.closing import overdue_call
+from tensorgrid.runs.ending import function_failed, open_agreed, raise_unless_agreed
+from tensorgrid.runs.outcome import Claim, Provenance, Result, read_log, read_receipt
+from tensorgrid.runs.points import Points
+from tensorgrid.runs.story import SeatStory, Story
 from tensorgrid.storage.cid import Cid
-from tensorgrid.story import SeatStory, Story
 from tensorgrid.text import short_id
 
 POLL_SECONDS = 0.5

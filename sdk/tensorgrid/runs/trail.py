@@ -11,7 +11,7 @@ from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.events import Event, JobPosted, decode
 from tensorgrid.domain.errors import ChainError, JobUnknown, NodeRefused
 from tensorgrid.domain.jobs import JobId
-from tensorgrid.story import Story, fold
+from tensorgrid.runs.story import Story, fold
 
 WINDOW = 5_000
 """Blocks per request: public nodes refuse longer ranges."""

@@ -16,10 +16,10 @@ from tensorgrid.domain.errors import (
 )
 from tensorgrid.domain.jobs import ExitClass, JobId, JobState
 from tensorgrid.domain.money import Amount
-from tensorgrid.outcome import Claim, Opened, open_claim, read_log
 from tensorgrid.privacy import Identity
+from tensorgrid.runs.outcome import Claim, Opened, open_claim, read_log
+from tensorgrid.runs.story import Story
 from tensorgrid.storage.base import BlobStore
-from tensorgrid.story import Story
 from tensorgrid.text import plain
 
 _FAILED = {

@@ -12,7 +12,7 @@ from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid, UnknownToke
 from tensorgrid.domain.jobs import JobTerms, ReplicationClocks, hardware_class
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.specs import JobSpec
-from tensorgrid.terms import (
+from tensorgrid.ordering.terms import (
     REPLICATE_EXTRA_SEATS,
     REPLICATE_WORKERS,
     Clocks,

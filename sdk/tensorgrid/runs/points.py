@@ -12,9 +12,9 @@ from tensorgrid.domain.errors import ResultRejected, StorageError
 from tensorgrid.domain.jobs import JobId
 from tensorgrid.domain.receipts import MAX_POINTS, MAX_PROGRESS_BYTES, ProgressBlob, Scalar
 from tensorgrid.privacy import Identity, open_sealed, sealed_size_limit
+from tensorgrid.runs.story import Story
 from tensorgrid.storage.base import BlobStore
 from tensorgrid.storage.cid import Cid
-from tensorgrid.story import Story
 
 ATTEMPTS = 3
 """How often a published blob is asked for; a store may be a little behind the chain."""
