@@ -103,7 +103,7 @@ def test_jobs_that_no_worker_should_take__expire__and_all_money_is_back(net, req
     packed = requester._plan(work, {"x": np.arange(1000)}, {}).packed
     packed.store(requester.store)
     damage(requester.store, packed.spec.inputs["x"].cid)
-    damaged = requester.submit(packed.spec, budget="2 USDC", take_within="6s")
+    damaged = requester.submit(packed.spec, budget="2 USDC", take_within="8s")
     malformed = post_digest(requester, requester.store.put(b'{"version":1,"surprise":true}').digest)
     missing = post_digest(requester, bytes(32))
     for run in (damaged, malformed, missing):
@@ -129,10 +129,10 @@ def post_digest(client, digest):
     spec = client._plan(work, {"x": 1}, {}).packed.spec
     budget = Amount.parse("2 USDC", client.tokens)
     terms, _, _ = draft_terms(
-        client.contracts, spec, budget, requester=client.account.address, class_name="cpu", take_seconds=6
+        client.contracts, spec, budget, requester=client.account.address, class_name="cpu", take_seconds=8
     )
     client.deposit(Amount(terms.escrow, client.token(terms.pay_token)))
-    terms = replace(terms, spec_digest=digest, take_by=take_deadline(client.contracts, 6))
+    terms = replace(terms, spec_digest=digest, take_by=take_deadline(client.contracts, 8))
     client.sender.transact(client.contracts.board.post(terms))
     return client.run(client.contracts.id_of(terms))
 
