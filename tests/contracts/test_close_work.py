@@ -39,6 +39,14 @@ def test_close_work__in_another_state__is_refused(world: World) -> None:
         job.close_work()
 
 
+def test_close_work__at_the_last_second_of_it__still_works(world: World) -> None:
+    job = assigned(world)
+    job.commit(1, "a")
+    world.at(job.record.deadline + job.terms.settle_time)
+    job.close_work()
+    assert job.state == JobState.COMMITTED
+
+
 def test_close_work__later_than_settling_may_take__is_refused_and_the_job_expires(world: World) -> None:
     """Nobody came for settleTime: who committed goes unharmed, who did not is a no-show, the money is back."""
     job = assigned(world)

@@ -118,6 +118,16 @@ def test_post__terms_that_do_not_fit__are_refused(
     assert world.held(world.requester) == 0
 
 
+@pytest.mark.parametrize("kind", ["scheduler", "verifier"])
+def test_post__plug_in_of_another_board__is_refused_though_listed(world: World, kind: str) -> None:
+    """Boards that share Parameters share its lists: the plug-in itself says whose it is."""
+    foreign = world.deploy_double("StubScheduler" if kind == "scheduler" else "StubVerifier", world.stranger)
+    world.parameters.setScheduler(foreign, True, sender=world.deployer)
+    world.parameters.setVerifier(foreign, True, sender=world.deployer)
+    with refused("ForeignPlugin", plugin=foreign, board=world.stranger):
+        world.post(**{kind: str(foreign.address)})
+
+
 @pytest.mark.parametrize(("ahead", "good"), [(59, False), (60, True), (3600, True), (3601, False), (-5, False)])
 def test_post__take_time__is_bounded(world: World, ahead: int, good: bool) -> None:
     at = world.now + 10

@@ -47,10 +47,13 @@ def test_fault__halves_what_is_positive_then_subtracts(world: World, reporter: A
 
 
 def test_fault__on_a_negative_score__only_subtracts(world: World, reporter: Any) -> None:
-    fault(world, reporter, 30)
-    assert points(world, reporter) == -30
+    fault(world, reporter, 30_000)
+    assert points(world, reporter) == -30_000
+    fault(world, reporter, 10)
+    decayed = 30_000 - 30_000 // (2 * HALF_LIFE)  # one second of decay lies between
+    assert points(world, reporter) == -decayed - 10
     score = world.reputation.scoreOf(reporter, world.stranger)
-    assert (score.wins, score.faults) == (0, 1)
+    assert (score.wins, score.faults) == (0, 2)
 
 
 @pytest.mark.parametrize("sign", [1, -1])

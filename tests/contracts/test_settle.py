@@ -134,6 +134,20 @@ def test_settle__overspending_verdict__is_refused_before_the_deadline_and_the_de
     assert_default(world, job)
 
 
+@pytest.mark.parametrize(("reserve", "good"), [(2, False), (3, True)])
+def test_settle__the_whole_budget_may_be_paid__and_not_a_unit_more(
+    world: World, stub: Any, reserve: int, good: bool
+) -> None:
+    job = world.committed(["a"] * 3, verifier=str(stub.address), reserve=reserve)
+    stub.set(PAY, PRICE + 1, Fault.NONE, ZERO, sender=world.deployer)
+    if not good:
+        with refused("VerdictBroken", id=job.id):
+            job.settle()
+        return
+    before = Purses.of(world)
+    assert_carried_out(job, before, [0, 1, 2], [model.Ruling(PRICE + 1, agreed=True)] * 3, job.settle())
+
+
 @pytest.mark.parametrize("mood", BROKEN.values(), ids=BROKEN.keys())
 def test_settle__broken_verifier__waits_until_the_deadline_then_gives_everything_back(
     world: World, stub: Any, mood: int
