@@ -73,9 +73,9 @@ def _payload(inputs: Path) -> bytes:
     values = {name: _load(inputs, name, ref["kind"]) for name, ref in spec["inputs"].items()}
     entry = getattr(_import(inputs / "bundle.py"), spec["bundle"]["entry"])
     returned = entry(**spec["arguments"], **values)
-    from tensorgrid_worker.runtime.outputs import payload_of  # after the job: its import is not the job's time
+    from tensorgrid.domain.arrays import pack_result  # after the job: its import is not the job's time
 
-    return payload_of(returned)
+    return pack_result(returned)
 
 
 def _import(path: Path) -> Any:
