@@ -35,6 +35,10 @@ LIAR_STAKE = 20
 MOST_JOBS = 5
 LEAST_ACCURACY = 0.95
 EPOCHS = 20
+OPENING = f"""\
+A requester buys a PyTorch training from strangers: a chain, its contracts and {WORKERS} workers start on this
+machine. Three run the same job; worker {WORKERS} lies about its result. Watch who is paid, and who loses his stake.
+"""
 
 
 def run(options: Options) -> None:
@@ -46,6 +50,7 @@ def run(options: Options) -> None:
     if importlib.util.find_spec("torch") is None:
         raise ToolMissing("the demo trains with torch: pip install 'tensorgrid[devnet,worker]'")
     data = digits.load_digits(options.seed or 0)
+    console.print(OPENING)
     with tempfile.TemporaryDirectory(prefix="tensorgrid-demo-") as folder:
         liar = WorkerHook(module="tensorgrid.demo.liar", stake=LIAR_STAKE)
         with Devnet(
