@@ -105,7 +105,7 @@ node-on-path: $(STAMPS)/run
 
 # npm writes this file last. Not `npm ci`: it refuses a lock file written where other platforms' binaries were not to be had
 node_modules/.package-lock.json: package.json package-lock.json | node-on-path
-	@npm install --no-save --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-retry-maxtimeout=5000 || \
+	@npm install --no-save --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 || \
 	  { echo "tensorgrid: npm could not install solc, anvil and OpenZeppelin: check that the npm registry can be reached, then run make again." >&2; exit 1; }
 	@touch $@
 
