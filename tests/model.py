@@ -1,7 +1,7 @@
 """Settlement in plain arithmetic, written from protocol.md §5 and not from the contracts: a model to disagree with.
 
-Nothing here knows of chains, clocks or storage. `judge` says what each seat gets, `settlement` turns it into money, and
-`Ledger` is a set of purses that the stateful tests keep beside the real ones.
+Nothing here knows of chains, clocks or storage. `judge`, `accept` and `by_segments` say what each seat gets in a tier,
+`settlement` turns it into money, and `Ledger` is a set of purses that the stateful tests keep beside the real ones.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ LIMITS = {"wall_limit", "memory_limit"}
 
 @dataclass(frozen=True)
 class Seat:
-    """One seat at the end: whether its holder committed, and the answer that he revealed (None: none)."""
+    """One seat at the end: whether its holder committed, the answer that he revealed (None: none), and what the seat
+    costs (None: as much as the terms offer; an offer may have lowered it, and the surplus is the requester's)."""
 
     committed: bool
     answer: str | None = None
+    price: int | None = None
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Ruling:
 
 
 def judge(price: int, seats: Sequence[Seat]) -> list[Ruling]:
-    """The rows of §5 for the replicate tier, one ruling per seat. `price` and pay in units of the pay token."""
+    """The rows of §5 for the replicate tier, one ruling per seat. `price`: of the terms. In units of the pay token."""
     answers = Counter(seat.answer for seat in seats if seat.answer is not None)
     revealed = sum(answers.values())
     favourite, votes = answers.most_common(1)[0] if answers else (None, 0)
@@ -40,14 +42,15 @@ def judge(price: int, seats: Sequence[Seat]) -> list[Ruling]:
     proven = votes == 4
     rulings = []
     for seat in seats:
+        cost = price if seat.price is None else seat.price
         if not seat.committed:
             rulings.append(Ruling(0, "no-show"))
         elif seat.answer is None:
             rulings.append(Ruling(0, "slashed"))
         elif not paid_in_full:
-            rulings.append(Ruling(floor(Fraction(price, 2))))
+            rulings.append(Ruling(half(cost)))
         elif seat.answer == favourite:
-            rulings.append(Ruling(price, agreed=True))
+            rulings.append(Ruling(cost, agreed=True))
         elif proven and not {seat.answer, favourite} & LIMITS:
             rulings.append(Ruling(0, "slashed"))
         else:
@@ -59,6 +62,30 @@ def decided(first: Sequence[Seat]) -> bool:
     """Whether a first round that is over needs no second one."""
     answers = [seat.answer for seat in first if seat.answer is not None]
     return not answers or (len(answers) >= 2 and len(set(answers)) == 1)
+
+
+def half(price: int) -> int:
+    return floor(Fraction(price, 2))
+
+
+def accept(price: int, committed: bool, decision: str | None = None) -> Ruling:
+    """The accept tier: no check, so nothing is ever agreed. `decision`: None where the requester kept silent (or where
+    nobody could judge any more); of a jury about a rejection: "worker", "requester" (who was wrong) or "hung"."""
+    if not committed:
+        return Ruling(0, "no-show")
+    if decision == "worker":
+        return Ruling(0, "slashed")
+    return Ruling(half(price) if decision == "hung" else price)
+
+
+def bond_goes_to(decision: str) -> str:
+    """Who gets the bond of a rejection in the end."""
+    return "jury" if decision == "requester" else "requester"
+
+
+def by_segments(price: int, done: int, total: int) -> Ruling:
+    """Pay for the segments that were verified, as an audited job will be paid; never more than the price."""
+    return Ruling(min(price, floor(Fraction(price * done, total))), agreed=done > 0)
 
 
 def fee_on(fee_bps: int, amount: int) -> int:
@@ -106,6 +133,11 @@ class Ledger:
         self.free[who] -= amount
         self.held[who] += amount
         return True
+
+    def pass_on(self, payer: str, who: str, amount: int) -> None:
+        """From free to free: a relayer's fee, which is held and paid in one breath."""
+        self.free[payer] -= amount
+        self.free[who] += amount
 
     def spend(self, payer: str, credits: Sequence[tuple[str, int]], returned: int) -> None:
         self.held[payer] -= sum(amount for _, amount in credits) + returned

@@ -6,9 +6,9 @@ import {Blockhash} from "@openzeppelin/contracts/utils/Blockhash.sol";
 import {IBeacon} from "../interfaces/IBeacon.sol";
 
 /// @title BlockBeacon
-/// @notice A round is a block number, its value that block's hash, to be stored within 8,191 blocks or never (256 on
-/// chains without EIP-2935). Whoever builds the block can throw away a hash he dislikes at the price of the block: for
-/// devnets, and below a value cap only.
+/// @notice A round is a block number, its value that block's hash: to be had for 8,191 blocks (256 on chains without
+/// EIP-2935), and for ever if somebody stores it in that time. Whoever builds the block can throw away a hash he dislikes at
+/// the price of the block: for devnets, and below a value cap only.
 contract BlockBeacon is IBeacon {
     /// @notice Blocks between naming a round and its block.
     uint40 public immutable DELAY;
@@ -24,12 +24,8 @@ contract BlockBeacon is IBeacon {
 
     /// @inheritdoc IBeacon
     function store(uint40 round, bytes calldata) external returns (bytes32 value) {
-        value = _values[round];
-        if (value != 0) return value;
-        require(isDue(round), RoundNotDue(round));
-        value = Blockhash.blockHash(round);
-        // INVARIANT: one value per round, for ever: what was let slip for too long is lost, never drawn again.
-        require(value != 0, RoundLost(round));
+        value = read(round);
+        if (_values[round] != 0) return value;
         _values[round] = value;
         emit RoundStored(round, value);
     }
@@ -40,8 +36,20 @@ contract BlockBeacon is IBeacon {
     }
 
     /// @inheritdoc IBeacon
-    function valueOf(uint40 round) external view returns (bytes32) {
-        return _values[round];
+    function read(uint40 round) public view returns (bytes32 value) {
+        value = valueOf(round);
+        if (value != 0) return value;
+        require(isDue(round), RoundNotDue(round));
+        // INVARIANT: one value per round, for ever: what was let slip for too long is lost, never drawn again.
+        revert RoundLost(round);
+    }
+
+    /// @inheritdoc IBeacon
+    function valueOf(uint40 round) public view returns (bytes32 value) {
+        // The last 256 hashes cost next to nothing, a stored one is the same: look there before storage and history.
+        value = blockhash(round);
+        if (value == 0) value = _values[round];
+        if (value == 0) value = Blockhash.blockHash(round);
     }
 
     /// @inheritdoc IBeacon

@@ -54,11 +54,13 @@ contract Escrow is IEscrow, ReentrancyGuardTransient {
 
     /// @inheritdoc IEscrow
     function hold(address token, address account, uint256 amount) external {
-        Balance memory balance = _balances[msg.sender][token][account];
-        require(balance.free >= amount, FreeTooSmall(msg.sender, token, account, balance.free, amount));
-        _balances[msg.sender][token][account] =
-            Balance({free: uint128(balance.free - amount), held: _to128(balance.held + amount)});
-        emit Held(msg.sender, token, account, amount);
+        Balance storage balance = _balances[msg.sender][token][account];
+        (uint256 free, uint256 held) = (balance.free, balance.held);
+        require(free >= amount, FreeTooSmall(msg.sender, token, account, free, amount));
+        unchecked {
+            // amount <= free, and both parts are below 2^128
+            (balance.free, balance.held) = (uint128(free - amount), _to128(held + amount));
+        }
     }
 
     /// @inheritdoc IEscrow
@@ -70,20 +72,18 @@ contract Escrow is IEscrow, ReentrancyGuardTransient {
         uint256 released
     ) external {
         require(accounts.length == amounts.length, LengthMismatch(accounts.length, amounts.length));
-        uint256 paid;
-        for (uint256 i = 0; i < amounts.length; ++i) {
-            paid += amounts[i];
-        }
+        mapping(address account => Balance) storage balances = _balances[msg.sender][token];
+        uint256 paid = _creditAll(balances, accounts, amounts);
 
         // INVARIANT (E1, E3): what leaves `held` of this controller's payer is exactly what becomes free, there or elsewhere.
-        Balance memory balance = _balances[msg.sender][token][payer];
-        require(balance.held >= paid + released, HeldTooSmall(msg.sender, token, payer, balance.held, paid + released));
-        _balances[msg.sender][token][payer] =
-            Balance({free: _to128(balance.free + released), held: uint128(balance.held - paid - released)});
-        emit Distributed(msg.sender, token, payer, paid, released);
-
-        for (uint256 i = 0; i < amounts.length; ++i) {
-            if (amounts[i] > 0) _credit(msg.sender, token, accounts[i], amounts[i]);
+        // Read after the credits: the payer may be among those paid.
+        Balance storage balance = balances[payer];
+        (uint256 free, uint256 held) = (balance.free, balance.held);
+        uint256 leaving = paid + released;
+        require(held >= leaving, HeldTooSmall(msg.sender, token, payer, held, leaving));
+        unchecked {
+            // released <= leaving <= held, and both parts are below 2^128
+            (balance.free, balance.held) = (_to128(free + released), uint128(held - leaving));
         }
     }
 
@@ -116,10 +116,20 @@ contract Escrow is IEscrow, ReentrancyGuardTransient {
         emit Deposited(controller, token, account, credited);
     }
 
-    function _credit(address controller, address token, address account, uint256 amount) private {
-        Balance storage balance = _balances[controller][token][account];
-        balance.free = _to128(balance.free + amount);
-        emit Credited(controller, token, account, amount);
+    function _creditAll(
+        mapping(address account => Balance) storage balances,
+        address[] calldata accounts,
+        uint256[] calldata amounts
+    ) private returns (uint256 sum) {
+        for (uint256 i = 0; i < amounts.length; ++i) {
+            uint256 amount = amounts[i];
+            if (amount == 0) continue;
+            Balance storage balance = balances[accounts[i]];
+            balance.free = _to128(balance.free + amount);
+            unchecked {
+                sum += amount; // each is below 2^128 by now
+            }
+        }
     }
 
     function _to128(uint256 amount) private pure returns (uint128) {

@@ -1,40 +1,39 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 import {IBeacon} from "../interfaces/IBeacon.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
-import {IScheduler} from "../interfaces/IScheduler.sol";
-import {IStakeVault} from "../interfaces/IStakeVault.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
-import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
 import {
-    Draw,
-    ExtraSeats,
     Fault,
     Job,
     JobId,
+    JobRef,
     JobState,
     JobTerms,
-    MAX_SEATS,
+    ORDER_TYPEHASH,
+    Offer,
+    Order,
     Ruling,
     Seat,
-    SeatState,
-    TERMS_TYPEHASH
+    Signature,
+    hashOf
 } from "../types/JobTypes.sol";
+import {laneOf as laneKey} from "../types/JobWord.sol";
 import {BoardBase} from "./BoardBase.sol";
-import {Outcomes} from "./Outcomes.sol";
+import {Seating} from "./Seating.sol";
 
 /// @title JobBoard, as IJobBoard says
 /// @dev Every function reads: identify, check, write, emit, call out. What is called out to cannot come back: ledgers,
 /// registry and beacon call nobody (tokens move only in the ledgers' own deposits and withdrawals), schedulers and
 /// verifiers are asked by static calls.
-contract JobBoard is Outcomes, EIP712 {
-    mapping(JobId id => Job) private _jobs;
-    mapping(JobId id => uint256) private _tags; // 48 bits per seat given: who its provider is
-    mapping(JobId id => mapping(address worker => Seat)) private _seats;
+contract JobBoard is Seating {
+    bytes32 private constant SEAL_TYPEHASH = keccak256("Seal(bytes32 job,bytes32 commitment)");
 
     constructor(
         address escrow,
@@ -45,266 +44,324 @@ contract JobBoard is Outcomes, EIP712 {
         address beacon
     ) BoardBase(escrow, vault, registry, reputation, parameters, beacon) EIP712("tensorgrid", "1") {}
 
-    // ---- the requester
+    // ---- the requester, or a relayer for him
 
     /// @inheritdoc IJobBoard
-    function post(JobTerms calldata terms) external returns (JobId id) {
-        id = idOf(terms);
-        require(msg.sender == terms.requester, NotRequester(id, msg.sender));
-        // INVARIANT (J1): an id is used once; ended jobs keep their record, so none replays.
-        require(_jobs[id].state == JobState.None, JobExists(id));
-        _checkTerms(terms);
+    function post(JobTerms calldata terms) external returns (JobId) {
+        Entry memory entry = _openOwn(terms, true);
+        _store(entry);
+        return entry.id;
+    }
 
-        Job memory job;
-        job.postedAt = uint40(block.timestamp);
-        job.round = IBeacon(BEACON).next();
-        job.deadline = terms.takeBy;
-        _move(id, job, JobState.Posted);
-        emit JobPosted(id, terms, job.round);
-        IEscrow(ESCROW).hold(terms.payToken, terms.requester, escrowFor(terms));
+    /// @inheritdoc IJobBoard
+    function postWithOffers(JobTerms calldata terms, Offer[] calldata offers) external returns (JobId) {
+        Entry memory entry = _openOwn(terms, false);
+        _match(terms, entry, offers, new address[](0));
+        _store(entry);
+        return entry.id;
+    }
+
+    /// @inheritdoc IJobBoard
+    function postFor(
+        JobTerms calldata terms,
+        Order calldata order,
+        bytes calldata signature,
+        Offer[] calldata offers
+    ) external returns (JobId) {
+        bytes32 termsHash = hashOf(terms);
+        JobId id = _idOf(termsHash);
+        require(order.relayer == address(0) || order.relayer == msg.sender, NotRelayer(id, msg.sender));
+        require(block.timestamp <= order.postBy, OrderExpired(id, order.postBy));
+        bool signed =
+            SignatureChecker.isValidSignatureNowCalldata(terms.requester, _orderDigest(termsHash, order), signature);
+        require(signed, BadSignature(id, terms.requester));
+
+        Entry memory entry = _open(terms, termsHash, order.relayFee, offers.length == 0);
+        if (offers.length > 0) _match(terms, entry, offers, order.workers);
+        _store(entry);
+        emit OrderRelayed(id, msg.sender, order.relayFee);
+        if (order.relayFee > 0) _payRelayer(terms, order.relayFee);
+        return id;
+    }
+
+    /// @inheritdoc IJobBoard
+    function retire(uint256 nonce) external {
+        Entry memory entry;
+        entry.lane = laneKey(msg.sender, nonce);
+        _enterLane(entry.lane, msg.sender, nonce);
+        // Nothing is left of the lane's last job; its sequence is all that counts.
+        entry.job.state = JobState.Cancelled;
+        entry.job.sequence = uint16(nonce);
+        _store(entry);
+        emit NonceRetired(msg.sender, nonce);
     }
 
     /// @inheritdoc IJobBoard
     function cancel(JobTerms calldata terms) external {
-        (JobId id, Job memory job) = _inState(terms, JobState.Posted);
-        require(msg.sender == terms.requester, NotRequester(id, msg.sender));
+        Entry memory entry = _find(terms);
+        _expect(entry, JobState.Posted);
+        _check(entry, new Seat[](0));
+        require(msg.sender == terms.requester, NotRequester(entry.id, msg.sender));
         // INVARIANT (D1): a requester who can know the draw can no longer throw it away for another.
-        require(!IBeacon(BEACON).isDue(job.round), DrawFixed(id, job.round));
-        _move(id, job, JobState.Cancelled);
-        emit JobCancelled(id, _giveBack(terms));
+        require(!IBeacon(BEACON).isDue(entry.job.round), DrawFixed(entry.id, entry.job.round));
+        entry.job.state = JobState.Cancelled;
+        _store(entry);
+        emit JobCancelled(entry.id, _giveBack(terms));
     }
 
-    // ---- the worker
-
-    /// @inheritdoc IJobBoard
-    function take(JobTerms calldata terms) external {
-        JobId id = idOf(terms);
-        Job memory job = _jobs[id];
-        Draw memory draw = _openDraw(terms, id, job);
-        address provider = _checkTaker(terms, id, draw);
-        (bool may, uint128 price) = IScheduler(terms.scheduler).quote(terms, draw, msg.sender, uint40(block.timestamp));
-        require(may, NotDrawn(id, msg.sender));
-        require(price == terms.price, PriceUnsupported(price, terms.price));
-
-        _tagSeat(id, job.taken, provider);
-        uint8 number = ++job.taken;
-        _seats[id][msg.sender] = Seat({state: SeatState.Taken, number: number, seal: 0});
-        emit JobTaken(id, msg.sender, number, price);
-        if (job.state == JobState.Posted && number == terms.workers) {
-            job.deadline = uint40(block.timestamp) + terms.workTime;
-            _move(id, job, JobState.Assigned);
-            emit JobAssigned(id, job.deadline);
-        } else {
-            _jobs[id] = job;
-        }
-        IStakeVault(VAULT).lock(provider, msg.sender, terms.stake);
-    }
+    // ---- the worker, or anyone for him
 
     /// @inheritdoc IJobBoard
     function progress(JobId id, bytes32 digest) external {
-        require(_seats[id][msg.sender].state != SeatState.None, NotSeated(id, msg.sender));
         emit JobProgress(id, msg.sender, digest);
     }
 
     /// @inheritdoc IJobBoard
-    function commit(JobTerms calldata terms, bytes32 commitment) external {
-        JobId id = idOf(terms);
-        Seat memory seat = _seats[id][msg.sender];
-        require(seat.state != SeatState.None, NotSeated(id, msg.sender));
-        require(seat.state == SeatState.Taken, AlreadyCommitted(id, msg.sender));
-        bool extra = seat.number > terms.workers;
-        Job memory job = _expect(id, extra ? JobState.Committed : JobState.Assigned);
-        uint40 workBy = extra ? IVerifier(terms.verifier).seats(terms, id).workBy : job.deadline;
-        require(block.timestamp <= workBy, DeadlinePassed(id, workBy));
+    function commit(JobRef calldata ref, uint8 number, Seat[] calldata held, bytes32 commitment) external {
+        _commit(ref, number, held, commitment);
+    }
 
-        seat.state = SeatState.Committed;
-        seat.seal = bytes30(commitment);
-        _seats[id][msg.sender] = seat;
-        emit JobSealed(id, msg.sender, seat.seal);
-        if (extra) {
-            ++job.extraCommitted;
-        } else if (++job.committed == terms.workers) {
-            _enterCommitted(terms, id, job);
-            return;
+    /// @inheritdoc IJobBoard
+    function commitAndSettle(
+        JobRef calldata ref,
+        uint8 number,
+        Seat[] calldata held,
+        bytes32 commitment,
+        JobTerms calldata earlier,
+        Seat[] calldata earlierHeld
+    ) external {
+        _commit(ref, number, held, commitment);
+        _settle(earlier, earlierHeld);
+    }
+
+    /// @inheritdoc IJobBoard
+    function commitMany(
+        JobRef calldata ref,
+        Seat[] calldata held,
+        bytes32[] calldata commitments,
+        Signature[] calldata signatures
+    ) external {
+        Entry memory entry = _atWork(ref);
+        Seat[] memory seats = held;
+        _checkAll(entry, seats);
+        require(commitments.length == seats.length, LengthMismatch(commitments.length, seats.length));
+        require(signatures.length == seats.length, LengthMismatch(signatures.length, seats.length));
+        for (uint256 i = 0; i < seats.length; ++i) {
+            if (commitments[i] == 0) continue;
+            bytes32 digest = sealDigest(entry.id, commitments[i]);
+            address signer = ECDSA.recover(digest, signatures[i].r, signatures[i].vs);
+            require(signer == seats[i].worker, WrongSigner(entry.id, signer, seats[i].worker));
+            _seal(entry, seats[i], i + 1, commitments[i]);
+            if (!entry.job.folded) _writeSeat(entry, seats[i], i + 1);
         }
-        _jobs[id] = job;
+        if (entry.job.folded) _fold(entry, seats);
+        _endWorkIfAllSealed(entry);
+        _store(entry);
+    }
+
+    /// @inheritdoc IJobBoard
+    function commitExtra(JobTerms calldata terms, uint8 number, Seat[] calldata held, bytes32 commitment) external {
+        Entry memory entry = _find(terms);
+        _expect(entry, JobState.Committed);
+        uint40 workBy = IVerifier(terms.verifier).seats(terms, entry.id).workBy;
+        require(block.timestamp <= workBy, DeadlinePassed(entry.id, workBy));
+        require(number > terms.workers, NotSeated(entry.id, msg.sender));
+        _sealOwn(entry, number, held, commitment);
+        _store(entry);
     }
 
     // ---- anyone
 
     /// @inheritdoc IJobBoard
-    function closeWork(JobTerms calldata terms) external {
-        (JobId id, Job memory job) = _inState(terms, JobState.Assigned);
-        require(block.timestamp > job.deadline, DeadlineNotPassed(id, job.deadline));
-        require(job.committed > 0, NothingCommitted(id));
+    function closeWork(JobTerms calldata terms, Seat[] calldata held) external {
+        Entry memory entry = _find(terms);
+        _expect(entry, JobState.Assigned);
+        _check(entry, held);
+        uint40 deadline = entry.job.clock;
+        require(block.timestamp > deadline, DeadlineNotPassed(entry.id, deadline));
+        require(entry.job.committed > 0, NothingCommitted(entry.id));
         // INVARIANT (J2): a job lives no longer than MAX_LIFE, however late somebody comes to close it.
-        uint40 closeBy = job.deadline + terms.settleTime;
-        require(block.timestamp <= closeBy, DeadlinePassed(id, closeBy));
-        _enterCommitted(terms, id, job);
+        uint40 closeBy = deadline + terms.settleTime;
+        require(block.timestamp <= closeBy, DeadlinePassed(entry.id, closeBy));
+        _endWork(entry);
+        _store(entry);
     }
 
     /// @inheritdoc IJobBoard
-    function settle(JobTerms calldata terms, address[] calldata workers) external {
-        (JobId id, Job memory job) = _inState(terms, JobState.Committed);
-        Seat[] memory held = _seatsOf(id, job, workers);
-        Ruling[] memory rulings =
-            block.timestamp > job.deadline ? _lateRulings(terms, workers) : _rulings(terms, id, held);
-        _move(id, job, JobState.Settled);
-        Payees memory payees = _payees(workers);
-        (uint256 paid, uint256 fee, uint256 returned) = _payOut(terms, payees, rulings);
-        _judge(terms, id, workers, payees, rulings);
-        emit JobSettled(id, msg.sender, paid, fee, returned);
+    function contest(JobTerms calldata terms, Seat[] calldata held) external {
+        Entry memory entry = _find(terms);
+        _expect(entry, JobState.Committed);
+        _check(entry, held);
+        require(msg.sender == terms.verifier, NotVerifier(entry.id, msg.sender));
+        entry.job.contested = true;
+        _store(entry);
+        emit JobContested(entry.id);
     }
 
     /// @inheritdoc IJobBoard
-    function expire(JobTerms calldata terms, address[] calldata workers) external {
-        JobId id = idOf(terms);
-        Job memory job = _jobs[id];
-        require(job.state != JobState.None, UnknownJob(id));
-        bool assigned = job.state == JobState.Assigned;
-        require(assigned || job.state == JobState.Posted, WrongState(id, job.state, JobState.Posted));
-        // What somebody committed to may still be closed and settled; that has its own time.
-        uint40 deadline = job.committed == 0 ? job.deadline : job.deadline + terms.settleTime;
-        require(block.timestamp > deadline, DeadlineNotPassed(id, deadline));
-        Seat[] memory held = _seatsOf(id, job, workers);
-        Ruling[] memory rulings = new Ruling[](workers.length);
-        for (uint256 i = 0; assigned && i < workers.length; ++i) {
-            // A seat still empty at takeBy is no taker's fault; an empty hand at the work deadline is.
-            if (held[i].state == SeatState.Taken) rulings[i].fault = Fault.NoShow;
+    function settle(JobTerms calldata terms, Seat[] calldata held) external {
+        _settle(terms, held);
+    }
+
+    /// @inheritdoc IJobBoard
+    function settleMany(JobTerms[] calldata terms, Seat[][] calldata held) external {
+        require(terms.length == held.length, LengthMismatch(held.length, terms.length));
+        for (uint256 i = 0; i < terms.length; ++i) {
+            _settle(terms[i], held[i]);
         }
-        _move(id, job, JobState.Expired);
-        Payees memory payees = _payees(workers);
-        (,, uint256 returned) = _payOut(terms, payees, rulings);
-        _judge(terms, id, workers, payees, rulings);
-        emit JobExpired(id, msg.sender, returned);
     }
 
     /// @inheritdoc IJobBoard
-    function contest(JobTerms calldata terms) external {
-        (JobId id, Job memory job) = _inState(terms, JobState.Committed);
-        require(msg.sender == terms.verifier, NotVerifier(id, msg.sender));
-        job.contested = true;
-        _jobs[id] = job;
-        emit JobContested(id);
+    function expire(JobTerms calldata terms, Seat[] calldata held) external {
+        Entry memory entry = _find(terms);
+        Seat[] memory seats = held;
+        _checkAll(entry, seats);
+        bool assigned = entry.job.state == JobState.Assigned;
+        require(assigned || entry.job.state == JobState.Posted, WrongState(entry.id, entry.job.state, JobState.Posted));
+        uint40 deadline = assigned ? entry.job.clock : terms.takeBy;
+        // What somebody committed to may still be closed and settled; that has its own time.
+        if (entry.job.committed > 0) deadline += terms.settleTime;
+        require(block.timestamp > deadline, DeadlineNotPassed(entry.id, deadline));
+
+        Ruling[] memory rulings = new Ruling[](seats.length);
+        for (uint256 i = 0; assigned && i < seats.length; ++i) {
+            // A seat still empty at takeBy is no taker's fault; an empty hand at the work deadline is.
+            if (seats[i].commitment == 0) rulings[i].fault = Fault.NoShow;
+        }
+        entry.job.state = JobState.Expired;
+        _store(entry);
+        (,, uint256 returned) = _payOut(terms, seats, rulings);
+        _judge(terms, entry.id, seats, rulings);
+        emit JobExpired(entry.id, msg.sender, returned);
     }
 
     // ---- reading
 
     /// @inheritdoc IJobBoard
-    function judgement(JobTerms calldata terms, address[] calldata workers) external view returns (Ruling[] memory) {
-        (JobId id, Job memory job) = _inState(terms, JobState.Committed);
-        return _rulings(terms, id, _seatsOf(id, job, workers));
+    function look(JobTerms calldata terms, Seat[] calldata held) external view returns (JobId, Job memory) {
+        Entry memory entry = _find(terms);
+        _check(entry, held);
+        return (entry.id, entry.job);
     }
 
     /// @inheritdoc IJobBoard
-    function idOf(JobTerms calldata terms) public view returns (JobId) {
-        return JobId.wrap(_hashTypedDataV4(keccak256(abi.encode(TERMS_TYPEHASH, terms))));
+    function idOf(JobTerms calldata terms) external view returns (JobId) {
+        return _idOf(hashOf(terms));
     }
 
     /// @inheritdoc IJobBoard
-    function jobOf(JobId id) external view returns (Job memory) {
-        return _jobs[id];
+    function jobOf(address requester, uint256 nonce) external view returns (Job memory job) {
+        Job memory last = _load(laneKey(requester, nonce));
+        if (last.sequence == uint16(nonce)) return last;
+        if (last.sequence > uint16(nonce)) job.state = JobState.Superseded;
     }
 
     /// @inheritdoc IJobBoard
-    function seatOf(JobId id, address worker) external view returns (Seat memory) {
-        return _seats[id][worker];
+    function laneOf(address requester, uint256 lane) external view returns (JobState, uint16) {
+        return _lastOf(laneKey(requester, lane << 16));
     }
 
     /// @inheritdoc IJobBoard
-    function seedOf(JobId id) external view returns (bytes32) {
-        bytes32 value = IBeacon(BEACON).valueOf(_jobs[id].round);
-        return value == 0 ? bytes32(0) : _seed(id, value);
+    function orderDigest(JobTerms calldata terms, Order calldata order) external view returns (bytes32) {
+        return _orderDigest(hashOf(terms), order);
     }
 
-    // ---- states
-
-    function _inState(JobTerms calldata terms, JobState need) private view returns (JobId id, Job memory job) {
-        id = idOf(terms);
-        job = _expect(id, need);
+    /// @inheritdoc IJobBoard
+    function sealDigest(JobId id, bytes32 commitment) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(SEAL_TYPEHASH, id, commitment)));
     }
 
-    function _expect(JobId id, JobState need) private view returns (Job memory job) {
-        job = _jobs[id];
-        require(job.state != JobState.None, UnknownJob(id));
-        require(job.state == need, WrongState(id, job.state, need));
+    // ---- posting
+
+    function _openOwn(JobTerms calldata terms, bool drawn) private returns (Entry memory) {
+        bytes32 termsHash = hashOf(terms);
+        require(msg.sender == terms.requester, NotRequester(_idOf(termsHash), msg.sender));
+        return _open(terms, termsHash, 0, drawn);
     }
 
-    /// @dev The only writer of `state`; stores the rest of the record with it.
-    function _move(JobId id, Job memory job, JobState to) private {
-        job.state = to;
-        _jobs[id] = job;
+    function _orderDigest(bytes32 termsHash, Order calldata order) private view returns (bytes32) {
+        bytes32 workers = keccak256(abi.encodePacked(order.workers));
+        return _hashTypedDataV4(
+            keccak256(abi.encode(ORDER_TYPEHASH, termsHash, order.relayer, order.relayFee, order.postBy, workers))
+        );
     }
 
-    function _enterCommitted(JobTerms calldata terms, JobId id, Job memory job) private {
-        job.committedAt = uint40(block.timestamp);
-        job.deadline = uint40(block.timestamp) + terms.settleTime;
-        _move(id, job, JobState.Committed);
-        emit JobCommitted(id, job.deadline);
+    function _payRelayer(JobTerms calldata terms, uint256 fee) private {
+        address[] memory accounts = new address[](1);
+        uint256[] memory amounts = new uint256[](1);
+        (accounts[0], amounts[0]) = (msg.sender, fee);
+        IEscrow(ESCROW).distribute(terms.payToken, terms.requester, accounts, amounts, 0);
     }
 
-    // ---- seats
+    // ---- committing
 
-    /// @dev The drawing that is open now: the first round in Posted, the verifier's extra seats in Committed.
-    function _openDraw(JobTerms calldata terms, JobId id, Job memory job) private returns (Draw memory) {
-        require(job.state != JobState.None, UnknownJob(id));
-        if (job.state == JobState.Posted) {
-            require(block.timestamp <= terms.takeBy, DeadlinePassed(id, terms.takeBy));
-            return Draw({
-                seed: _seed(id, IBeacon(BEACON).store(job.round, "")),
-                opensAt: job.postedAt,
-                closesAt: terms.takeBy
-            });
+    /// @dev A job whose first seats may still commit.
+    function _atWork(JobRef calldata ref) private view returns (Entry memory entry) {
+        entry = _find(ref.requester, ref.nonce, ref.termsHash);
+        _expect(entry, JobState.Assigned);
+        require(block.timestamp <= entry.job.clock, DeadlinePassed(entry.id, entry.job.clock));
+    }
+
+    function _commit(JobRef calldata ref, uint8 number, Seat[] memory held, bytes32 commitment) private {
+        Entry memory entry = _atWork(ref);
+        _sealOwn(entry, number, held, commitment);
+        _endWorkIfAllSealed(entry);
+        _store(entry);
+    }
+
+    /// @dev The caller's own seal. `held` is his seat alone, or all seats.
+    function _sealOwn(Entry memory entry, uint8 number, Seat[] memory held, bytes32 commitment) private {
+        // Not folded, his seat alone is enough; who has passed all of them has not seen the job unfold, which is no fault.
+        uint256 at = entry.job.folded || held.length > 1 ? uint256(number) : 1;
+        require(at > 0 && at <= held.length, WrongSeats(entry.id, number));
+        Seat memory seat = held[at - 1];
+        if (entry.job.folded) {
+            _check(entry, held);
+            // Alone he keeps the job folded; of several, each gets a slot, so that nobody waits for another.
+            if (held.length > 1) _unfold(entry, held);
+        } else {
+            require(entry.job.digest == bytes20(entry.id.asBytes()), UnknownJob(entry.id));
+            _checkSeat(entry, seat, number);
         }
-        require(job.state == JobState.Committed, WrongState(id, job.state, JobState.Posted));
-        ExtraSeats memory extra = IVerifier(terms.verifier).seats(terms, id);
-        require(job.taken < terms.workers + extra.count && job.taken < MAX_SEATS, SeatsFull(id));
-        require(block.timestamp <= extra.takeBy, DeadlinePassed(id, extra.takeBy));
-        return Draw({
-            seed: _seed(id, IBeacon(BEACON).store(extra.round, "")),
-            opensAt: extra.opensAt,
-            closesAt: extra.takeBy
-        });
+        require(seat.worker == msg.sender, NotSeated(entry.id, msg.sender));
+        _seal(entry, seat, number, commitment);
+        if (entry.job.folded) _fold(entry, held);
+        else _writeSeat(entry, seat, number);
     }
 
-    /// @dev All filters that are the same for every scheduler. Returns the taker's provider.
-    function _checkTaker(JobTerms calldata terms, JobId id, Draw memory draw) private view returns (address) {
-        (address provider, uint40 since, uint16 capacity, bytes32 class) =
-            IWorkerRegistry(REGISTRY).standing(msg.sender);
-        require(provider != address(0), UnknownWorker(msg.sender));
-        require(class == terms.hardwareClass, WrongClass(msg.sender, class, terms.hardwareClass));
-        // INVARIANT (D1): neither a registration nor stake made after the draw was committed to counts in it.
-        require(since < draw.opensAt, WorkerTooYoung(msg.sender, since, draw.opensAt));
-        IStakeVault.Allocation memory stake = IStakeVault(VAULT).allocationOf(provider, msg.sender, address(this));
-        require(stake.since < draw.opensAt, WorkerTooYoung(msg.sender, stake.since, draw.opensAt));
-        require(msg.sender != terms.requester && provider != terms.requester, OwnJob(id, msg.sender));
-        require(_seats[id][msg.sender].state == SeatState.None, AlreadySeated(id, msg.sender));
-        require(stake.locks < capacity, CapacityReached(msg.sender, capacity));
-        return provider;
+    /// @dev The caller writes the seat and stores the job.
+    function _seal(Entry memory entry, Seat memory seat, uint256 number, bytes32 commitment) private {
+        require(commitment != 0, CommitmentZero(entry.id));
+        // INVARIANT (J3): a seat commits once; what it has committed to is never replaced.
+        require(seat.commitment == 0, AlreadyCommitted(entry.id, seat.worker));
+        seat.commitment = commitment;
+        entry.job.committed |= uint8(1 << (number - 1));
+        emit JobSealed(entry.id, seat.worker, commitment);
     }
 
-    /// @dev One seat per provider and job. Tags are keyed by the job, so that none can be ground in advance to shut another
-    /// provider out.
-    function _tagSeat(JobId id, uint8 taken, address provider) private {
-        uint256 tags = _tags[id];
-        uint256 tag = uint256(keccak256(abi.encode(id, provider))) >> 208;
-        for (uint256 i = 0; i < taken; ++i) {
-            require(uint48(tags >> (48 * i)) != tag, SiblingSeated(id, msg.sender, provider));
-        }
-        _tags[id] = tags | (tag << (48 * taken));
+    function _endWorkIfAllSealed(Entry memory entry) private {
+        if (entry.job.committed == (1 << entry.job.taken) - 1) _endWork(entry);
     }
 
-    /// @dev The job's seats, if `workers` are all its workers in the order of their seats.
-    function _seatsOf(JobId id, Job memory job, address[] calldata workers) private view returns (Seat[] memory held) {
-        require(workers.length == job.taken, WrongSeats(id, workers.length, job.taken));
-        held = new Seat[](workers.length);
-        for (uint256 i = 0; i < workers.length; ++i) {
-            held[i] = _seats[id][workers[i]];
-            require(held[i].number == i + 1, WrongSeats(id, held[i].number, i + 1));
-        }
+    /// @dev The caller stores the job.
+    function _endWork(Entry memory entry) private {
+        entry.job.state = JobState.Committed;
+        entry.job.clock = uint40(block.timestamp);
+        emit JobCommitted(entry.id, entry.job.clock);
     }
 
-    function _seed(JobId id, bytes32 value) private pure returns (bytes32) {
-        return keccak256(abi.encode(id, value));
+    // ---- settling
+
+    function _settle(JobTerms calldata terms, Seat[] calldata held) private {
+        Entry memory entry = _find(terms);
+        _expect(entry, JobState.Committed);
+        Seat[] memory seats = held;
+        _checkAll(entry, seats);
+        Ruling[] memory rulings = _rulings(terms, entry, held, seats);
+        entry.job.state = JobState.Settled;
+        _store(entry);
+        (uint256 paid, uint256 fee, uint256 returned) = _payOut(terms, seats, rulings);
+        _judge(terms, entry.id, seats, rulings);
+        emit JobSettled(entry.id, msg.sender, paid, fee, returned);
     }
 }

@@ -2,59 +2,99 @@
 pragma solidity 0.8.30;
 
 import {IEscrow} from "../interfaces/IEscrow.sol";
+import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
 import {IReputation} from "../interfaces/IReputation.sol";
 import {IStakeVault} from "../interfaces/IStakeVault.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
-import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
-import {Fault, JobId, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
+import {Fault, JobId, JobState, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
 import {BURN} from "../types/Money.sol";
-import {PostingRules} from "./PostingRules.sol";
+import {Posting} from "./Posting.sol";
 
 /// @title Getting a judgement, and carrying it out: money, stake, score
 /// @notice Carried out once per job, after its state has moved to an end. Credits only: no receiver can stall it.
-abstract contract Outcomes is PostingRules {
+abstract contract Outcomes is Posting {
     /// @notice Gas that a late verdict is given, no more and no less, whoever calls.
     uint256 public constant VERDICT_GAS = 2_000_000;
 
     uint256 private constant SCORE_ONE = 1e18;
 
-    /// @dev Whose a worker is, read once for money and stake.
-    struct Payees {
-        address[] providers;
-        address[] payouts;
+    /// @inheritdoc IJobBoard
+    function judgement(JobTerms calldata terms, Seat[] calldata held) external view returns (Ruling[] memory) {
+        Entry memory entry = _find(terms);
+        _expect(entry, JobState.Committed);
+        Seat[] memory seats = held;
+        _checkAll(entry, seats);
+        bool late = block.timestamp > entry.job.clock + terms.settleTime;
+        return _isSilent(entry) ? _silence(terms, entry, seats, late) : _verdict(terms, entry, seats);
     }
 
-    function _rulings(JobTerms calldata terms, JobId id, Seat[] memory held) internal view returns (Ruling[] memory) {
-        (bool done, Ruling[] memory rulings) = IVerifier(terms.verifier).verdict(terms, id, held);
-        require(done, VerdictPending(id));
-        require(rulings.length == held.length, VerdictBroken(id));
+    /// @dev What `settle` carries out: consent by silence, the verifier's verdict, or the default when that comes too late.
+    function _rulings(JobTerms calldata terms, Entry memory entry, Seat[] calldata held, Seat[] memory seats)
+        internal
+        view
+        returns (Ruling[] memory)
+    {
+        bool late = block.timestamp > entry.job.clock + terms.settleTime;
+        if (_isSilent(entry)) return _silence(terms, entry, seats, late);
+        return late ? _lateVerdict(terms, entry, held, seats) : _verdict(terms, entry, seats);
+    }
+
+    function _isSilent(Entry memory entry) private pure returns (bool) {
+        return entry.job.silent && !entry.job.contested;
+    }
+
+    function _silence(JobTerms calldata terms, Entry memory entry, Seat[] memory seats, bool late)
+        private
+        view
+        returns (Ruling[] memory)
+    {
+        // The first clock of the tier is the time to object; a clock beyond the settle deadline holds nobody.
+        bool over = late || block.timestamp > entry.job.clock + uint32(uint256(terms.verifierParams));
+        require(over, VerdictPending(entry.id));
+        return _byTerms(seats);
+    }
+
+    /// @dev Who committed is paid his price, who did not is a no-show.
+    function _byTerms(Seat[] memory seats) private pure returns (Ruling[] memory rulings) {
+        rulings = new Ruling[](seats.length);
+        for (uint256 i = 0; i < seats.length; ++i) {
+            if (seats[i].commitment == 0) rulings[i].fault = Fault.NoShow;
+            else rulings[i].pay = seats[i].price;
+        }
+    }
+
+    function _verdict(JobTerms calldata terms, Entry memory entry, Seat[] memory seats)
+        private
+        view
+        returns (Ruling[] memory)
+    {
+        (bool done, Ruling[] memory rulings) = IVerifier(terms.verifier).verdict(terms, entry.id, entry.job, seats);
+        require(done, VerdictPending(entry.id));
+        require(rulings.length == seats.length, VerdictBroken(entry.id));
         uint256 paid;
         for (uint256 i = 0; i < rulings.length; ++i) {
             paid += rulings[i].pay;
         }
-        require(paid <= _mostPay(terms), VerdictBroken(id));
+        require(paid <= _mostPay(terms), VerdictBroken(entry.id));
         return rulings;
     }
 
     /// @dev Past the settle deadline a verifier that reverts, dawdles, answers garbage or overspends no longer holds
-    /// anybody: the default is empty rulings. Asked through ourselves, so that one `catch` covers the decoding too.
-    function _lateRulings(JobTerms calldata terms, address[] calldata workers) internal view returns (Ruling[] memory) {
+    /// anybody: the default is payment where silence would have been consent, empty rulings elsewhere. Asked through
+    /// ourselves, so that one `catch` covers the decoding too.
+    function _lateVerdict(JobTerms calldata terms, Entry memory entry, Seat[] calldata held, Seat[] memory seats)
+        private
+        view
+        returns (Ruling[] memory)
+    {
         // INVARIANT: the verifier gets VERDICT_GAS in full, so no caller can starve it into the default.
         uint256 need = VERDICT_GAS + VERDICT_GAS / 32;
         require(gasleft() >= need, GasTooLow(gasleft(), need));
-        try this.judgement{gas: VERDICT_GAS}(terms, workers) returns (Ruling[] memory rulings) {
+        try this.judgement{gas: VERDICT_GAS}(terms, held) returns (Ruling[] memory rulings) {
             return rulings;
         } catch {
-            return new Ruling[](workers.length);
-        }
-    }
-
-    function _payees(address[] calldata workers) internal view returns (Payees memory payees) {
-        payees.providers = new address[](workers.length);
-        payees.payouts = new address[](workers.length);
-        for (uint256 i = 0; i < workers.length; ++i) {
-            (payees.providers[i], payees.payouts[i]) = IWorkerRegistry(REGISTRY).payeeOf(workers[i]);
+            return entry.job.silent ? _byTerms(seats) : new Ruling[](seats.length);
         }
     }
 
@@ -63,23 +103,23 @@ abstract contract Outcomes is PostingRules {
     /// @return paid sum of pays
     /// @return fee burned
     /// @return returned what went back to the requester
-    function _payOut(JobTerms calldata terms, Payees memory payees, Ruling[] memory rulings)
+    function _payOut(JobTerms calldata terms, Seat[] memory seats, Ruling[] memory rulings)
         internal
         returns (uint256 paid, uint256 fee, uint256 returned)
     {
         uint256 n = rulings.length;
-        address[] memory accounts = new address[](n + 2);
-        uint256[] memory amounts = new uint256[](n + 2);
+        address[] memory accounts = new address[](n + 1);
+        uint256[] memory amounts = new uint256[](n + 1);
         for (uint256 i = 0; i < n; ++i) {
-            (accounts[i], amounts[i]) = (payees.payouts[i], rulings[i].pay);
+            (accounts[i], amounts[i]) = (seats[i].payee, rulings[i].pay);
             paid += rulings[i].pay;
         }
         fee = terms.feeBps.feeOn(paid);
-        (accounts[n], amounts[n]) = (BURN, fee);
-        (accounts[n + 1], amounts[n + 1]) = (msg.sender, paid == 0 ? terms.bounty : 0);
+        // Who was paid had the interest to close; only where nobody was does the closer get the bounty.
+        (accounts[n], amounts[n]) = paid > 0 ? (BURN, fee) : (msg.sender, uint256(terms.bounty));
         // INVARIANT (E2): paid + fee + bounty + returned = escrowed. Dust is the requester's, save what rounding the fee up
         // took from him.
-        returned = escrowFor(terms) - paid - fee - amounts[n + 1];
+        returned = escrowFor(terms) - paid - amounts[n];
         IEscrow(ESCROW).distribute(terms.payToken, terms.requester, accounts, amounts, returned);
     }
 
@@ -90,24 +130,27 @@ abstract contract Outcomes is PostingRules {
     }
 
     /// @dev Ends the locks of all workers, takes what they lose, and writes their scores.
-    function _judge(
-        JobTerms calldata terms,
-        JobId id,
-        address[] calldata workers,
-        Payees memory payees,
-        Ruling[] memory rulings
-    ) internal {
-        // Read now, not at posting: a score belongs to the network, not to the deal (G2 is about the deal).
-        uint256 weight = IParameters(PARAMETERS).tokenRule(terms.payToken).scoreWeight;
-        for (uint256 i = 0; i < workers.length; ++i) {
+    function _judge(JobTerms calldata terms, JobId id, Seat[] memory seats, Ruling[] memory rulings) internal {
+        uint256 weight = _scoreWeight(terms, rulings);
+        for (uint256 i = 0; i < seats.length; ++i) {
             Ruling memory ruling = rulings[i];
+            address worker = seats[i].worker;
             uint256 slashed = _lossOf(terms, ruling.fault);
-            IStakeVault(VAULT).release(
-                payees.providers[i], workers[i], terms.stake, slashed, ruling.finder, slashed / 2
-            );
-            _score(terms, workers[i], ruling, weight);
-            emit WorkerSettled(id, workers[i], ruling.pay, ruling.fault, slashed);
+            IStakeVault(VAULT).release(seats[i].provider, worker, terms.stake, slashed, ruling.finder, slashed / 2);
+            _score(terms, worker, ruling, weight);
+            emit WorkerSettled(id, worker, ruling.pay, ruling.fault, slashed, ruling.agreed);
         }
+    }
+
+    /// @dev Points per unit of fee. Read now, not at posting: a score belongs to the network, not to the deal (G2 is about the
+    /// deal). Not read at all where nobody's score moves.
+    function _scoreWeight(JobTerms calldata terms, Ruling[] memory rulings) private view returns (uint256) {
+        for (uint256 i = 0; i < rulings.length; ++i) {
+            if (rulings[i].agreed || rulings[i].fault != Fault.None) {
+                return IParameters(PARAMETERS).tokenRule(terms.payToken).scoreWeight;
+            }
+        }
+        return 0;
     }
 
     function _score(JobTerms calldata terms, address worker, Ruling memory ruling, uint256 weight) private {

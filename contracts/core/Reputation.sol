@@ -26,9 +26,8 @@ contract Reputation is IReputation {
     /// @inheritdoc IReputation
     function addWin(address worker, uint256 points) external {
         Score memory score = _scores[msg.sender][worker];
-        int256 before = _decayed(score);
         score.wins += 1;
-        _write(worker, score, before, before + int256(Math.min(points, MOST)));
+        _write(worker, score, _decayed(score) + int256(Math.min(points, MOST)));
     }
 
     /// @inheritdoc IReputation
@@ -36,7 +35,7 @@ contract Reputation is IReputation {
         Score memory score = _scores[msg.sender][worker];
         int256 before = _decayed(score);
         score.faults += 1;
-        _write(worker, score, before, (before > 0 ? before / 2 : before) - int256(Math.min(points, MOST)));
+        _write(worker, score, (before > 0 ? before / 2 : before) - int256(Math.min(points, MOST)));
     }
 
     /// @inheritdoc IReputation
@@ -49,12 +48,10 @@ contract Reputation is IReputation {
         return _scores[reporter][worker];
     }
 
-    function _write(address worker, Score memory score, int256 before, int256 points) private {
-        points = SignedMath.max(SignedMath.min(points, int256(MOST)), -int256(MOST));
-        score.points = int128(points);
+    function _write(address worker, Score memory score, int256 points) private {
+        score.points = int128(SignedMath.max(SignedMath.min(points, int256(MOST)), -int256(MOST)));
         score.at = uint40(block.timestamp);
         _scores[msg.sender][worker] = score;
-        emit Scored(msg.sender, worker, points - before, points);
     }
 
     function _decayed(Score memory score) private view returns (int256) {

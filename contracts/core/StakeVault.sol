@@ -26,6 +26,7 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
     mapping(address provider => mapping(address worker => mapping(address controller => Allocation))) private
         _allocations;
     mapping(address provider => mapping(address worker => mapping(address controller => Exit))) private _exits;
+    mapping(address provider => mapping(address worker => mapping(address controller => LockCap))) private _caps;
     uint256 private _burned; // slashed, not yet sent to BURN
 
     constructor(address stakeToken, uint40 exitDelay) {
@@ -55,10 +56,10 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
         uint256 free = freeOf[msg.sender][worker];
         require(free >= amount, FreeTooSmall(msg.sender, worker, free, amount));
         Allocation storage allocation = _allocations[msg.sender][worker][controller];
-        uint256 allocated = allocation.allocated + amount;
-        require(allocated <= type(uint96).max, AmountTooLarge(allocated));
+        uint256 active = allocation.active + amount;
+        require(active <= type(uint96).max, AmountTooLarge(active));
         freeOf[msg.sender][worker] = free - amount;
-        allocation.allocated = uint96(allocated);
+        allocation.active = uint96(active);
         allocation.since = uint40(block.timestamp);
         emit Allocated(msg.sender, worker, controller, amount);
     }
@@ -66,27 +67,40 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
     /// @inheritdoc IStakeVault
     function requestExit(address worker, address controller, uint256 amount) external {
         require(amount > 0, ZeroAmount());
+        Allocation storage allocation = _allocations[msg.sender][worker][controller];
+        uint256 active = allocation.active;
+        require(active >= amount, StakeTooSmall(worker, active, amount));
         Exit storage exit = _exits[msg.sender][worker][controller];
-        uint256 staying = uint256(_allocations[msg.sender][worker][controller].allocated) - exit.amount;
-        require(staying >= amount, StakeTooSmall(worker, staying, amount));
+        uint256 leaving = exit.amount + amount;
+        require(leaving <= type(uint96).max, AmountTooLarge(leaving));
         uint40 readyAt = uint40(block.timestamp) + EXIT_DELAY;
-        exit.amount += uint96(amount);
-        exit.readyAt = readyAt;
+        // More than is unlocked may be asked for: until a lock ends, what stands in the queue backs it.
+        allocation.active = uint96(active - amount);
+        (exit.amount, exit.readyAt) = (uint96(leaving), readyAt);
         emit ExitRequested(msg.sender, worker, controller, amount, readyAt);
     }
 
     /// @inheritdoc IStakeVault
     function finishExit(address worker, address controller) external returns (uint256 amount) {
         Exit storage exit = _exits[msg.sender][worker][controller];
-        require(exit.amount > 0, NoExit(worker));
+        uint256 leaving = exit.amount;
+        require(leaving > 0, NoExit(worker));
         require(block.timestamp >= exit.readyAt, ExitNotReady(worker, exit.readyAt));
         Allocation storage allocation = _allocations[msg.sender][worker][controller];
         // INVARIANT (S2): what a job has locked stays, however long it has been in the queue.
-        amount = Math.min(exit.amount, uint256(allocation.allocated) - allocation.locked);
-        exit.amount -= uint96(amount);
-        allocation.allocated -= uint96(amount);
+        amount = Math.min(leaving, allocation.active + leaving - allocation.locked);
+        exit.amount = uint96(leaving - amount);
         freeOf[msg.sender][worker] += amount;
         emit ExitFinished(msg.sender, worker, controller, amount);
+    }
+
+    /// @inheritdoc IStakeVault
+    function setLockCap(address worker, address controller, bool capped, uint96 cap) external {
+        require(controller != address(0), ZeroAddress());
+        _allocations[msg.sender][worker][controller].capped = capped;
+        // What was locked today under an earlier cap stays counted: a new cap is no second helping.
+        _caps[msg.sender][worker][controller].cap = cap;
+        emit LockCapSet(msg.sender, worker, controller, capped, cap);
     }
 
     /// @inheritdoc IStakeVault
@@ -103,14 +117,20 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
     // ---- the controller
 
     /// @inheritdoc IStakeVault
-    function lock(address provider, address worker, uint256 amount) external returns (uint16 locks) {
-        uint256 available = lockable(provider, worker, msg.sender);
-        require(available >= amount, StakeTooSmall(worker, available, amount));
+    function lock(address provider, address worker, uint256 amount)
+        external
+        returns (uint40 since, uint16 locks, uint96 active)
+    {
         Allocation storage allocation = _allocations[provider][worker][msg.sender];
-        locks = allocation.locks + 1;
-        allocation.locked += uint96(amount);
-        allocation.locks = locks;
-        emit Locked(provider, worker, msg.sender, amount);
+        uint96 locked = allocation.locked;
+        (since, locks, active) = (allocation.since, allocation.locks + 1, allocation.active);
+        // INVARIANT (S1): a new lock is backed by stake that stays, not by what is on its way out.
+        uint256 available = Math.saturatingSub(active, locked);
+        require(available >= amount, StakeTooSmall(worker, available, amount));
+        if (allocation.capped) _countToday(provider, worker, amount);
+        unchecked {
+            (allocation.locked, allocation.locks) = (locked + uint96(amount), locks); // locked + amount <= active
+        }
     }
 
     /// @inheritdoc IStakeVault
@@ -127,9 +147,7 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
         require(locked >= amount, LockedTooSmall(worker, locked, amount));
         // INVARIANT: no job costs more than was locked for it.
         require(amount >= slashed, LockedTooSmall(worker, amount, slashed));
-        allocation.locked = uint96(locked - amount);
-        allocation.locks -= 1;
-        emit Released(provider, worker, msg.sender, amount);
+        (allocation.locked, allocation.locks) = (uint96(locked - amount), allocation.locks - 1);
         if (slashed > 0) _slash(provider, worker, slashed, finder, finderShare);
     }
 
@@ -171,24 +189,53 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IStakeVault
-    function lockable(address provider, address worker, address controller) public view returns (uint256) {
+    function capOf(address provider, address worker, address controller) external view returns (LockCap memory) {
+        return _caps[provider][worker][controller];
+    }
+
+    /// @inheritdoc IStakeVault
+    function lockable(address provider, address worker, address controller) external view returns (uint256) {
         Allocation storage allocation = _allocations[provider][worker][controller];
-        uint256 busy = uint256(allocation.locked) + _exits[provider][worker][controller].amount;
-        return Math.saturatingSub(allocation.allocated, busy);
+        uint256 available = Math.saturatingSub(allocation.active, allocation.locked);
+        if (!allocation.capped) return available;
+        LockCap storage cap = _caps[provider][worker][controller];
+        return Math.min(available, Math.saturatingSub(cap.cap, _usedToday(cap)));
+    }
+
+    function _countToday(address provider, address worker, uint256 amount) private {
+        LockCap storage cap = _caps[provider][worker][msg.sender];
+        uint256 used = _usedToday(cap);
+        uint256 left = Math.saturatingSub(cap.cap, used);
+        // INVARIANT: whoever has the hot key puts no more than this at risk in a day, however often his jobs end in it.
+        require(left >= amount, LockCapReached(worker, left, amount));
+        (cap.used, cap.day) = (uint96(used + amount), _today());
+    }
+
+    function _usedToday(LockCap storage cap) private view returns (uint256) {
+        return cap.day == _today() ? cap.used : 0;
+    }
+
+    function _today() private view returns (uint40) {
+        return uint40(block.timestamp / 1 days);
     }
 
     /// @dev The job's lock is gone already; the caller has seen that `slashed` is part of it.
     function _slash(address provider, address worker, uint256 slashed, address finder, uint256 finderShare) private {
+        _take(provider, worker, slashed);
         // INVARIANT (S3): slashed = finder's share + burned, burned >= half, rounded towards burning.
         uint256 share = finder == address(0) ? 0 : Math.min(finderShare, slashed / 2);
-        Allocation storage allocation = _allocations[provider][worker][msg.sender];
-        uint96 allocated = allocation.allocated - uint96(slashed);
-        allocation.allocated = allocated;
-        // Lost stake leaves the exit queue too, or what is allocated later would inherit its place there.
-        Exit storage exit = _exits[provider][worker][msg.sender];
-        if (exit.amount > allocated) exit.amount = allocated;
         _burned += slashed - share;
         if (share > 0) claimableOf[finder] += share;
         emit Slashed(provider, worker, msg.sender, slashed - share, finder, share);
+    }
+
+    /// @dev Lost stake is active stake first; only what that does not cover leaves the exit queue, whose places are never
+    /// filled again by what is allocated later. Other jobs' locks stay covered: active + exiting >= all locks before, and
+    /// both sides have lost what this job's lock was, or less on the left.
+    function _take(address provider, address worker, uint256 slashed) private {
+        Allocation storage allocation = _allocations[provider][worker][msg.sender];
+        uint256 fromActive = Math.min(allocation.active, slashed);
+        allocation.active -= uint96(fromActive);
+        if (fromActive < slashed) _exits[provider][worker][msg.sender].amount -= uint96(slashed - fromActive);
     }
 }

@@ -10,18 +10,20 @@ import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
 contract WorkerRegistry is IWorkerRegistry, EIP712 {
     bytes32 private constant CONSENT_TYPEHASH = keccak256("Consent(address worker,address provider)");
 
-    /// @dev What `take` reads lies in the first two slots, what `settle` reads in the first and the third.
+    /// @dev What `take` reads lies in the first slot, and in the second where the pay goes elsewhere than to the provider.
     struct Record {
         address provider; // slot 0
-        uint40 since;
+        uint32 since; // fits until the year 2106
         uint16 capacity;
-        bytes32 hardwareClass; // slot 1
-        address payout; // slot 2
+        bytes5 classTag; // of hardwareClass
+        bool ownPayee; // pay goes to `payout`
+        address payout; // slot 1; zero: to the provider
+        bytes32 hardwareClass;
+        uint128 price;
         uint64 capability;
         bytes32 fingerprint;
         bytes32 recipient;
         bytes32 metadata;
-        uint128 price;
     }
 
     mapping(address worker => Record) private _records;
@@ -30,7 +32,7 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
 
     /// @inheritdoc IWorkerRegistry
     function register(address worker, Profile calldata profile, bytes calldata consent) external {
-        require(worker != address(0) && profile.payout != address(0), ZeroAddress());
+        require(worker != address(0), ZeroAddress());
         Record storage record = _records[worker];
         // INVARIANT: a worker belongs to one provider for ever, so what was locked for it is found again.
         require(record.provider == address(0), AlreadyRegistered(worker, record.provider));
@@ -40,17 +42,16 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
             BadConsent(worker)
         );
         record.provider = msg.sender;
-        record.since = uint40(block.timestamp);
+        record.since = uint32(block.timestamp);
         _write(record, profile);
         emit WorkerRegistered(worker, msg.sender, profile);
     }
 
     /// @inheritdoc IWorkerRegistry
     function update(address worker, Profile calldata profile) external {
-        require(profile.payout != address(0), ZeroAddress());
         Record storage record = _known(worker);
         require(record.provider == msg.sender, NotProvider(worker, record.provider, msg.sender));
-        if (record.hardwareClass != profile.hardwareClass) record.since = uint40(block.timestamp);
+        if (record.hardwareClass != profile.hardwareClass) record.since = uint32(block.timestamp);
         _write(record, profile);
         emit WorkerUpdated(worker, profile);
     }
@@ -66,10 +67,11 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
     }
 
     /// @inheritdoc IWorkerRegistry
+    /// @dev `payout` as it takes effect: the provider where none of its own was given.
     function profileOf(address worker) external view returns (Profile memory) {
         Record storage record = _known(worker);
         return Profile({
-            payout: record.payout,
+            payout: _payeeOf(record),
             hardwareClass: record.hardwareClass,
             fingerprint: record.fingerprint,
             capability: record.capability,
@@ -81,15 +83,9 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
     }
 
     /// @inheritdoc IWorkerRegistry
-    function standing(address worker) external view returns (address, uint40, uint16, bytes32) {
+    function standing(address worker) external view returns (address, address, uint40, uint16, bytes5) {
         Record storage record = _records[worker];
-        return (record.provider, record.since, record.capacity, record.hardwareClass);
-    }
-
-    /// @inheritdoc IWorkerRegistry
-    function payeeOf(address worker) external view returns (address, address) {
-        Record storage record = _records[worker];
-        return (record.provider, record.payout);
+        return (record.provider, _payeeOf(record), record.since, record.capacity, record.classTag);
     }
 
     /// @inheritdoc IWorkerRegistry
@@ -103,13 +99,20 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
     }
 
     function _write(Record storage record, Profile calldata profile) private {
+        bool ownPayee = profile.payout != address(0) && profile.payout != msg.sender;
         record.capacity = profile.capacity;
+        record.classTag = bytes5(profile.hardwareClass);
+        record.ownPayee = ownPayee;
+        record.payout = ownPayee ? profile.payout : address(0);
         record.hardwareClass = profile.hardwareClass;
-        record.payout = profile.payout;
+        record.price = profile.price;
         record.capability = profile.capability;
         record.fingerprint = profile.fingerprint;
         record.recipient = profile.recipient;
         record.metadata = profile.metadata;
-        record.price = profile.price;
+    }
+
+    function _payeeOf(Record storage record) private view returns (address) {
+        return record.ownPayee ? record.payout : record.provider;
     }
 }

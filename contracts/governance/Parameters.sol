@@ -4,7 +4,10 @@ pragma solidity 0.8.30;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
 import {IParameters} from "../interfaces/IParameters.sol";
-import {BPS_WHOLE} from "../types/Money.sol";
+import {IScheduler} from "../interfaces/IScheduler.sol";
+import {IVerifier} from "../interfaces/IVerifier.sol";
+import {JobTerms, MAX_SEATS} from "../types/JobTypes.sol";
+import {BPS_WHOLE, Bps} from "../types/Money.sol";
 
 /// @title Parameters, as IParameters says
 contract Parameters is IParameters, AccessManaged {
@@ -12,7 +15,13 @@ contract Parameters is IParameters, AccessManaged {
     uint40 public immutable MAX_LIFE;
 
     Bounds private _bounds;
-    Values private _values;
+
+    /// @dev The first slot holds all that `version` reads; no job is posted without that.
+    uint32 private _version;
+    bool private _paused;
+    Bps private _feeBps;
+    uint128 private _minStake;
+    uint128 private _minNoShowBond;
     mapping(address token => TokenRule) private _tokenRules;
 
     /// @inheritdoc IParameters
@@ -22,7 +31,13 @@ contract Parameters is IParameters, AccessManaged {
     /// @inheritdoc IParameters
     mapping(bytes32 hardwareClass => bool) public classAllowed;
 
-    constructor(address manager, Bounds memory bounds_, Values memory values_) AccessManaged(manager) {
+    /// @dev INVARIANT: what is changed makes a new version, so no board goes on with an admission from before.
+    modifier newVersion() {
+        _version += 1;
+        _;
+    }
+
+    constructor(address manager, Bounds memory bounds_, Values memory values_) AccessManaged(manager) newVersion {
         require(
             bounds_.minTakeTime > 0 && bounds_.minTakeTime <= bounds_.maxTakeTime && bounds_.minWorkTime > 0
                 && bounds_.minWorkTime <= bounds_.maxWorkTime && bounds_.maxFeeBps.asUint() <= BPS_WHOLE,
@@ -33,46 +48,77 @@ contract Parameters is IParameters, AccessManaged {
         _setValues(values_);
     }
 
+    // ---- governance
+
     /// @inheritdoc IParameters
-    function setValues(Values calldata newValues) external restricted {
+    function setValues(Values calldata newValues) external restricted newVersion {
         _setValues(newValues);
     }
 
     /// @inheritdoc IParameters
-    function pause() external restricted {
-        _values.paused = true;
-        emit ValuesSet(_values);
+    function pause() external restricted newVersion {
+        _paused = true;
+        emit ValuesSet(values());
     }
 
     /// @inheritdoc IParameters
-    function unpause() external restricted {
-        _values.paused = false;
-        emit ValuesSet(_values);
+    function unpause() external restricted newVersion {
+        _paused = false;
+        emit ValuesSet(values());
     }
 
     /// @inheritdoc IParameters
-    function setToken(address token, TokenRule calldata rule) external restricted {
+    function setToken(address token, TokenRule calldata rule) external restricted newVersion {
         _tokenRules[token] = rule;
         emit TokenSet(token, rule);
     }
 
     /// @inheritdoc IParameters
-    function setScheduler(address scheduler, bool allowed) external restricted {
+    function setScheduler(address scheduler, bool allowed) external restricted newVersion {
         schedulerAllowed[scheduler] = allowed;
         emit SchedulerSet(scheduler, allowed);
     }
 
     /// @inheritdoc IParameters
-    function setVerifier(address verifier, bool allowed) external restricted {
+    function setVerifier(address verifier, bool allowed) external restricted newVersion {
         verifierAllowed[verifier] = allowed;
         emit VerifierSet(verifier, allowed);
     }
 
     /// @inheritdoc IParameters
-    function setHardwareClass(bytes32 hardwareClass, bool allowed) external restricted {
+    function setHardwareClass(bytes32 hardwareClass, bool allowed) external restricted newVersion {
         classAllowed[hardwareClass] = allowed;
         emit HardwareClassSet(hardwareClass, allowed);
     }
+
+    // ---- boards
+
+    /// @inheritdoc IParameters
+    function version() public view returns (uint32) {
+        return _paused ? 0 : _version;
+    }
+
+    /// @inheritdoc IParameters
+    function admit(JobTerms calldata terms) external view returns (Admission memory admission) {
+        JobTerms memory policy = _policyOf(terms);
+        _checkValues(policy);
+        _checkPlugins(policy);
+        uint112 maxEscrow = _tokenRules[policy.payToken].maxEscrow;
+        require(maxEscrow > 0, TokenNotAllowed(policy.payToken));
+        IVerifier.Needs memory needs = IVerifier(policy.verifier).needs(policy);
+        _checkBounds(policy, needs.settleTime);
+        return Admission({
+            version: version(),
+            minTakeTime: _bounds.minTakeTime,
+            maxTakeTime: _bounds.maxTakeTime,
+            reserveBps: needs.reserveBps,
+            silent: needs.silent,
+            draws: IScheduler(policy.scheduler).DRAWS(),
+            maxEscrow: maxEscrow
+        });
+    }
+
+    // ---- reading
 
     /// @inheritdoc IParameters
     function bounds() external view returns (Bounds memory) {
@@ -80,8 +126,9 @@ contract Parameters is IParameters, AccessManaged {
     }
 
     /// @inheritdoc IParameters
-    function values() external view returns (Values memory) {
-        return _values;
+    function values() public view returns (Values memory) {
+        return
+            Values({feeBps: _feeBps, minStake: _minStake, minNoShowBond: _minNoShowBond, paused: _paused});
     }
 
     /// @inheritdoc IParameters
@@ -98,7 +145,49 @@ contract Parameters is IParameters, AccessManaged {
         require(
             newValues.minStake >= newValues.minNoShowBond, StakeBelowBond(newValues.minStake, newValues.minNoShowBond)
         );
-        _values = newValues;
+        (_feeBps, _minStake) = (newValues.feeBps, newValues.minStake);
+        (_minNoShowBond, _paused) = (newValues.minNoShowBond, newValues.paused);
         emit ValuesSet(newValues);
+    }
+
+    /// @dev INVARIANT: an admission is remembered for all jobs of a policy, so nothing of this one job may bear on it: neither
+    /// here nor in the verifier, which sees zeroes.
+    function _policyOf(JobTerms calldata terms) private pure returns (JobTerms memory policy) {
+        policy = terms;
+        (policy.requester, policy.nonce, policy.specDigest) = (address(0), 0, 0);
+        (policy.price, policy.reserve, policy.bounty, policy.takeBy) = (0, 0, 0, 0);
+    }
+
+    function _checkValues(JobTerms memory policy) private view {
+        (uint16 fee, uint16 feeNow) = (uint16(policy.feeBps.asUint()), uint16(_feeBps.asUint()));
+        require(fee == feeNow, WrongFee(fee, feeNow));
+        require(policy.stake >= _minStake, StakeBelowMinimum(policy.stake, _minStake));
+        require(policy.noShowBond >= _minNoShowBond, BondBelowMinimum(policy.noShowBond, _minNoShowBond));
+        require(policy.noShowBond <= policy.stake, BondAboveStake(policy.noShowBond, policy.stake));
+    }
+
+    function _checkPlugins(JobTerms memory policy) private view {
+        require(schedulerAllowed[policy.scheduler], SchedulerNotAllowed(policy.scheduler));
+        require(verifierAllowed[policy.verifier], VerifierNotAllowed(policy.verifier));
+        require(classAllowed[policy.hardwareClass], ClassNotAllowed(policy.hardwareClass));
+        // Boards that share these parameters share the lists; a plug-in that reads another board's jobs knows nothing of this.
+        _checkOurs(policy.scheduler, IScheduler(policy.scheduler).BOARD());
+        _checkOurs(policy.verifier, IVerifier(policy.verifier).BOARD());
+    }
+
+    function _checkOurs(address plugin, address board) private view {
+        require(board == msg.sender, ForeignPlugin(plugin, board));
+    }
+
+    function _checkBounds(JobTerms memory policy, uint40 settleTime) private view {
+        Bounds memory b = _bounds;
+        require(policy.workers > 0 && policy.workers <= MAX_SEATS, SeatsOutOfRange(policy.workers, MAX_SEATS));
+        require(policy.reopens <= b.maxReopens, ReopensOutOfRange(policy.reopens, b.maxReopens));
+        _checkTime("workTime", policy.workTime, b.minWorkTime, b.maxWorkTime);
+        _checkTime("settleTime", policy.settleTime, settleTime, b.maxSettleTime);
+    }
+
+    function _checkTime(string memory what, uint256 have, uint256 least, uint256 most) private pure {
+        require(have >= least && have <= most, TimeOutOfRange(what, have, least, most));
     }
 }

@@ -18,7 +18,11 @@ interface IBeacon {
     /// @notice Whether the value of `round` is fixed by now (stored or not). Cancelling a draw ends here.
     function isDue(uint40 round) external view returns (bool);
 
-    /// @notice The stored value, or zero.
+    /// @notice The value of a due round, stored or still to be had without a proof. Stores nothing.
+    /// @dev reverts RoundNotDue, RoundLost
+    function read(uint40 round) external view returns (bytes32 value);
+
+    /// @notice As `read`, but zero where that reverts.
     function valueOf(uint40 round) external view returns (bytes32 value);
 
     /// @notice Store a due round's value; anyone may. Returns the stored value when it is there already.

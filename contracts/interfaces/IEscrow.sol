@@ -5,6 +5,7 @@ pragma solidity 0.8.30;
 /// @notice Balances of plain ERC-20 tokens per (controller, token, account), each split into free and held. Depositing
 /// for a controller is the consent: that controller may hold the free part and pay out what it holds. Withdrawing the
 /// free part revokes it, at any time, and never touches what is held. No owner, no role, no pause (G1).
+/// What a controller holds and pays, its own events tell; here only what enters and leaves.
 ///
 /// Assumed of tokens: a supply below 2^128, no rebase, no transfer callback that must succeed. What arrives is measured and
 /// credited, so a fee on transfer costs the depositor, nobody else. Which tokens new jobs may use is the board's allow-list.
@@ -18,9 +19,6 @@ interface IEscrow {
 
     event Deposited(address indexed controller, address indexed token, address indexed account, uint256 amount);
     event Withdrawn(address indexed controller, address indexed token, address indexed account, uint256 amount, address to);
-    event Held(address indexed controller, address indexed token, address indexed account, uint256 amount);
-    event Distributed(address indexed controller, address indexed token, address indexed payer, uint256 paid, uint256 released);
-    event Credited(address indexed controller, address indexed token, address indexed account, uint256 amount);
     event Burned(address indexed controller, address indexed token, uint256 amount);
 
     error ZeroAddress();

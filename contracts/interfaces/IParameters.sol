@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {JobTerms} from "../types/JobTypes.sol";
 import {Bps} from "../types/Money.sol";
 
 /// @title What new jobs may ask for
 /// @notice Values, hard bounds and allow-lists. The bounds are constructor values and never change; the rest changes only
-/// through the AccessManager. `JobBoard.post` reads it once per job: a vote never changes a posted job (G2), and no
-/// role here can move money or stake (G1).
+/// through the AccessManager. A vote never changes a posted job (G2), and no role here can move money or stake (G1).
+///
+/// What a job shares with others (its policy: the terms from `payToken` on) is admitted once per version of all this and
+/// remembered by the board; every change makes a new version.
 interface IParameters {
     /// @notice Hard bounds, fixed at construction. maxTakeTime + maxWorkTime + 2 * maxSettleTime bounds a job's
     /// life: closing the work may come as late as settling.
@@ -20,7 +23,18 @@ interface IParameters {
         uint8 maxReopens;
     }
 
-    /// @notice What `post` compares terms with. One slot and a half.
+    /// @notice What the board remembers of an admitted policy. One slot.
+    struct Admission {
+        uint32 version; // as of which it holds
+        uint32 minTakeTime; // seconds
+        uint32 maxTakeTime;
+        uint32 reserveBps; // as IVerifier.Needs
+        bool silent; // as IVerifier.Needs
+        bool draws; // as IScheduler.DRAWS
+        uint112 maxEscrow; // the most one job may escrow, in pay-token units
+    }
+
+    /// @notice What new jobs are compared with.
     struct Values {
         Bps feeBps; // exactly this fee
         uint128 minStake; // per worker, in stake-token units
@@ -30,7 +44,7 @@ interface IParameters {
 
     /// @notice A payment token: the most one job may escrow, and what one unit of burned fee is worth as score.
     struct TokenRule {
-        uint128 maxEscrow; // 0: new jobs may not use it
+        uint112 maxEscrow; // 0: new jobs may not use it
         uint128 scoreWeight; // points per 1e18 fee units burned; 0: no score from this token
     }
 
@@ -40,9 +54,30 @@ interface IParameters {
     event VerifierSet(address indexed verifier, bool allowed);
     event HardwareClassSet(bytes32 indexed hardwareClass, bool allowed);
 
+    error TokenNotAllowed(address token);
+    error SchedulerNotAllowed(address scheduler);
+    error VerifierNotAllowed(address verifier);
+    error ClassNotAllowed(bytes32 hardwareClass);
+    /// @notice A scheduler or verifier that was made for another board than the one that asks.
+    error ForeignPlugin(address plugin, address board);
+    error WrongFee(uint16 have, uint16 need);
+    error StakeBelowMinimum(uint256 have, uint256 need);
+    error BondBelowMinimum(uint256 have, uint256 need);
+    error BondAboveStake(uint256 bond, uint256 stake);
+    error SeatsOutOfRange(uint8 have, uint8 max);
+    error ReopensOutOfRange(uint8 have, uint8 max);
+    /// @param what "takeTime", "workTime" or "settleTime"
+    error TimeOutOfRange(string what, uint256 have, uint256 min, uint256 max);
     error FeeAboveBound(uint16 feeBps, uint16 maxFeeBps);
     error StakeBelowBond(uint256 minStake, uint256 minNoShowBond);
     error BoundsInconsistent();
+
+    /// @notice Rises with every change; 0 while paused.
+    function version() external view returns (uint32);
+    /// @notice As a board: compare the policy part of the terms with everything here, and ask the verifier what it needs.
+    /// @dev reverts *NotAllowed, ForeignPlugin, WrongFee, *BelowMinimum, BondAboveStake, *OutOfRange, and whatever the
+    /// verifier's `needs` says
+    function admit(JobTerms calldata terms) external view returns (Admission memory);
 
     function bounds() external view returns (Bounds memory);
     function values() external view returns (Values memory);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {JobId, JobTerms} from "../types/JobTypes.sol";
+import {JobId, JobTerms, Seat} from "../types/JobTypes.sol";
 import {IVerifier} from "./IVerifier.sol";
 
 /// @title Replication: three do the same work, unequal answers bring two more
@@ -14,6 +14,9 @@ import {IVerifier} from "./IVerifier.sol";
 /// Second round. Clocks run from the opening: take for extraTakeTime, work for terms.workTime more, reveal for
 /// revealTime + grace more. Extra seats commit to the result root itself in place of its hash, which the first round has
 /// made public, and reveal it only when no extra seat can commit any more: nothing on chain can be copied.
+///
+/// An opening needs no signature: only its worker knows the salt, and the commitment names him. Whoever was given openings
+/// may post them; the ones that complete an agreed round settle the job in the same transaction.
 interface IReplicationVerifier is IVerifier {
     event Revealed(JobId indexed id, address indexed worker, bytes32 rootHash, bytes32 receiptDigest);
     event ExtraSeatsOpened(JobId indexed id, uint40 round, uint40 takeBy, uint40 workBy, uint40 revealBy);
@@ -48,22 +51,30 @@ interface IReplicationVerifier is IVerifier {
         uint40 extraRound;
     }
 
-    /// @notice First-round worker: open the commitment.
-    /// @dev reverts NotCommitted, AlreadyRevealed, RevealTooEarly, RevealTooLate, CommitmentMismatch, RootExpected
-    function reveal(JobTerms calldata terms, bytes32 salt, bytes32 rootHash, bytes32 receiptDigest) external;
+    /// @notice What opens a commitment.
+    struct Opening {
+        uint8 number; // of the seat
+        bytes32 salt;
+        bytes32 shown; // keccak256(resultRoot) in a first seat, resultRoot in an extra one
+        bytes32 receiptDigest;
+    }
 
-    /// @notice Extra worker: open the commitment by the result root itself.
-    /// @dev as `reveal`
-    function revealRoot(JobTerms calldata terms, bytes32 salt, bytes32 resultRoot, bytes32 receiptDigest) external;
+    /// @notice Anyone: open commitments of one round. When that completes the first round with all results equal, or the
+    /// second round, the job is settled at once, provided that `held` is complete (otherwise anyone settles later).
+    /// @param held the job's seats as IJobBoard says; those of the openings, and all for settling at once
+    /// @dev reverts NotCommitted, AlreadyRevealed, RevealTooEarly, RevealTooLate, CommitmentMismatch, RootExpected (seats of
+    /// both rounds mixed), IJobBoard.UnknownJob, IJobBoard.WrongSeats
+    function reveal(JobTerms calldata terms, Seat[] calldata held, Opening[] calldata openings) external;
 
     /// @notice Anyone, when the first round is over by its deadline and was not decided.
     /// @dev reverts ExtraNotNeeded, RevealTooEarly (round still open), TooLateForExtra
-    function openExtra(JobTerms calldata terms) external;
+    function openExtra(JobTerms calldata terms, Seat[] calldata held) external;
 
-    function tallyOf(JobId id) external view returns (Tally memory);
+    /// @notice Of the job that the lane of this nonce holds now, if it is this nonce's; else all zero.
+    function tallyOf(address requester, uint256 nonce) external view returns (Tally memory);
     function clocksOf(bytes32 params) external pure returns (Clocks memory);
     /// @notice Whether the first round is over and undecided, and extra seats are still to be opened.
-    function extraNeeded(JobTerms calldata terms) external view returns (bool);
+    function extraNeeded(JobTerms calldata terms, Seat[] calldata held) external view returns (bool);
     /// @notice Least reveal and extra-take time: the network's least take time, a hard bound.
     function LEAST_CLOCK() external view returns (uint32);
     function BEACON() external view returns (address);

@@ -13,8 +13,6 @@ interface IReputation {
         uint32 faults;
     }
 
-    event Scored(address indexed reporter, address indexed worker, int256 change, int256 points);
-
     /// @notice Points decay by half in this many seconds (whole periods shift, the rest is linear; rounds towards zero).
     function HALF_LIFE() external view returns (uint40);
 

@@ -9,17 +9,25 @@ pragma solidity 0.8.30;
 /// S1: per pair, the sum over controllers of allocated <= staked; locked <= allocated. S2: nothing leaves while slashable.
 /// S3: slashed = finder's share + burned, burned >= half, rounded towards burning.
 interface IStakeVault {
-    /// @notice One slot per (provider, worker, controller): 248 bits.
+    /// @notice One slot per (provider, worker, controller).
     struct Allocation {
-        uint96 allocated; // includes locked and exiting
-        uint96 locked;
-        uint40 since; // last time `allocated` grew: stake younger than a draw does not count in it
+        uint96 active; // lockable or locked; what is exiting is counted apart, and backs locks all the same
+        uint96 locked; // <= active + exiting
+        uint40 since; // last time `active` grew: stake younger than a draw does not count in it
         uint16 locks; // jobs in progress under this controller
+        bool capped; // the provider has set a daily lock cap
     }
 
     struct Exit {
-        uint96 amount;
+        uint96 amount; // exiting
         uint40 readyAt;
+    }
+
+    /// @notice How much a worker's hot key may put at risk per day (a day: block.timestamp / 1 days).
+    struct LockCap {
+        uint96 cap; // per day, in stake-token units
+        uint96 used; // locked on `day`
+        uint40 day;
     }
 
     event Deposited(address indexed provider, address indexed worker, uint256 amount);
@@ -29,8 +37,6 @@ interface IStakeVault {
         address indexed provider, address indexed worker, address indexed controller, uint256 amount, uint40 readyAt
     );
     event ExitFinished(address indexed provider, address indexed worker, address indexed controller, uint256 amount);
-    event Locked(address indexed provider, address indexed worker, address indexed controller, uint256 amount);
-    event Released(address indexed provider, address indexed worker, address indexed controller, uint256 amount);
     event Slashed(
         address indexed provider,
         address indexed worker,
@@ -39,6 +45,7 @@ interface IStakeVault {
         address finder,
         uint256 finderShare
     );
+    event LockCapSet(address indexed provider, address indexed worker, address indexed controller, bool capped, uint96 cap);
     event Claimed(address indexed finder, uint256 amount, address to);
     event Burned(uint256 amount);
 
@@ -46,9 +53,11 @@ interface IStakeVault {
     error ZeroAmount();
     error AmountTooLarge(uint256 amount);
     error FreeTooSmall(address provider, address worker, uint256 have, uint256 need);
-    /// @param have allocated, less locked, less exiting
+    /// @param have active, less locked
     error StakeTooSmall(address worker, uint256 have, uint256 need);
     error LockedTooSmall(address worker, uint256 have, uint256 need);
+    /// @notice More than the provider lets this worker lock today.
+    error LockCapReached(address worker, uint256 left, uint256 need);
     error ExitNotReady(address worker, uint40 readyAt);
     error NoExit(address worker);
 
@@ -59,7 +68,8 @@ interface IStakeVault {
     function freeOf(address provider, address worker) external view returns (uint256);
     function allocationOf(address provider, address worker, address controller) external view returns (Allocation memory);
     function exitOf(address provider, address worker, address controller) external view returns (Exit memory);
-    /// @notice What `controller` could lock now: allocated - locked - exiting.
+    function capOf(address provider, address worker, address controller) external view returns (LockCap memory);
+    /// @notice What `controller` could lock now: active - locked, and no more than the cap leaves today.
     function lockable(address provider, address worker, address controller) external view returns (uint256);
     function claimableOf(address finder) external view returns (uint256);
 
@@ -76,10 +86,17 @@ interface IStakeVault {
     /// @notice Provider: send free stake to `to`.
     function withdraw(address worker, uint256 amount, address to) external;
 
-    /// @notice As controller: lock `amount` for one job.
+    /// @notice Provider: let the worker's jobs under `controller` lock at most `cap` per day, or end such a cap.
+    function setLockCap(address worker, address controller, bool capped, uint96 cap) external;
+
+    /// @notice As controller: lock `amount` for one job. No event: the controller's own tells.
+    /// @return since as in Allocation
     /// @return locks jobs in progress including this one (compared with the registered capacity by the caller)
-    /// @dev reverts StakeTooSmall
-    function lock(address provider, address worker, uint256 amount) external returns (uint16 locks);
+    /// @return active as in Allocation
+    /// @dev reverts StakeTooSmall, LockCapReached
+    function lock(address provider, address worker, uint256 amount)
+        external
+        returns (uint40 since, uint16 locks, uint96 active);
     /// @notice As controller: end one job's lock of `amount`, of which `slashed` is lost. `finderShare` of it, at most
     /// half rounded down, is credited to `finder`; the rest is burned.
     /// @dev reverts LockedTooSmall; a share above half is cut to half

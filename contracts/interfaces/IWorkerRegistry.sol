@@ -7,7 +7,7 @@ pragma solidity 0.8.30;
 interface IWorkerRegistry {
     /// @notice What a provider says of a worker. None of it is trusted for payment of more than the terms' price.
     struct Profile {
-        address payout; // where its pay is credited
+        address payout; // where its pay is credited; zero or the provider himself: to him, which is the cheapest
         bytes32 hardwareClass; // e.g. keccak256("cpu")
         bytes32 fingerprint; // what replays bit for bit: driver, CUDA, torch, ISA, threads
         uint64 capability; // benchmark score, thousandths of the class's reference
@@ -28,11 +28,11 @@ interface IWorkerRegistry {
 
     /// @notice Register `worker` under the caller. `consent`: the worker's EIP-712 signature of
     /// Consent(address worker,address provider), or the worker is the caller himself (then empty).
-    /// @dev reverts AlreadyRegistered, BadConsent, ZeroAddress (worker or payout)
+    /// @dev reverts AlreadyRegistered, BadConsent, ZeroAddress (worker)
     function register(address worker, Profile calldata profile, bytes calldata consent) external;
 
     /// @notice Provider: change the profile. A new class counts as a new registration in age.
-    /// @dev reverts NotProvider, UnknownWorker, ZeroAddress
+    /// @dev reverts NotProvider, UnknownWorker
     function update(address worker, Profile calldata profile) external;
 
     /// @notice Zero when unknown.
@@ -42,11 +42,11 @@ interface IWorkerRegistry {
     /// @dev reverts UnknownWorker
     function profileOf(address worker) external view returns (Profile memory);
     /// @notice All that `take` needs, in one call (no revert: provider zero means unknown).
+    /// `payee`: where pay goes. `classTag`: the first 5 bytes of the hardware class; a class is a claim, so one that shares
+    /// them gains nothing.
     function standing(address worker)
         external
         view
-        returns (address provider, uint40 since, uint16 capacity, bytes32 hardwareClass);
-    /// @notice Where pay goes and whose stake it is.
-    function payeeOf(address worker) external view returns (address provider, address payout);
+        returns (address provider, address payee, uint40 since, uint16 capacity, bytes5 classTag);
     function consentDigest(address worker, address provider) external view returns (bytes32);
 }

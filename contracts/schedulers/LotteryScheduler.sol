@@ -3,11 +3,8 @@ pragma solidity 0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
-import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IScheduler} from "../interfaces/IScheduler.sol";
-import {IStakeVault} from "../interfaces/IStakeVault.sol";
-import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
-import {Draw, JobTerms} from "../types/JobTypes.sol";
+import {Candidate, Draw, JobTerms} from "../types/JobTypes.sol";
 
 /// @title LotteryScheduler
 /// @notice Every worker has one ticket per draw, uniform in [0, 1): keccak256(seed, worker). It wins once it lies below
@@ -20,8 +17,8 @@ import {Draw, JobTerms} from "../types/JobTypes.sol";
 contract LotteryScheduler is IScheduler {
     /// @inheritdoc IScheduler
     address public immutable BOARD;
-    address private immutable VAULT;
-    address private immutable REGISTRY;
+    /// @inheritdoc IScheduler
+    bool public constant DRAWS = true;
 
     uint256 private constant DOUBLINGS = 16;
     uint256 private constant ONE = 1e18; // stake of one job
@@ -29,14 +26,12 @@ contract LotteryScheduler is IScheduler {
 
     constructor(address board) {
         BOARD = board;
-        VAULT = IJobBoard(board).VAULT();
-        REGISTRY = IJobBoard(board).REGISTRY();
     }
 
     /// @inheritdoc IScheduler
-    function quote(JobTerms calldata terms, Draw calldata draw, address worker, uint40 time)
+    function quote(JobTerms calldata terms, Draw calldata draw, Candidate calldata candidate, uint40 time)
         external
-        view
+        pure
         returns (bool may, uint128 price)
     {
         price = terms.price;
@@ -46,20 +41,17 @@ contract LotteryScheduler is IScheduler {
         uint256 passed = time - draw.opensAt;
         if (passed >= ramp) return (true, price);
 
-        uint256 ticket = uint256(keccak256(abi.encode(draw.seed, worker))) >> (256 - TICKET_BITS);
+        uint256 ticket = uint256(keccak256(abi.encode(draw.seed, candidate.worker))) >> (256 - TICKET_BITS);
         // T = 2^(step - 16) * (1 + rest / ramp); both sides of ticket < stake * T are scaled by 2^16 * ramp.
         uint256 step = DOUBLINGS * passed / ramp;
         uint256 rest = DOUBLINGS * passed - step * ramp;
-        uint256 won = stakeOf(terms, worker) * ((ramp + rest) << step);
+        uint256 won = _weight(terms.stake, candidate.stake) * ((ramp + rest) << step);
         may = ticket * ONE * (ramp << DOUBLINGS) < won << TICKET_BITS;
     }
 
-    /// @notice The worker's stake that counts, in multiples of what the job locks (1e18: once), at most 2^16 times.
-    function stakeOf(JobTerms calldata terms, address worker) public view returns (uint256) {
-        if (terms.stake == 0) return ONE;
-        address provider = IWorkerRegistry(REGISTRY).providerOf(worker);
-        uint256 allocated = IStakeVault(VAULT).allocationOf(provider, worker, BOARD).allocated;
-        uint256 leaving = IStakeVault(VAULT).exitOf(provider, worker, BOARD).amount;
-        return Math.min(Math.saturatingSub(allocated, leaving) * ONE / terms.stake, ONE << DOUBLINGS);
+    /// @dev Stake in multiples of what the job locks (1e18: once), at most 2^16 times.
+    function _weight(uint256 locked, uint256 stake) private pure returns (uint256) {
+        if (locked == 0) return ONE;
+        return Math.min(stake, locked << DOUBLINGS) * ONE / locked;
     }
 }

@@ -3,7 +3,8 @@ pragma solidity 0.8.30;
 
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
-import {ExtraSeats, Fault, JobId, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
+import {ExtraSeats, Fault, Job, JobId, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
+import {segmentPay} from "../types/Money.sol";
 
 /// @title StubVerifier
 /// @notice Test double: a verifier that can break in every way a verifier can.
@@ -17,14 +18,18 @@ contract StubVerifier is IVerifier {
         Garbage, // answers what nobody can decode
         Flood, // reverts with a megabyte
         TooFew, // one ruling too few
-        Strict // pays, but needs a good million gas for it
+        Strict, // pays, but needs a good million gas for it
+        Segments // pays each seat's price for as many segments as were done
     }
 
     Mood public mood;
     uint128 public pay;
     Fault public fault;
     address public finder;
+    uint32 public done;
+    uint32 public total;
     ExtraSeats private _extra;
+    Needs private _needs;
 
     error Sulking();
 
@@ -36,26 +41,34 @@ contract StubVerifier is IVerifier {
         (mood, pay, fault, finder) = (mood_, pay_, fault_, finder_);
     }
 
+    function setSegments(uint32 done_, uint32 total_) external {
+        (mood, done, total) = (Mood.Segments, done_, total_);
+    }
+
+    function setNeeds(Needs calldata needs_) external {
+        _needs = needs_;
+    }
+
     function setExtra(ExtraSeats calldata extra) external {
         _extra = extra;
     }
 
-    function contest(address board, JobTerms calldata terms) external {
-        IJobBoard(board).contest(terms);
+    function contest(address board, JobTerms calldata terms, Seat[] calldata held) external {
+        IJobBoard(board).contest(terms, held);
     }
 
-    function needs(JobTerms calldata) external pure returns (uint128, uint40) {
-        return (0, 0);
+    function needs(JobTerms calldata) external view returns (Needs memory) {
+        return _needs;
     }
 
     function seats(JobTerms calldata, JobId) external view returns (ExtraSeats memory) {
         return _extra;
     }
 
-    function verdict(JobTerms calldata, JobId, Seat[] calldata held)
+    function verdict(JobTerms calldata, JobId, Job calldata, Seat[] calldata held)
         external
         view
-        returns (bool done, Ruling[] memory rulings)
+        returns (bool, Ruling[] memory rulings)
     {
         if (mood == Mood.Pending) return (false, rulings);
         require(mood != Mood.Refuse, Sulking());
@@ -64,7 +77,8 @@ contract StubVerifier is IVerifier {
         if (mood == Mood.Garbage || mood == Mood.Flood) _break(mood == Mood.Flood);
         rulings = new Ruling[](mood == Mood.TooFew ? held.length - 1 : held.length);
         for (uint256 i = 0; i < rulings.length; ++i) {
-            rulings[i] = Ruling({pay: pay, fault: fault, agreed: fault == Fault.None, finder: finder});
+            uint128 earned = mood == Mood.Segments ? segmentPay(held[i].price, done, total) : pay;
+            rulings[i] = Ruling({pay: earned, fault: fault, agreed: fault == Fault.None, finder: finder});
         }
         return (true, rulings);
     }

@@ -20,3 +20,10 @@ function feeOn(Bps share, uint256 amount) pure returns (uint256) {
 function asUint(Bps share) pure returns (uint256) {
     return Bps.unwrap(share);
 }
+
+/// @notice What `done` of `total` segments of a job earn. Rounds DOWN; the dust is the requester's, who gets back whatever
+/// is not paid.
+function segmentPay(uint128 price, uint32 done, uint32 total) pure returns (uint128) {
+    if (done >= total) return price;
+    return uint128(uint256(price) * done / total);
+}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.contracts.world import PRICE, Job, World, refused
+from tests.contracts.job import Job
+from tests.contracts.world import PRICE, World, refused
 
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.jobs import Fault, commitment
@@ -30,24 +31,24 @@ def undecided(world: World) -> tuple[Job, bytes]:
 def seal(job: Job, worker: Any, shown: bytes) -> None:
     """Commit as `worker` to what he will have to show."""
     seal = commitment(job.id, str(worker.address), SALT, shown, RECEIPT)
-    job.world.board.commit(job.terms.as_tuple(), seal, sender=worker)
+    job.commit_as(worker, seal)
 
 
 def show(job: Job, worker: Any, root: bytes) -> Any:
-    return job.world.replication.revealRoot(job.terms.as_tuple(), SALT, root, RECEIPT, sender=worker)
+    return job.reveal_as(worker, [(job.number_of(worker), SALT, root, RECEIPT)])
 
 
-def test_extra_worker__who_seals_a_hash_read_from_the_chain__cannot_open_it(world: World) -> None:
+def test_attack_extra_worker_seals_a_hash_read_from_the_chain__cannot_open_it(world: World) -> None:
     job, copied = undecided(world)
     honest, copycat = world.workers[3], world.workers[4]
     seal(job, copycat, copied)
     seal(job, honest, job.root("a"))
     transaction = show(job, honest, job.root("a"))
-    public = bytes(world.replication.decode_input(transaction.data)[1]["resultRoot"])
-    assert keccak256(public) == copied
+    [(_, _, public, _)] = world.replication.decode_input(transaction.data)[1]["openings"]
+    assert keccak256(bytes(public)) == copied
 
     with refused("CommitmentMismatch", worker=copycat):
-        show(job, copycat, public)
+        show(job, copycat, bytes(public))
 
     world.at(int(job.extra.workBy) + job_clocks(job) + 1)
     outcome = {str(e.worker): (int(e.pay), int(e.fault)) for e in job.settle().decode_logs(world.board.WorkerSettled)}

@@ -1,7 +1,7 @@
 """A draw that is longer than the 256 blocks in which a block's hash can be had.
 
-Nobody may be drawn so early in a long window that a `take` stores the round; then anybody's `store` must save the draw,
-and without it everything must go back unharmed.
+No `take` stores the round; where nobody is drawn that early in a long window, anybody's `store` must save the draw, and
+without it everything must go back unharmed.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class Purses:
     closer: int
     burned: int
     providers: tuple[int, ...]
-    allocated: tuple[int, ...]
+    staked: tuple[int, ...]  # under the board, on its way out or not
     locked: tuple[int, ...]
     stake_in_vault: int
     wins: tuple[int, ...]
@@ -35,7 +35,7 @@ class Purses:
             closer=world.free(world.closer),
             burned=world.free(BURN),
             providers=tuple(world.free(provider) for provider in world.providers),
-            allocated=tuple(int(a.allocated) for a in allocations),
+            staked=tuple(int(a.active) + world.exiting(i) for i, a in enumerate(allocations)),
             locked=tuple(int(a.locked) for a in allocations),
             stake_in_vault=int(world.stake_token.balanceOf(world.vault)),
             wins=tuple(int(s.wins) for s in scores),
@@ -67,7 +67,7 @@ def assert_carried_out(
         pay, fault, agreed = (ruling.pay, ruling.fault, ruling.agreed) if ruling else (0, "none", False)
         lost = model.loss(fault, terms.stake, terms.no_show_bond)
         assert after.providers[index] - before.providers[index] == pay, f"pay of worker {index}"
-        assert before.allocated[index] - after.allocated[index] == lost, f"stake lost by worker {index}"
+        assert before.staked[index] - after.staked[index] == lost, f"stake lost by worker {index}"
         assert before.locked[index] - after.locked[index] == (terms.stake if ruling else 0)
         assert after.wins[index] - before.wins[index] == int(agreed)
         assert after.faults[index] - before.faults[index] == int(fault != "none")

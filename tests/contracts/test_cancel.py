@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.contracts.world import FUNDS, World, refused
 
 from tensorgrid.domain.jobs import JobState
@@ -49,3 +51,16 @@ def test_cancel__unknown_job__is_refused(world: World) -> None:
     terms = world.terms()
     with refused("UnknownJob"):
         world.board.cancel(terms.as_tuple(), sender=world.requester)
+
+
+def test_cancel__terms_that_differ_in_a_bit__are_another_job(world: World) -> None:
+    job = world.post()
+    with refused("UnknownJob"):
+        world.board.cancel(replace(job.terms, bounty=job.terms.bounty + 1).as_tuple(), sender=world.requester)
+    assert job.state == JobState.POSTED
+
+
+def test_cancel__matched_with_an_offer__is_too_late(world: World) -> None:
+    job = world.accepted(answer=None)
+    with refused("WrongState", have=JobState.ASSIGNED, need=JobState.POSTED):
+        job.cancel()

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from tests.contracts.test_commit import assigned
+from dataclasses import replace
+
 from tests.contracts.world import SETTLE, World, refused
 
 from tensorgrid.domain.jobs import Fault, JobState
 
 
 def test_close_work__after_the_deadline_with_one_commitment__enters_committed(world: World) -> None:
-    job = assigned(world)
+    job = world.assigned()
     job.commit(1, "a")
-    world.at(job.record.deadline + 1)
+    world.at(job.deadline + 1)
     receipt = job.close_work()
-    record = job.record
-    assert job.state == JobState.COMMITTED
-    assert (record.committed, record.committedAt, record.deadline) == (1, receipt.timestamp, receipt.timestamp + SETTLE)
+    assert (job.state, job.record.committed) == (JobState.COMMITTED, 0b010)
+    assert (job.committed_at, job.deadline) == (receipt.timestamp, receipt.timestamp + SETTLE)
+    [event] = list(receipt.decode_logs(world.board.JobCommitted))
+    assert (event.id, event.since) == (job.id, receipt.timestamp)
 
 
 def test_close_work__at_the_deadline__is_refused(world: World) -> None:
-    job = assigned(world)
+    job = world.assigned()
     job.commit(1, "a")
-    world.at(job.record.deadline)
-    with refused("DeadlineNotPassed", deadline=job.record.deadline):
+    world.at(job.deadline)
+    with refused("DeadlineNotPassed", deadline=job.deadline):
         job.close_work()
 
 
 def test_close_work__nobody_committed__is_refused(world: World) -> None:
-    job = assigned(world)
-    world.at(job.record.deadline + 1)
+    job = world.assigned()
+    world.at(job.deadline + 1)
     with refused("NothingCommitted", id=job.id):
         job.close_work()
 
@@ -40,18 +42,18 @@ def test_close_work__in_another_state__is_refused(world: World) -> None:
 
 
 def test_close_work__at_the_last_second_of_it__still_works(world: World) -> None:
-    job = assigned(world)
+    job = world.assigned()
     job.commit(1, "a")
-    world.at(job.record.deadline + job.terms.settle_time)
+    world.at(job.deadline + job.terms.settle_time)
     job.close_work()
     assert job.state == JobState.COMMITTED
 
 
 def test_close_work__later_than_settling_may_take__is_refused_and_the_job_expires(world: World) -> None:
     """Nobody came for settleTime: who committed goes unharmed, who did not is a no-show, the money is back."""
-    job = assigned(world)
+    job = world.assigned()
     job.commit(1, "a")
-    close_by = job.record.deadline + job.terms.settle_time
+    close_by = job.deadline + job.terms.settle_time
     world.at(close_by)
     with refused("DeadlineNotPassed", deadline=close_by):
         job.expire()
@@ -63,3 +65,26 @@ def test_close_work__later_than_settling_may_take__is_refused_and_the_job_expire
     assert faults == [Fault.NO_SHOW, Fault.NONE, Fault.NO_SHOW]
     assert job.state == JobState.EXPIRED
     assert world.held(world.requester) == 0
+
+
+def test_close_work__of_a_folded_job__needs_all_seats_and_of_any_other_none(world: World) -> None:
+    folded = world.assigned(relayed=True)
+    folded.commit_many(["a", None, None])
+    world.at(folded.deadline + 1)
+    for held in ([], folded.held[:2], folded.held[::-1]):
+        with refused("WrongSeats", id=folded.id, number=0):
+            folded.close_work(held)
+    folded.close_work()
+    plain = world.assigned()
+    plain.commit(0, "a")
+    world.at(plain.deadline + 1)
+    plain.close_work([])
+    assert folded.state == plain.state == JobState.COMMITTED
+
+
+def test_close_work__terms_of_another_job_of_the_lane__are_unknown(world: World) -> None:
+    job = world.assigned()
+    job.commit(0, "a")
+    world.at(job.deadline + 1)
+    with refused("UnknownJob"):
+        world.board.closeWork(replace(job.terms, settle_time=SETTLE + 1).as_tuple(), [], sender=world.stranger)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from eth_account.messages import SignableMessage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.contracts.signing import Order
 from tests.contracts.world import World
 
+from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.jobs import ExitClass, JobTerms, ReplicationClocks, fee_on
 from tensorgrid.domain.results import result_root
 
@@ -37,6 +40,46 @@ QUIET = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCh
 def test_id_of_any_terms__is_the_same_in_python(world: World, terms: JobTerms) -> None:
     here = terms.id(world.deployment.chain_id, str(world.board.address))
     assert world.board.idOf(terms.as_tuple()) == here
+    assert here == digest_of(world.domain.terms(terms))  # as any wallet hashes them
+
+
+@QUIET
+@given(
+    terms=terms_of_any_kind(),
+    relayer=ADDRESS,
+    fee=st.integers(0, 2**128 - 1),
+    post_by=st.integers(0, 2**40 - 1),
+    workers=st.lists(ADDRESS, max_size=3),
+)
+def test_order_of_any_terms__has_the_digest_that_a_wallet_signs(
+    world: World, terms: JobTerms, relayer: str, fee: int, post_by: int, workers: list[str]
+) -> None:
+    order = Order(relayer, fee, post_by, tuple(workers))
+    assert world.board.orderDigest(terms.as_tuple(), order.as_tuple()) == digest_of(world.domain.order(terms, order))
+
+
+@QUIET
+@given(job=WORD, commitment=WORD)
+def test_take_and_seal_of_any_job__have_the_digests_that_a_wallet_signs(
+    world: World, job: bytes, commitment: bytes
+) -> None:
+    assert world.board.takeDigest(job) == digest_of(world.domain.take(job))
+    assert world.board.sealDigest(job, commitment) == digest_of(world.domain.seal(job, commitment))
+
+
+@QUIET
+@given(bounds=st.tuples(*[st.integers(0, 2**width - 1) for width in (128, 32, 128, 40, 64)]), hardware=WORD)
+def test_offer_of_any_bounds__has_the_digest_that_a_wallet_signs(
+    world: World, bounds: tuple[int, ...], hardware: bytes
+) -> None:
+    terms = world.accept_terms(hardware_class=hardware)
+    message = world.offer_domain.offer((hardware, terms.pay_token, *bounds))
+    offer = (*bounds, (bytes(32), bytes(32)))
+    assert world.offers.offerDigest(terms.as_tuple(), offer) == digest_of(message)
+
+
+def digest_of(message: SignableMessage) -> bytes:
+    return keccak256(b"\x19\x01" + message.header + message.body)
 
 
 @QUIET
@@ -54,7 +97,7 @@ def test_replication_clocks__are_packed_as_the_verifier_reads_them(world: World,
 
 
 def test_commitment_and_root_hash__open_on_chain(world: World) -> None:
-    job = world.committed(["a", "a", "a"])
+    job = world.committed(["a", "a", "b"])
     job.reveal(0, 1, 2)  # made by tensorgrid.domain, checked by the contract
     assert job.tally.revealed == 3
 

@@ -15,8 +15,10 @@ OPENS, CLOSES = 1000, 1400
 RAMP = (CLOSES - OPENS) * 3 // 4
 
 
-def quote(world: World, terms: JobTerms, seed: bytes, worker: Any, time: int) -> bool:
-    may, price = world.lottery.quote(terms.as_tuple(), (seed, OPENS, CLOSES), worker, time)
+def quote(world: World, terms: JobTerms, seed: bytes, worker: Any, time: int, stake: int = ALLOCATED) -> bool:
+    candidate = (worker, world.providers[0], stake)
+    draw = (seed, OPENS, CLOSES)
+    may, price = world.lottery.quote(terms.as_tuple(), draw, candidate, time, sender=world.stranger)
     assert price == terms.price
     return bool(may)
 
@@ -63,22 +65,37 @@ def test_quote__outside_the_window_or_without_a_seed__is_no(world: World) -> Non
     assert quote(world, terms, seed, worker, CLOSES)
 
 
-def test_stake_of__is_in_multiples_of_the_jobs_stake_without_what_is_leaving(world: World) -> None:
+def test_quote__stake_at_the_ends_of_its_range(world: World) -> None:
+    """No stake has no chance before everybody is let in; more than 2^16 times the job's counts as 2^16 times; where the
+    job locks nothing, everybody counts once."""
+    worker, most = world.workers[0], 2**128 - 1
+    terms, free = world.terms(stake=most), world.terms(stake=0)
+    for number in range(8):
+        seed = keccak256(b"%d" % number)
+        assert not quote(world, terms, seed, worker, OPENS + RAMP - 1, stake=0)
+        assert quote(world, terms, seed, worker, OPENS + RAMP, stake=0)
+        assert quote(world, world.terms(stake=1), seed, worker, OPENS, stake=2**16)
+        assert quote(world, world.terms(stake=1), seed, worker, OPENS, stake=2**256 - 1)
+        time = OPENS + RAMP - 5
+        once = may_in_python(seed, worker, 1, time)
+        assert quote(world, free, seed, worker, time, stake=0) == once
+        assert quote(world, free, seed, worker, time, stake=2**256 - 1) == once
+        assert quote(world, terms, seed, worker, time, stake=most) == once
+
+
+def test_candidate__stake_that_is_leaving_does_not_count(world: World) -> None:
     worker, provider = world.workers[0], world.providers[0]
-    terms = world.terms(stake=ALLOCATED // 4)
-    assert world.lottery.stakeOf(terms.as_tuple(), worker) == 4 * 10**18
+    shown = world.board.candidateOf(worker)
+    assert (shown.worker, shown.provider, shown.stake) == (worker, provider, ALLOCATED)
     world.vault.requestExit(worker, world.board, ALLOCATED // 2, sender=provider)
-    assert world.lottery.stakeOf(terms.as_tuple(), worker) == 2 * 10**18
-    assert world.lottery.stakeOf(world.terms(stake=1).as_tuple(), worker) == 2**16 * 10**18
-    assert world.lottery.stakeOf(world.terms(stake=0).as_tuple(), worker) == 10**18
-    assert world.lottery.stakeOf(terms.as_tuple(), world.stranger) == 0
+    assert world.board.candidateOf(worker).stake == ALLOCATED // 2
+    assert world.board.candidateOf(world.stranger).stake == 0
 
 
 def test_chances__are_as_the_stakes(world: World) -> None:
     """The lower ticket per stake is let in first. With nine times the stake of the other, that is the rich worker with
     probability 1 - 1/18 (two uniform tickets): so it is over many seeds, within four sigma."""
     rich, poor = world.workers[0], world.workers[1]
-    world.stake(world.providers[0], rich, 8 * ALLOCATED)
     terms = world.terms(stake=ALLOCATED)
     tries, rich_first = 2000, 0
     for number in range(tries):
@@ -90,19 +107,23 @@ def test_chances__are_as_the_stakes(world: World) -> None:
         first = min(waits, key=waits.__getitem__)
         rich_first += first is rich
         if number < 12:
-            assert first_let_in(world, terms, seed) in {first, None}
+            assert first_let_in(world, terms, seed, {rich: 9 * ALLOCATED, poor: ALLOCATED}) in {first, None}
     chance = 1 - 1 / 18
     assert abs(rich_first / tries - chance) < 4 * (chance * (1 - chance) / tries) ** 0.5
 
 
-def first_let_in(world: World, terms: JobTerms, seed: bytes) -> Any:
-    """Who of the first two workers is let in alone, if there is such a second."""
+def first_let_in(world: World, terms: JobTerms, seed: bytes, stakes: dict[Any, int]) -> Any:
+    """Who of these workers is let in alone, if there is such a second."""
+
+    def let_in(time: int) -> list[Any]:
+        return [worker for worker, stake in stakes.items() if quote(world, terms, seed, worker, time, stake)]
+
     low, high = OPENS, OPENS + RAMP
     while low < high:
         middle = (low + high) // 2
-        if any(quote(world, terms, seed, worker, middle) for worker in world.workers[:2]):
+        if let_in(middle):
             high = middle
         else:
             low = middle + 1
-    let_in = [worker for worker in world.workers[:2] if quote(world, terms, seed, worker, low)]
-    return let_in[0] if len(let_in) == 1 else None
+    alone = let_in(low)
+    return alone[0] if len(alone) == 1 else None

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from tests.contracts.world import EXTRA_TAKE, GRACE, REVEAL, WORK, Job, World, refused
+from tests.contracts.job import Job
+from tests.contracts.world import EXTRA_TAKE, GRACE, REVEAL, WORK, World, refused
 
 
 def needed(world: World, job: Job) -> bool:
-    return bool(world.replication.extraNeeded(job.terms.as_tuple()))
+    return bool(world.replication.extraNeeded(job.terms.as_tuple(), job.held))
 
 
 def test_open_extra__one_silent_and_two_differ__opens_after_the_deadline(world: World) -> None:
     job = world.committed(["a", "b", "b"])
     job.reveal(0, 1)
-    deadline = job.record.committedAt + REVEAL + GRACE
+    deadline = job.committed_at + REVEAL + GRACE
     world.at(deadline)
     with refused("RevealTooEarly", id=job.id):
         job.open_extra()
@@ -28,7 +29,7 @@ def test_extra_needed__says_when(world: World) -> None:
     job = world.committed(["a", "b", "b"])
     job.reveal(0, 1)
     assert not needed(world, job)
-    world.at(job.record.committedAt + REVEAL + GRACE + 1)
+    world.at(job.committed_at + REVEAL + GRACE + 1)
     world.mine(1)
     assert needed(world, job)
     job.open_extra()
@@ -39,7 +40,7 @@ def test_extra_needed__says_when(world: World) -> None:
 def test_open_extra__decided__is_refused(world: World, reveals: tuple[int, ...]) -> None:
     job = world.committed(["a", "a", "a"])
     job.reveal(*reveals)
-    world.at(job.record.committedAt + REVEAL + GRACE + 1)
+    world.at(job.committed_at + REVEAL + GRACE + 1)
     with refused("ExtraNotNeeded", id=job.id):
         job.open_extra()
     assert not needed(world, job)
@@ -56,17 +57,17 @@ def test_open_extra__as_late_as_it_can_still_end_in_time(world: World) -> None:
     job = world.committed(["a", "b", "b"])
     job.reveal(0)
     second_round = EXTRA_TAKE + WORK + REVEAL + GRACE
-    world.at(job.record.deadline - second_round)
-    with refused("TooLateForExtra", settleBy=job.record.deadline):
+    world.at(job.deadline - second_round)
+    with refused("TooLateForExtra", settleBy=job.deadline):
         job.open_extra()
 
 
 def test_open_extra__a_second_before_that__is_good(world: World) -> None:
     job = world.committed(["a", "b", "b"])
     job.reveal(0)
-    world.at(job.record.deadline - (EXTRA_TAKE + WORK + REVEAL + GRACE) - 1)
+    world.at(job.deadline - (EXTRA_TAKE + WORK + REVEAL + GRACE) - 1)
     job.open_extra()
-    assert job.extra.workBy + REVEAL + GRACE == job.record.deadline - 1
+    assert job.extra.workBy + REVEAL + GRACE == job.deadline - 1
 
 
 def test_open_extra__before_committed_or_after_the_end__is_refused(world: World) -> None:
@@ -78,3 +79,30 @@ def test_open_extra__before_committed_or_after_the_end__is_refused(world: World)
     done.settle()
     with refused("RevealTooLate", id=done.id):
         done.open_extra()
+
+
+@pytest.mark.parametrize("relayed", [False, True], ids=["seats apart", "folded"])
+def test_attack_open_extra_with_somebody_elses_seats__is_refused(world: World, relayed: bool) -> None:
+    """Not to be opened, and not to be asked about, by seats that the board does not know."""
+    job = world.committed(["a", "b", "b"], relayed=relayed)
+    job.reveal(0)
+    forged = [job.held[0]._replace(commitment=b"\1" * 32), *job.held[1:]]
+    call = (job.terms.as_tuple(), forged)
+    with refused("WrongSeats", number=0 if relayed else 1):
+        world.replication.openExtra(*call, sender=world.stranger)
+    with refused("WrongSeats"):
+        world.replication.extraNeeded(*call, sender=world.stranger)
+
+
+def test_attack_second_round_is_drawn_again__by_revealing_late(world: World) -> None:
+    """The first round is over for good when the second has begun: no reveal begins another draw."""
+    job = world.committed(["a", "b", "c"])
+    job.reveal(0, 1)
+    world.at(job.committed_at + REVEAL + GRACE + 1)
+    job.open_extra()
+    drawn = job.extra
+    with refused("RevealTooLate"):
+        job.reveal(2)
+    with refused("NotCommitted"):
+        job.reveal_as(world.stranger, [], held=job.held)
+    assert job.extra == drawn

@@ -6,18 +6,22 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ape.exceptions import ContractLogicError
 from tests import model
+from tests.contracts.signing import TERMS
 from tests.contracts.world import (
     BOND,
     BOUNTY,
     EXTRA_TAKE,
     FUNDS,
     GRACE,
+    LEAST_PRICE,
     PRICE,
     REVEAL,
     SETTLE,
     STAKE,
     WEI,
+    WINDOW,
     ZERO,
     World,
     refused,
@@ -26,6 +30,7 @@ from tests.contracts.world import (
 from tensorgrid.domain.jobs import JobState, ReplicationClocks, hardware_class
 
 TOKEN_LIMIT = 1000 * 10**6
+MOST = {bits: 2**bits - 1 for bits in (8, 16, 32, 40, 128, 256)}
 
 
 def test_post__good_terms__locks_the_escrow_and_names_a_future_round(world: World) -> None:
@@ -34,10 +39,16 @@ def test_post__good_terms__locks_the_escrow_and_names_a_future_round(world: Worl
     assert job.terms.escrow == world.board.escrowFor(job.terms.as_tuple()) == expected
     assert (world.free(world.requester), world.held(world.requester)) == (FUNDS - expected, expected)
     record = job.record
-    assert (job.state, record.postedAt, record.deadline) == (JobState.POSTED, job.posted_at, job.terms.take_by)
-    assert (record.taken, record.committed, record.contested, record.committedAt) == (0, 0, False, 0)
+    assert (job.state, record.clock, record.sequence) == (JobState.POSTED, job.posted_at, job.terms.nonce & 0xFFFF)
+    assert (record.taken, record.committed, record.contested, record.folded, record.silent) == (
+        0,
+        0,
+        False,
+        False,
+        False,
+    )
     assert record.round > world.chain.blocks.head.number
-    assert world.board.seedOf(job.id) == bytes(32)
+    assert world.board.seedOf(job.terms.as_tuple()) == bytes(32)
 
 
 def test_post__event__carries_the_terms(world: World) -> None:
@@ -46,18 +57,24 @@ def test_post__event__carries_the_terms(world: World) -> None:
     [event] = list(receipt.decode_logs(world.board.JobPosted))
     assert event.id == terms.id(world.deployment.chain_id, str(world.board.address))
     assert (int(event.terms[0], 16), event.terms[1]) == (int(terms.requester, 16), terms.nonce)
-    assert tuple(event.terms)[-3:] == (terms.take_by, terms.work_time, terms.settle_time)
+    assert tuple(event.terms)[-2:] == (terms.work_time, terms.settle_time)
 
 
 def test_post__same_terms_twice__is_refused(world: World) -> None:
     job = world.post()
-    with refused("JobExists", id=job.id):
+    with refused("NonceUsed", requester=world.requester, nonce=job.terms.nonce):
         world.post(job.terms)
 
 
 def test_post__for_somebody_else__is_refused(world: World) -> None:
     with refused("NotRequester", caller=world.stranger):
         world.board.post(world.terms().as_tuple(), sender=world.stranger)
+
+
+def test_post__for_nobody__is_refused(world: World) -> None:
+    terms = world.terms(requester=ZERO)
+    with refused("NotRequester", caller=world.stranger):
+        world.board.post(terms.as_tuple(), sender=world.stranger)
 
 
 def test_post__while_paused__is_refused_and_posted_jobs_go_on(world: World) -> None:
@@ -84,10 +101,12 @@ def test_post__escrow_above_the_free_balance__is_refused(world: World) -> None:
         ({"pay_token": ZERO}, "TokenNotAllowed", {"token": ZERO}),
         ({"scheduler": ZERO}, "SchedulerNotAllowed", {"scheduler": ZERO}),
         ({"verifier": ZERO}, "VerifierNotAllowed", {"verifier": ZERO}),
+        ({"hardware_class": bytes(32)}, "ClassNotAllowed", {"hardwareClass": bytes(32)}),
         ({"hardware_class": hardware_class("h100")}, "ClassNotAllowed", {"hardwareClass": hardware_class("h100")}),
         ({"price": 0}, "PriceZero", {}),
         ({"fee_bps": 99}, "WrongFee", {"have": 99, "need": 100}),
         ({"fee_bps": 101}, "WrongFee", {"have": 101, "need": 100}),
+        ({"fee_bps": 0}, "WrongFee", {"have": 0, "need": 100}),
         ({"stake": 100 * WEI - 1}, "StakeBelowMinimum", {"have": 100 * WEI - 1, "need": 100 * WEI}),
         ({"no_show_bond": 5 * WEI - 1}, "BondBelowMinimum", {"have": 5 * WEI - 1, "need": 5 * WEI}),
         ({"no_show_bond": STAKE + 1}, "BondAboveStake", {"bond": STAKE + 1, "stake": STAKE}),
@@ -115,6 +134,49 @@ def test_post__terms_that_do_not_fit__are_refused(
 ) -> None:
     with refused(error, **values):
         world.post(**changes)
+    assert world.held(world.requester) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "values"),
+    [
+        ({"price": MOST[128]}, "EscrowAboveLimit", {"limit": TOKEN_LIMIT}),
+        ({"price": PRICE, "reserve": MOST[128]}, "EscrowAboveLimit", {"limit": TOKEN_LIMIT}),
+        ({"bounty": MOST[128]}, "EscrowAboveLimit", {"limit": TOKEN_LIMIT}),
+        ({"fee_bps": MOST[16]}, "WrongFee", {"have": MOST[16], "need": 100}),
+        ({"no_show_bond": MOST[128]}, "BondAboveStake", {"bond": MOST[128], "stake": STAKE}),
+        ({"workers": MOST[8]}, "SeatsOutOfRange", {"have": MOST[8], "max": 5}),
+        ({"reopens": MOST[8]}, "ReopensOutOfRange", {"have": MOST[8], "max": 2}),
+        ({"take_by": MOST[40]}, "TimeOutOfRange", {"what": "takeTime", "max": 3600}),
+        ({"work_time": MOST[32]}, "TimeOutOfRange", {"what": "workTime", "max": 7200}),
+        ({"settle_time": MOST[32]}, "TimeOutOfRange", {"what": "settleTime", "max": 20_000}),
+        ({"verifier_params": b"\xff" * 32}, "ParamsInvalid", {"params": b"\xff" * 32}),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) and value else None,
+)
+def test_post__greatest_numbers_there_are__are_refused_by_name(
+    world: World, changes: dict[str, Any], error: str, values: dict[str, Any]
+) -> None:
+    with refused(error, **values):
+        world.post(**changes)
+    assert world.held(world.requester) == 0
+
+
+def test_post__greatest_stake_there_is__is_posted_and_nobody_can_take_it(world: World) -> None:
+    job = world.post(stake=MOST[128])
+    job.draw()
+    with refused("StakeTooSmall", worker=world.workers[0], need=MOST[128]):
+        job.take(0)
+
+
+@pytest.mark.parametrize("name", [name for kind, name in TERMS if kind not in {"bytes32", "uint256"}])
+def test_post__bits_beyond_a_field__are_refused(world: World, name: str) -> None:
+    """Terms are hashed as they lie in calldata: bits that mean nothing would make a second id of the same terms."""
+    words = bytearray(world.board.post.encode_input(world.terms().as_tuple()))
+    field = [field for _, field in TERMS].index(name)
+    words[4 + 32 * field] ^= 0x80
+    with pytest.raises(ContractLogicError):
+        world.board(data=bytes(words), sender=world.requester)
     assert world.held(world.requester) == 0
 
 
@@ -171,3 +233,97 @@ def test_post__a_vote_after_posting__changes_nothing_posted(world: World) -> Non
     assert world.free(world.providers[0]) == PRICE
     spent = 3 * PRICE + model.fee_on(100, 3 * PRICE)
     assert world.free(world.requester) == FUNDS - spent
+
+
+# ---- what is admitted once, and remembered
+
+
+def test_post__a_policy_that_was_admitted__is_compared_again_after_every_vote(world: World) -> None:
+    """What the board remembers of a policy holds for one version of the parameters."""
+    first = world.post()
+    assert world.post().state == JobState.POSTED
+    world.parameters.setVerifier(world.replication, False, sender=world.deployer)
+    with refused("VerifierNotAllowed", verifier=world.replication):
+        world.post()
+    world.parameters.setVerifier(world.replication, True, sender=world.deployer)
+    world.parameters.setToken(world.coin, (first.terms.escrow - 1, 0), sender=world.deployer)
+    with refused("EscrowAboveLimit", amount=first.terms.escrow, limit=first.terms.escrow - 1):
+        world.post()
+    world.parameters.setToken(world.coin, (first.terms.escrow, 0), sender=world.deployer)
+    assert world.post().state == JobState.POSTED
+
+
+def test_post__what_is_the_jobs_own__is_compared_each_time(world: World) -> None:
+    """An admitted policy lets nobody off what belongs to the single job: price, reserve, escrow, take time."""
+    world.post()
+    for changes, error in (
+        ({"price": 0, "reserve": 2 * PRICE}, "PriceZero"),
+        ({"reserve": 2 * PRICE - 1}, "ReserveTooSmall"),
+        ({"bounty": TOKEN_LIMIT}, "EscrowAboveLimit"),
+        ({"take_by": world.now + 10_000}, "TimeOutOfRange"),
+    ):
+        with refused(error):
+            world.post(**changes)
+
+
+# ---- with offers: the seat is given in the posting transaction
+
+
+def test_post_with_offers__one_that_serves__seats_its_worker_at_his_price_and_starts_the_work(world: World) -> None:
+    terms = world.accept_terms()
+    job = world.post_with_offers(terms, [world.offer(2, terms)])
+    [assigned] = list(job.receipt.decode_logs(world.board.JobAssigned))
+    record = job.record
+    assert (job.state, record.taken, record.folded, record.silent) == (JobState.ASSIGNED, 1, True, True)
+    assert assigned.workBy == record.clock == job.posted_at + terms.work_time
+    [seat] = job.held
+    assert (seat.worker, seat.provider, seat.price) == (world.workers[2], world.providers[2], LEAST_PRICE)
+    assert (world.allocation(2).locked, world.allocation(2).locks) == (STAKE, 1)
+    assert world.held(world.requester) == model.escrow(PRICE, 1, 0, 100, BOUNTY)
+
+
+def test_post_with_offers__settled__the_surplus_is_the_requesters(world: World) -> None:
+    job = world.accepted(2)
+    world.at(job.committed_at + WINDOW + 1)
+    job.settle()
+    spent = LEAST_PRICE + model.fee_on(100, LEAST_PRICE)
+    assert world.free(world.providers[2]) == LEAST_PRICE
+    assert world.free(world.requester) == FUNDS - spent
+
+
+def test_post_with_offers__the_first_is_taken_already__the_next_in_the_list_serves(world: World) -> None:
+    world.registry.update(world.workers[0], world.profile(world.providers[0], capacity=1), sender=world.providers[0])
+    world.accepted(0, answer=None)
+    terms = world.accept_terms()
+    job = world.post_with_offers(terms, [world.offer(0, terms), world.offer(1, terms, min_price=PRICE)])
+    assert (job.held[0].worker, job.held[0].price) == (world.workers[1], PRICE)
+
+
+def test_post_with_offers__none__is_refused(world: World) -> None:
+    with refused("NoLiveOffer", offers=0):
+        world.post_with_offers(world.accept_terms(), [])
+
+
+def test_post_with_offers__more_than_one_seat__is_refused(world: World) -> None:
+    stub = world.deploy_double("StubVerifier", world.board)
+    world.parameters.setVerifier(stub, True, sender=world.deployer)
+    terms = world.accept_terms(workers=2, verifier=str(stub.address))
+    with refused("OneSeatOnly", workers=2):
+        world.post_with_offers(terms, [world.offer(0, terms)])
+
+
+def test_post_with_offers__own_worker__is_refused(world: World) -> None:
+    provider = world.providers[0]
+    terms = world.accept_terms(requester=str(provider.address))
+    world.fund(provider, terms.escrow)
+    with refused("OwnJob", worker=world.workers[0]):
+        world.board.postWithOffers(terms.as_tuple(), [world.offer(0, terms)], sender=provider)
+
+
+def test_post__seats_by_offers_only__is_refused_without_offers_and_offers_to_a_lottery_too(world: World) -> None:
+    """Nobody could ever take a seat of such a job: the requester would only pay the bounty."""
+    with refused("WrongScheduler", draws=False):
+        world.post(world.accept_terms())
+    drawn = world.accept_terms(scheduler=str(world.lottery.address))
+    with refused("WrongScheduler", draws=True):
+        world.post_with_offers(drawn, [world.offer(0, drawn)])

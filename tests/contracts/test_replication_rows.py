@@ -6,10 +6,13 @@ never taken (extra seats only). First-round seats, then after "/" the extra ones
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests import model
+from tests.contracts.job import Job
 from tests.contracts.purses import Purses, assert_carried_out
-from tests.contracts.world import PRICE, Job, World, refused
+from tests.contracts.world import BOUNTY, PRICE, World, refused
 
 from tensorgrid.domain.jobs import JobState
 
@@ -56,24 +59,30 @@ ROWS = [
 ]
 
 
+@pytest.mark.parametrize("together", [False, True], ids=["each by himself", "together"])
 @pytest.mark.parametrize(("first", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
-def test_row(world: World, first: str, expected: list[tuple[int, str]]) -> None:
+def test_row(world: World, first: str, expected: list[tuple[int, str]], together: bool) -> None:
+    """Each for himself, and with takes, seals and reveals posted together: there the last reveal settles by itself."""
     first, _, second = first.partition(" / ")
     plays = first.split()
-    job = first_round(world, plays)
+    job, before, receipt = first_round(world, plays, together)
     seats = list(range(len(plays)))
+    last = plays
     if second:
-        extra = second.split()
+        last = second.split()
         assert job.extra.count == 2
         with refused("VerdictPending"):
             job.settle()
-        seats += second_round(job, extra)
-        plays += [play for play in extra if play != "."]
+        taken, before, receipt = second_round(job, last, together)
+        seats += taken
+        plays = plays + [play for play in last if play != "."]
     rulings = model.judge(PRICE, [model_seat(play) for play in plays])
     assert [(r.pay, r.fault) for r in rulings] == expected  # the model says what the page says
 
-    before = Purses.of(world)
-    receipt = job.settle()
+    all_shown = not any(play.endswith("!") for play in last) and not set(last) <= {"-", "."}
+    assert (job.state == JobState.SETTLED) == (together and all_shown)
+    if job.state != JobState.SETTLED:
+        receipt = job.settle()
     assert job.state == JobState.SETTLED
     assert_carried_out(job, before, seats, rulings, receipt)
 
@@ -84,50 +93,58 @@ def model_seat(play: str) -> model.Seat:
     return model.Seat(committed=True, answer=None if play.endswith("!") else play)
 
 
-def first_round(world: World, plays: list[str]) -> Job:
-    job = world.committed([None if play == "-" else play.rstrip("!") for play in plays])
-    for index, play in enumerate(plays):
-        if play != "-" and not play.endswith("!"):
-            job.reveal(index)
+def show(job: Job, indexes: list[int], together: bool) -> Any:
+    return job.reveal_together(*indexes) if together and indexes else job.reveal(*indexes)
+
+
+def first_round(world: World, plays: list[str], together: bool = False) -> tuple[Job, Purses, Any]:
+    """Up to its end, and the opening of a second one where it is needed. Purses as before the reveals, and the receipt of
+    the last of them."""
+    job = world.committed([None if play == "-" else play.rstrip("!") for play in plays], relayed=together)
+    assert bool(job.record.folded) == together
+    before = Purses.of(world)
+    receipt = show(job, [i for i, play in enumerate(plays) if play != "-" and not play.endswith("!")], together)
     if any(play.endswith("!") for play in plays):
         with refused("VerdictPending"):
             job.settle()
-        world.at(job.record.committedAt + 151)  # reveal time and grace are over
+        world.at(job.committed_at + 151)  # reveal time and grace are over
         world.mine(1)
-    if world.replication.extraNeeded(job.terms.as_tuple()):
+    if world.replication.extraNeeded(job.terms.as_tuple(), job.held):
         job.open_extra()
-    return job
+    return job, before, receipt
 
 
-def second_round(job: Job, plays: list[str]) -> list[int]:
-    """Plays the extra seats with workers 3 and 4. Returns those who took one."""
+def second_round(job: Job, plays: list[str], together: bool = False) -> tuple[list[int], Purses, Any]:
+    """Plays the extra seats with workers 3 and 4. Returns also those who took one."""
     world, extra = job.world, job.extra
     takers = [3 + i for i, play in enumerate(plays) if play != "."]
     job.draw_extra()
-    job.take(*takers)
+    if together and takers:
+        job.take_many(*takers)
+    else:
+        job.take(*takers)
     answers = {3 + i: play for i, play in enumerate(plays) if play not in {".", "-"}}
     for index, play in answers.items():
         job.commit(index, play.rstrip("!"))
+    before = Purses.of(world)
     if "-" in plays:
         world.at(extra.workBy + 1)
     elif "." in plays:
         world.at(extra.takeBy + 1)
-    for index, play in answers.items():
-        if not play.endswith("!"):
-            job.reveal_root(index)
+    receipt = show(job, [index for index, play in answers.items() if not play.endswith("!")], together)
     if any(play.endswith("!") for play in plays):
         with refused("VerdictPending"):
             job.settle()
         world.at(extra.workBy + 151)
     world.mine(1)
-    return takers
+    return takers, before, receipt
 
 
 def test_nobody_opens_the_second_round__past_the_settle_deadline_each_revealed_one_gets_half(world: World) -> None:
     job = first_round_unopened(world)
     with refused("VerdictPending"):
         job.settle()
-    world.at(job.record.deadline)
+    world.at(job.deadline)
     rulings = model.judge(PRICE, [model_seat(play) for play in ("a", "b", "c!")])
     before = Purses.of(world)
     receipt = job.settle()
@@ -153,7 +170,7 @@ def test_pays_go_to_the_payout_address_of_the_provider(world: World) -> None:
 
 def test_odd_price__half_rounds_down_and_the_dust_returns(world: World) -> None:
     assert PRICE % 2 == 1
-    job = first_round(world, ["a", "b", "c"])
+    job, _, _ = first_round(world, ["a", "b", "c"])
     second_round(job, [".", "."])
     before = Purses.of(world)
     receipt = job.settle()
@@ -161,3 +178,53 @@ def test_odd_price__half_rounds_down_and_the_dust_returns(world: World) -> None:
     assert_carried_out(job, before, [0, 1, 2], rulings, receipt)
     money = model.settlement(job.terms.escrow, 100, job.terms.bounty, rulings)
     assert money.returned == job.terms.escrow - 3 * HALF - model.fee_on(100, 3 * HALF)
+
+
+def test_seats_below_the_terms_price__each_is_paid_his_own_and_the_surplus_returns(world: World) -> None:
+    """The second round too: its reserve is twice the terms' price, and its seats may cost less."""
+    stub = world.deploy_double("StubScheduler", world.board)
+    world.parameters.setScheduler(stub, True, sender=world.deployer)
+    costs = [PRICE, PRICE - 1, PRICE // 3, 7, 0]
+    job = world.post(scheduler=str(stub.address))
+    job.draw()
+    for index in range(3):
+        stub.set(True, costs[index], sender=world.stranger)
+        job.take(index)
+    for index, answer in enumerate("abb"):
+        job.commit(index, answer)
+    job.reveal(0, 1, 2)
+    job.draw_extra()
+    for index in (3, 4):
+        stub.set(True, costs[index], sender=world.stranger)
+        job.take(index)
+    job.commit(3, "b")
+    job.commit(4, "b")
+    before = Purses.of(world)
+    job.reveal_together(3, 4)
+    assert job.state == JobState.COMMITTED  # a seat is worth less than two units: whoever settles may want the bounty
+    receipt = job.settle()
+    seats = [model.Seat(True, answer, cost) for answer, cost in zip("abbbb", costs, strict=True)]
+    rulings = model.judge(PRICE, seats)
+    assert [(r.pay, r.fault) for r in rulings] == [SLASHED, *((cost, "none") for cost in costs[1:])]
+    money = model.settlement(job.terms.escrow, 100, job.terms.bounty, rulings)
+    assert world.free(world.requester) - before.requester == money.returned
+    assert money.paid == sum(costs[1:])
+    assert [int(log.pay) for log in receipt.decode_logs(world.board.WorkerSettled)] == [r.pay for r in rulings]
+
+
+def test_attack_bounty_strands_in_the_verifier__seats_of_one_unit_are_left_to_others(world: World) -> None:
+    """Halves of one unit are nothing, so the job pays nobody and its bounty goes to who settles it: never to a contract
+    that could not spend it."""
+    job = world.committed(["a", "b", "c"], relayed=True, price=1, reserve=2)
+    job.reveal_together(0, 1, 2)
+    job.draw_extra()
+    job.take(3, 4)
+    job.commit(3, "d")
+    job.commit(4, "e")
+    job.reveal_together(3, 4)
+    assert job.state == JobState.COMMITTED
+    before = Purses.of(world)
+    receipt = job.settle()
+    assert_carried_out(job, before, [0, 1, 2, 3, 4], [model.Ruling(0)] * 5, receipt)
+    assert world.free(world.closer) - before.closer == BOUNTY
+    assert world.free(world.replication) == 0

@@ -7,8 +7,20 @@ from typing import Any
 import pytest
 from ape.exceptions import ContractLogicError
 from tests import model
+from tests.contracts.job import NOT_SHOWN
 from tests.contracts.purses import Purses, assert_carried_out
-from tests.contracts.world import BOUNTY, PRICE, STAKE, ZERO, Job, World, refused
+from tests.contracts.world import (
+    BOUNTY,
+    DECISION,
+    LEAST_PRICE,
+    PRICE,
+    STAKE,
+    WINDOW,
+    ZERO,
+    Job,
+    World,
+    refused,
+)
 
 from tensorgrid.domain.jobs import Fault, JobState
 
@@ -60,9 +72,9 @@ def test_settle__events__tell_the_whole_outcome(world: World) -> None:
 def test_settle__judgement__shows_beforehand_what_would_happen(world: World) -> None:
     job = world.committed(["a", "a", None])
     with refused("VerdictPending"):
-        world.board.judgement(job.terms.as_tuple(), job.seated)
+        world.board.judgement(job.terms.as_tuple(), job.held)
     job.reveal(0, 1)
-    rulings = world.board.judgement(job.terms.as_tuple(), job.seated)
+    rulings = world.board.judgement(job.terms.as_tuple(), job.held)
     assert [(r.pay, r.fault, r.agreed) for r in rulings] == [
         (PRICE, Fault.NONE, True),
         (PRICE, Fault.NONE, True),
@@ -73,14 +85,23 @@ def test_settle__judgement__shows_beforehand_what_would_happen(world: World) -> 
 def test_settle__workers_missing_or_in_the_wrong_order__is_refused(world: World) -> None:
     job = world.committed(["a", "a", "a"])
     job.reveal(0, 1, 2)
-    a, b, c = world.workers[:3]
-    with refused("WrongSeats", have=2, need=3):
-        job.settle([a, b])
-    with refused("WrongSeats", have=4, need=3):
-        job.settle([a, b, c, c])
-    with refused("WrongSeats", have=3, need=1):
-        job.settle([c, b, a])
+    a, b, c = job.held
+    for held, number in (([a, b], 3), ([a, b, c, c], 5), ([c, b, a], 1), ([a, b, NOT_SHOWN], 3), ([], 1)):
+        with refused("WrongSeats", id=job.id, number=number):
+            job.settle(held)
     job.settle([a, b, c])
+
+
+@pytest.mark.parametrize("relayed", [False, True], ids=["a slot per seat", "folded"])
+@pytest.mark.parametrize("field", ["worker", "provider", "payee", "price", "commitment"])
+def test_settle__a_seat_in_another_shape__is_refused(world: World, field: str, relayed: bool) -> None:
+    """Nobody settles with other payees, prices or commitments than the seats were given with."""
+    job = world.committed(["a", "a", "a"], relayed=relayed)
+    job.reveal(0, 1) if not relayed else job.reveal_together(0, 1)
+    forged = {"price": PRICE + 1, "commitment": b"\1" * 32}.get(field, str(world.stranger.address))
+    held = [job.held[0], job.held[1]._replace(**{field: forged}), job.held[2]]
+    with refused("WrongSeats", id=job.id, number=0 if relayed else 2):
+        job.settle(held)
 
 
 @pytest.mark.parametrize("state", ["posted", "assigned"])
@@ -154,7 +175,7 @@ def test_settle__broken_verifier__waits_until_the_deadline_then_gives_everything
 ) -> None:
     job = judged_by(world, stub)
     stub.set(mood, 0, Fault.NONE, ZERO, sender=world.deployer)
-    world.at(job.record.deadline)
+    world.at(job.deadline)
     with pytest.raises(ContractLogicError):  # which one depends on how the verifier breaks
         job.settle(gas=10_000_000)
     assert job.state == JobState.COMMITTED
@@ -164,7 +185,7 @@ def test_settle__broken_verifier__waits_until_the_deadline_then_gives_everything
 def assert_default(world: World, job: Job) -> None:
     """Money back but for the closer's bounty, stake released, nobody judged."""
     before = Purses.of(world)
-    world.at(job.record.deadline + 1)
+    world.at(job.deadline + 1)
     receipt = job.settle()
     assert_carried_out(job, before, [0, 1, 2], [model.Ruling(0)] * 3, receipt)
 
@@ -173,7 +194,7 @@ def test_settle__past_the_deadline__a_good_verdict_still_holds(world: World) -> 
     job = world.committed(["a", "a", "a"])
     job.reveal(0, 1, 2)
     before = Purses.of(world)
-    world.at(job.record.deadline + 1)
+    world.at(job.deadline + 1)
     receipt = job.settle()
     assert_carried_out(job, before, [0, 1, 2], [model.Ruling(PRICE, agreed=True)] * 3, receipt)
 
@@ -181,7 +202,7 @@ def test_settle__past_the_deadline__a_good_verdict_still_holds(world: World) -> 
 def test_settle__past_the_deadline_with_little_gas__is_refused(world: World, stub: Any) -> None:
     job = judged_by(world, stub)
     stub.set(STRICT, PRICE, Fault.NONE, ZERO, sender=world.deployer)
-    world.at(job.record.deadline + 1)
+    world.at(job.deadline + 1)
     with refused("GasTooLow"):
         job.settle(gas=2_050_000)
     assert job.state == JobState.COMMITTED
@@ -190,7 +211,7 @@ def test_settle__past_the_deadline_with_little_gas__is_refused(world: World, stu
 def test_contest__by_the_pinned_verifier__sets_the_flag_and_moves_nothing(world: World, stub: Any) -> None:
     job = judged_by(world, stub)
     before = Purses.of(world)
-    receipt = stub.contest(world.board, job.terms.as_tuple(), sender=world.stranger)
+    receipt = stub.contest(world.board, job.terms.as_tuple(), [], sender=world.stranger)
     assert [e.id for e in receipt.decode_logs(world.board.JobContested)] == [job.id]
     assert job.record.contested
     assert Purses.of(world) == before
@@ -199,7 +220,127 @@ def test_contest__by_the_pinned_verifier__sets_the_flag_and_moves_nothing(world:
 def test_contest__by_anybody_else_or_in_another_state__is_refused(world: World, stub: Any) -> None:
     job = judged_by(world, stub)
     with refused("NotVerifier", id=job.id, caller=world.stranger):
-        world.board.contest(job.terms.as_tuple(), sender=world.stranger)
+        world.board.contest(job.terms.as_tuple(), job.held, sender=world.stranger)
     posted = world.post(verifier=str(stub.address))
     with refused("WrongState", need=JobState.COMMITTED):
-        stub.contest(world.board, posted.terms.as_tuple(), sender=world.stranger)
+        stub.contest(world.board, posted.terms.as_tuple(), [], sender=world.stranger)
+
+
+def test_contest__of_a_folded_job__needs_its_seats(world: World, stub: Any) -> None:
+    job = world.committed(["a"] * 3, relayed=True, verifier=str(stub.address), reserve=0)
+    with refused("WrongSeats", id=job.id, number=0):
+        stub.contest(world.board, job.terms.as_tuple(), [], sender=world.stranger)
+    stub.contest(world.board, job.terms.as_tuple(), job.held, sender=world.stranger)
+    assert job.record.contested
+
+
+# ---- pay by segments, as the audit tier will use it
+
+
+@pytest.mark.parametrize(("done", "total"), [(0, 7), (1, 7), (6, 7), (7, 7), (9, 7), (1, 1)])
+def test_settle__segments__are_paid_as_far_as_they_are_done_and_the_dust_returns(
+    world: World, stub: Any, done: int, total: int
+) -> None:
+    job = judged_by(world, stub)
+    before = Purses.of(world)
+    stub.setSegments(done, total, sender=world.deployer)
+    ruling = model.by_segments(PRICE, done, total)
+    assert_carried_out(job, before, [0, 1, 2], [ruling] * 3, job.settle())
+
+
+# ---- silence is consent: the accept tier, where nobody objects
+
+
+def test_settle__silent_tier__waits_for_the_window_and_pays_by_the_terms(world: World) -> None:
+    job = world.accepted()
+    world.at(job.committed_at + WINDOW)
+    with refused("VerdictPending", id=job.id):
+        job.settle()
+    before = Purses.of(world)
+    assert_carried_out(job, before, [0], [model.accept(LEAST_PRICE, committed=True)], job.settle())
+
+
+def test_settle__silent_tier_past_its_deadline__pays_all_the_same(world: World) -> None:
+    job = world.accepted()
+    before = Purses.of(world)
+    world.at(job.deadline + 1)
+    assert_carried_out(job, before, [0], [model.accept(LEAST_PRICE, committed=True)], job.settle())
+
+
+@pytest.mark.parametrize(
+    ("decision", "outcome"), [(1, "worker"), (2, "requester"), (3, "hung")], ids=["worker", "requester", "hung"]
+)
+def test_settle__rejected__waits_for_the_jury_and_follows_it(world: World, decision: int, outcome: str) -> None:
+    job = world.accepted()
+    job.reject()
+    world.at(job.committed_at + WINDOW + 1)
+    with refused("VerdictPending", id=job.id):
+        job.settle()
+    world.jury.decide(world.acceptance, job.id, decision, sender=world.stranger)
+    before = Purses.of(world)
+    ruling = model.accept(LEAST_PRICE, committed=True, decision=outcome)
+    assert_carried_out(job, before, [0], [ruling], job.settle())
+
+
+def test_settle__rejected_and_the_jury_never_decides__is_half_paid(world: World) -> None:
+    job = world.accepted()
+    job.reject()
+    before = Purses.of(world)
+    world.at(job.deadline)
+    ruling = model.accept(LEAST_PRICE, committed=True, decision="hung")
+    assert_carried_out(job, before, [0], [ruling], job.settle())
+    assert job.terms.settle_time > WINDOW + DECISION
+
+
+@pytest.mark.parametrize("mood", BROKEN.values(), ids=BROKEN.keys())
+def test_settle__silent_tier_contested_and_the_verifier_is_broken__past_the_deadline_who_committed_is_paid(
+    world: World, stub: Any, mood: int
+) -> None:
+    stub.setNeeds((0, 0, True), sender=world.deployer)
+    job = judged_by(world, stub, workers=1)
+    stub.contest(world.board, job.terms.as_tuple(), job.held, sender=world.stranger)
+    stub.set(mood, 0, Fault.NONE, ZERO, sender=world.deployer)
+    world.at(job.deadline)
+    with pytest.raises(ContractLogicError):
+        job.settle(gas=10_000_000)
+    before = Purses.of(world)
+    world.at(job.deadline + 1)
+    assert_carried_out(job, before, [0], [model.accept(PRICE, committed=True)], job.settle())
+
+
+def test_settle__silent_tier_with_several_seats__who_did_not_commit_is_a_no_show(world: World, stub: Any) -> None:
+    stub.setNeeds((0, 0, True), sender=world.deployer)
+    job = world.committed(["a", None], verifier=str(stub.address), workers=2, reserve=0)
+    before = Purses.of(world)
+    world.at(job.deadline + 1)
+    rulings = [model.accept(PRICE, committed=True), model.accept(PRICE, committed=False)]
+    assert_carried_out(job, before, [0, 1], rulings, job.settle())
+
+
+# ---- on the way: with a commitment, with the last reveal
+
+
+def test_commit_and_settle__ends_an_earlier_job_in_the_same_call(world: World) -> None:
+    earlier = world.accepted(0)
+    later = world.accepted(0, answer=None)
+    world.at(earlier.committed_at + WINDOW + 1)
+    later.commit_and_settle(0, "b", earlier)
+    assert (earlier.state, later.state) == (JobState.SETTLED, JobState.COMMITTED)
+    assert world.free(world.providers[0]) == LEAST_PRICE
+
+
+def test_commit_and_settle__the_earlier_one_cannot_settle_yet__neither_happens(world: World) -> None:
+    earlier = world.accepted(0)
+    later = world.accepted(0, answer=None)
+    with refused("VerdictPending", id=earlier.id):
+        later.commit_and_settle(0, "b", earlier)
+    assert (earlier.state, later.state, later.record.committed) == (JobState.COMMITTED, JobState.ASSIGNED, 0)
+
+
+@pytest.mark.parametrize("relayed", [False, True], ids=["a slot per seat", "folded"])
+def test_reveal__that_agrees__settles_at_once(world: World, relayed: bool) -> None:
+    job = world.committed(["a", "a", "a"], relayed=relayed)
+    before = Purses.of(world)
+    receipt = job.reveal_together(0, 1, 2)
+    assert job.state == JobState.SETTLED
+    assert_carried_out(job, before, [0, 1, 2], [model.Ruling(PRICE, agreed=True)] * 3, receipt)

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.contracts.world import ALLOCATED, CPU, PRICE, STAKE, WORK, World, refused
+from tests import model
+from tests.contracts.job import ZERO32, SeatHeld
+from tests.contracts.world import ALLOCATED, CPU, FUNDS, PRICE, STAKE, WORK, ZERO, World, refused
 
-from tensorgrid.domain.jobs import JobState, SeatState, hardware_class, job_seed
+from tensorgrid.domain.jobs import JobState, hardware_class, job_seed
 
 
 def test_take__drawn_worker__gets_the_next_seat_and_locks_stake(world: World) -> None:
@@ -17,20 +19,62 @@ def test_take__drawn_worker__gets_the_next_seat_and_locks_stake(world: World) ->
     receipt = job.take(0)
     [taken] = list(receipt.decode_logs(world.board.JobTaken))
     assert (taken.id, taken.worker, taken.number, taken.price) == (job.id, world.workers[0], 1, PRICE)
-    seat = job.seat(0)
-    assert (seat.state, seat.number, seat.seal) == (SeatState.TAKEN, 1, bytes(30))
+    assert (taken.provider, taken.payee) == (world.providers[0], world.providers[0])
     allocation = world.allocation(0)
-    assert (allocation.allocated, allocation.locked, allocation.locks) == (ALLOCATED, STAKE, 1)
-    assert job.state == JobState.POSTED
+    assert (allocation.active, allocation.locked, allocation.locks) == (ALLOCATED, STAKE, 1)
+    assert (job.state, job.record.taken, job.record.folded) == (JobState.POSTED, 1, False)
 
 
-def test_take__first_one__stores_the_round_and_the_seed_is_keccak_of_id_and_value(world: World) -> None:
+def test_take__the_seat__is_recognised_as_shown_and_in_no_other_shape(world: World) -> None:
+    job = world.post()
+    job.draw()
+    job.take(0)
+    [seat] = job.held
+    assert world.board.look(job.terms.as_tuple(), [seat])[0] == job.id
+    stranger = str(world.stranger.address)
+    forged = [
+        seat._replace(worker=stranger),
+        seat._replace(provider=stranger),
+        seat._replace(payee=stranger),
+        seat._replace(price=PRICE - 1),
+        seat._replace(commitment=b"\1" * 32),
+    ]
+    for wrong in forged:
+        with refused("WrongSeats", id=job.id, number=1):
+            world.board.look(job.terms.as_tuple(), [wrong])
+    with refused("WrongSeats", id=job.id, number=2):
+        world.board.look(job.terms.as_tuple(), [seat, SeatHeld(stranger, stranger, stranger, PRICE, ZERO32)])
+
+
+def test_take__seed__is_keccak_of_id_and_value_as_long_as_the_value_can_be_had(world: World) -> None:
     job = world.post()
     job.draw()
     job.take(0)
     value = world.beacon.valueOf(job.record.round)
     assert value != bytes(32)
-    assert world.board.seedOf(job.id) == job_seed(job.id, value)
+    assert world.board.seedOf(job.terms.as_tuple()) == job_seed(job.id, value)
+    world.mine(300)
+    assert world.board.seedOf(job.terms.as_tuple()) == bytes(32)  # nobody stored it: whoever worked has read it
+
+
+def test_take__payout_address__is_fixed_when_the_seat_is_taken(world: World) -> None:
+    provider, worker, till = world.providers[0], world.workers[0], world.spare[2]
+    world.registry.update(worker, world.profile(provider, payout=till), sender=provider)
+    job = world.post()
+    job.draw()
+    job.take(0)
+    assert job.held[0].payee == till
+    world.registry.update(worker, world.profile(provider, payout=world.stranger), sender=provider)
+    assert world.board.look(job.terms.as_tuple(), job.held)[0] == job.id
+
+
+def test_take__no_payout_address__pays_the_provider(world: World) -> None:
+    provider, worker = world.providers[0], world.workers[0]
+    world.registry.update(worker, world.profile(provider, payout=ZERO), sender=provider)
+    job = world.post()
+    job.draw()
+    job.take(0)
+    assert job.held[0].payee == provider
 
 
 def test_take__last_seat__assigns_the_job_and_starts_the_clock(world: World) -> None:
@@ -52,7 +96,7 @@ def test_take__fourth_worker__is_refused(world: World) -> None:
 
 def test_take__unknown_job__is_refused(world: World) -> None:
     with refused("UnknownJob"):
-        world.board.take(world.terms().as_tuple(), sender=world.workers[0])
+        world.board.take(world.terms().as_tuple(), [], sender=world.workers[0])
 
 
 def test_take__before_the_round_is_due__is_refused(world: World) -> None:
@@ -94,7 +138,7 @@ def test_take__unregistered__is_refused(world: World) -> None:
     job = world.post()
     job.draw()
     with refused("UnknownWorker", worker=world.stranger):
-        world.board.take(job.terms.as_tuple(), sender=world.stranger)
+        job.take_as(world.stranger)
 
 
 def test_take__wrong_class__is_refused(world: World) -> None:
@@ -104,7 +148,7 @@ def test_take__wrong_class__is_refused(world: World) -> None:
     )
     job = world.post()
     job.draw()
-    with refused("WrongClass", worker=world.workers[0], have=other, need=CPU):
+    with refused("WrongClass", worker=world.workers[0], need=CPU):
         job.take(0)
 
 
@@ -115,10 +159,10 @@ def test_take__registered_in_the_block_of_posting_or_later__is_too_young(world: 
     since = world.registry.registeredAt(newcomer)
     job.draw()
     with refused("WorkerTooYoung", worker=newcomer, since=since, drawnAt=job.posted_at):
-        world.board.take(job.terms.as_tuple(), sender=newcomer)
+        job.take_as(newcomer)
     later = world.post()
     later.draw()
-    world.board.take(later.terms.as_tuple(), sender=newcomer)
+    later.take_as(newcomer)
 
 
 @pytest.mark.parametrize("late", ["registered", "staked"])
@@ -143,7 +187,7 @@ def test_take__registered_or_staked_in_the_very_block_of_posting__is_too_young(w
     world.mine(3)
     world.at(terms.take_by)
     with refused("WorkerTooYoung", worker=actor, since=posted, drawnAt=posted):
-        run(world, actor, (world.board, "take", (terms.as_tuple(),)))
+        run(world, actor, (world.board, "take", (terms.as_tuple(), [])))
 
 
 def run(world: World, actor: Any, *calls: tuple[Any, str, tuple[Any, ...]]) -> int:
@@ -180,14 +224,14 @@ def test_take__own_job__is_refused_to_worker_and_provider(world: World) -> None:
         world.mine(3)
         world.at(terms.take_by)
         with refused("OwnJob", worker=world.workers[0]):
-            world.board.take(terms.as_tuple(), sender=world.workers[0])
+            world.board.take(terms.as_tuple(), [], sender=world.workers[0])
 
 
 def test_take__twice__is_refused(world: World) -> None:
     job = world.post()
     job.draw()
     job.take(0)
-    with refused("AlreadySeated", worker=world.workers[0]):
+    with refused("SiblingSeated", worker=world.workers[0], provider=world.providers[0]):
         job.take(0)
 
 
@@ -198,7 +242,7 @@ def test_take__sibling_of_the_same_provider__is_refused(world: World) -> None:
     job.draw()
     job.take(1, 0)
     with refused("SiblingSeated", id=job.id, worker=sibling, provider=world.providers[0]):
-        world.board.take(job.terms.as_tuple(), sender=sibling)
+        job.take_as(sibling)
 
 
 def test_take__at_capacity__is_refused_until_a_job_ends(world: World) -> None:
@@ -241,7 +285,21 @@ def test_take__stake_on_its_way_out__does_not_count(world: World) -> None:
         job.take(0)
 
 
-def test_take__scheduler_says_no__or_another_price__is_refused(world: World) -> None:
+def test_take__beyond_the_providers_daily_cap__is_refused_until_tomorrow(world: World) -> None:
+    provider, worker = world.providers[0], world.workers[0]
+    world.vault.setLockCap(worker, world.board, True, STAKE, sender=provider)
+    first, second = world.post(), world.post()
+    second.draw()
+    first.take(0)
+    with refused("LockCapReached", worker=worker, left=0, need=STAKE):
+        second.take(0)
+    world.at((world.now // 86_400 + 1) * 86_400)
+    third = world.post(world.terms(take_by=(world.now // 86_400 + 1) * 86_400 + 1000))
+    third.draw()
+    third.take(0)
+
+
+def test_take__scheduler_says_no__or_more_than_the_terms_offer__is_refused(world: World) -> None:
     stub = world.deploy_double("StubScheduler", world.board)
     world.parameters.setScheduler(stub, True, sender=world.deployer)
     job = world.post(scheduler=str(stub.address))
@@ -249,18 +307,36 @@ def test_take__scheduler_says_no__or_another_price__is_refused(world: World) -> 
     stub.set(False, PRICE, sender=world.deployer)
     with refused("NotDrawn", id=job.id, worker=world.workers[0]):
         job.take(0)
-    stub.set(True, PRICE - 1, sender=world.deployer)
-    with refused("PriceUnsupported", quoted=PRICE - 1, terms=PRICE):
+    stub.set(True, PRICE + 1, sender=world.deployer)
+    with refused("PriceAboveTerms", quoted=PRICE + 1, most=PRICE):
         job.take(0)
     stub.set(True, PRICE, sender=world.deployer)
     job.take(0)
+
+
+def test_take__scheduler_asks_less__the_seat_costs_less_and_the_rest_is_the_requesters(world: World) -> None:
+    stub = world.deploy_double("StubScheduler", world.board)
+    world.parameters.setScheduler(stub, True, sender=world.deployer)
+    job = world.post(scheduler=str(stub.address))
+    job.draw()
+    prices = (PRICE, PRICE - 7, 0)
+    for index, price in enumerate(prices):
+        stub.set(True, price, sender=world.deployer)
+        job.take(index)
+    assert [seat.price for seat in job.held] == list(prices)
+    for index in range(3):
+        job.commit(index, "a")
+    job.reveal_together(0, 1, 2)
+    assert [world.free(provider) for provider in world.providers[:3]] == list(prices)
+    spent = sum(prices) + model.fee_on(100, sum(prices))
+    assert world.free(world.requester) == FUNDS - spent
 
 
 def test_take__terms_changed_by_the_caller__are_another_job(world: World) -> None:
     job = world.post()
     job.draw()
     with refused("UnknownJob"):
-        world.board.take(replace(job.terms, stake=1).as_tuple(), sender=world.workers[0])
+        world.board.take(replace(job.terms, stake=1).as_tuple(), [], sender=world.workers[0])
 
 
 # ---- extra seats
@@ -278,7 +354,8 @@ def test_take__extra_seat__is_drawn_by_its_own_round_and_starts_at_once(world: W
     [taken] = list(receipt.decode_logs(world.board.JobTaken))
     assert (taken.number, taken.price) == (4, PRICE)
     assert world.beacon.valueOf(extra.round) != bytes(32)
-    assert world.board.seedOf(job.id) == job_seed(job.id, world.beacon.valueOf(job.record.round))
+    # the seed of the job is that of its first round, for every replica
+    assert world.board.seedOf(job.terms.as_tuple()) == job_seed(job.id, world.beacon.valueOf(job.record.round))
     assert (job.state, job.record.taken) == (JobState.COMMITTED, 4)
     assert world.allocation(3).locked == STAKE
 
@@ -314,10 +391,10 @@ def test_take__extra_seat_by_a_first_round_worker_or_sibling__is_refused(world: 
     job = world.committed(["a", "b", "b"])
     job.reveal(0, 1, 2)
     job.draw_extra()
-    with refused("AlreadySeated", worker=world.workers[0]):
+    with refused("SiblingSeated", worker=world.workers[0], provider=world.providers[0]):
         job.take(0)
     with refused("SiblingSeated", worker=sibling, provider=world.providers[0]):
-        world.board.take(job.terms.as_tuple(), sender=sibling)
+        job.take_as(sibling)
 
 
 def test_take__extra_seat_by_a_worker_registered_before_posting_but_staked_after_opening__is_too_young(
@@ -329,3 +406,32 @@ def test_take__extra_seat_by_a_worker_registered_before_posting_but_staked_after
     job.draw_extra()
     with refused("WorkerTooYoung", worker=world.workers[3], drawnAt=job.extra.opensAt):
         job.take(3)
+
+
+@pytest.mark.parametrize("held", ["nothing", "all but one", "another price"])
+def test_take__extra_seat_of_a_folded_job__needs_all_seats_as_they_were_given(world: World, held: str) -> None:
+    job = world.committed(["a", "b", "b"], relayed=True)
+    assert job.record.folded
+    job.reveal_together(0, 1, 2)
+    job.draw_extra()
+    passed = {
+        "nothing": [],
+        "all but one": job.held[:2],
+        "another price": [job.held[0]._replace(price=1), *job.held[1:]],
+    }[held]
+    with refused("WrongSeats", id=job.id, number=0):
+        world.board.take(job.terms.as_tuple(), passed, sender=world.workers[3])
+    job.take(3)
+    assert not job.record.folded  # from here on seats change one at a time
+    job.take(4)
+    assert job.record.taken == 5
+
+
+def test_take__extra_seat_of_a_folded_job_by_a_sibling__is_refused(world: World) -> None:
+    sibling = world.spare[0]
+    world.enrol(world.providers[1], sibling)
+    job = world.committed(["a", "b", "b"], relayed=True)
+    job.reveal_together(0, 1, 2)
+    job.draw_extra()
+    with refused("SiblingSeated", worker=sibling, provider=world.providers[1]):
+        job.take_as(sibling)

@@ -1,15 +1,17 @@
 """A small network to test on: everything deployed, six workers of six providers staked, a requester with money.
 
-Roles are accounts; jobs are `Job` handles whose methods are the protocol's verbs. Time is set, never waited for.
+Roles are accounts; jobs are `Job` handles (tests/contracts/job.py) whose methods are the protocol's verbs. Time is set,
+never waited for.
 """
 
 from __future__ import annotations
 
 import json
 from ast import literal_eval
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,12 @@ from typing import Any
 from ape.contracts import ContractContainer, ContractInstance
 from ape.exceptions import ContractLogicError, CustomError
 from ethpm_types import ContractType
+from tests.contracts.job import Job
+from tests.contracts.signing import Domain, Order, long, short
 
 from tensorgrid.chain.reverts import decode_revert
 from tensorgrid.deploy import deploy
-from tensorgrid.domain.encoding import keccak256
-from tensorgrid.domain.jobs import ExitClass, JobId, JobTerms, ReplicationClocks, commitment, hardware_class
-from tensorgrid.domain.results import result_root
+from tensorgrid.domain.jobs import JobTerms, ReplicationClocks, hardware_class
 from tensorgrid.parameters import BoundParameters, ClockParameters, NetworkParameters, TokenParameters
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -39,6 +41,9 @@ PRICE, BOUNTY = 1_000_003, 50_001
 STAKE, BOND = 100 * WEI + 1, 5 * WEI + 1
 TAKE, WORK, REVEAL, GRACE, EXTRA_TAKE = 400, 600, 100, 50, 200
 SETTLE = 2 * (REVEAL + GRACE + EXTRA_TAKE) + WORK
+# The accept tier: how long the requester may reject, and how long the jury may take.
+WINDOW, DECISION, JURY_FEE = 300, 2000, 70_001
+LEAST_PRICE = 700_001  # what workers' offers ask
 ALLOCATED = 1000 * WEI
 FUNDS = 1_000_000_000
 
@@ -117,26 +122,35 @@ class World:
         self.providers = [accounts[i] for i in range(4, 10)]
         self.workers = [accounts[i] for i in range(10, 16)]
         self.spare = [accounts[i] for i in range(16, 20)]
+        self.relayer = self.spare[3]
         self.deployment = deploy(ApeBackend(self.deployer, chain), PARAMETERS)
         at = {name: container(name.split(".")[0]).at(ref.address) for name, ref in self.deployment.contracts.items()}
         self.board, self.escrow, self.vault = at["JobBoard"], at["Escrow"], at["StakeVault"]
         self.registry, self.reputation, self.beacon = at["WorkerRegistry"], at["Reputation"], at["BlockBeacon"]
         self.parameters, self.manager = at["Parameters"], at["AccessManager"]
         self.lottery, self.replication = at["LotteryScheduler"], at["ReplicationVerifier"]
+        self.offers = at["OfferScheduler"]
         self.coin, self.stake_token = at["TestToken.USDC"], at["TestToken.TGS"]
         self.reader = self.deploy_double("StubReader")
-        self._nonce = 0
+        self.jury = self.deploy_double("StubJury", DECISION)
+        self.jury.setFee(self.coin, JURY_FEE, sender=self.deployer)
+        self.acceptance = self.deployer.deploy(container("AcceptanceVerifier"), self.board, self.jury)
+        self.parameters.setVerifier(self.acceptance, True, sender=self.deployer)
+        self.domain = Domain(self.deployment.chain_id, str(self.board.address))
+        self.offer_domain = Domain(self.deployment.chain_id, str(self.offers.address), name="tensorgrid offers")
+        self._lanes = 0
+        self._sequences: Counter[int] = Counter()
         self.fund(self.requester, FUNDS)
         for provider, worker in zip(self.providers, self.workers, strict=True):
             self.enrol(provider, worker)
 
     # ---- actors
 
-    def fund(self, account: Any, amount: int) -> None:
-        """Money in the escrow, for the board."""
+    def fund(self, account: Any, amount: int, controller: Any = None) -> None:
+        """Money in the escrow, for the board unless another controller is named."""
         self.coin.mint(account, amount, sender=account)
         self.coin.approve(self.escrow, amount, sender=account)
-        self.escrow.deposit(self.board, self.coin, account, amount, sender=account)
+        self.escrow.deposit(controller or self.board, self.coin, account, amount, sender=account)
 
     def enrol(
         self, provider: Any, worker: Any, *, amount: int = ALLOCATED, capacity: int = 3, payout: Any = None
@@ -181,13 +195,20 @@ class World:
 
     # ---- jobs
 
-    def terms(self, **changes: Any) -> JobTerms:
-        """Good terms; money and times as the constants above."""
-        self._nonce += 1
+    def nonce(self, lane: int | None = None) -> int:
+        """The next sequence of the lane, or the first of a lane that was never used."""
+        if lane is None:
+            self._lanes += 1
+            lane = self._lanes
+        self._sequences[lane] += 1
+        return lane << 16 | self._sequences[lane]
+
+    def terms(self, *, lane: int | None = None, **changes: Any) -> JobTerms:
+        """Good terms of the replicate tier, in a lane of their own if none is named; money and times as above."""
         price = changes.get("price", PRICE)
         plain = JobTerms(
             requester=str(self.requester.address),
-            nonce=self._nonce,
+            nonce=0,
             spec_digest=b"\4" * 32,
             pay_token=str(self.coin.address),
             price=price,
@@ -206,33 +227,118 @@ class World:
             work_time=WORK,
             settle_time=SETTLE,
         )
-        return replace(plain, **changes)
+        terms = replace(plain, **changes)
+        return terms if "nonce" in changes else replace(terms, nonce=self.nonce(lane))
+
+    def accept_terms(self, **changes: Any) -> JobTerms:
+        """Good terms of the accept tier: one seat, given by an offer, paid unless the requester objects."""
+        plain: dict[str, Any] = {
+            "workers": 1,
+            "reserve": 0,
+            "scheduler": str(self.offers.address),
+            "verifier": str(self.acceptance.address),
+            "verifier_params": WINDOW.to_bytes(32, "big"),
+            "settle_time": WINDOW + DECISION + 100,
+        }
+        return self.terms(**{**plain, **changes})
 
     def post(self, terms: JobTerms | None = None, **changes: Any) -> Job:
         terms = terms or self.terms(**changes)
         receipt = self.board.post(terms.as_tuple(), sender=self.requester)
-        return Job(self, terms, terms.id(self.deployment.chain_id, str(self.board.address)), int(receipt.timestamp))
+        return self.job(terms, receipt)
 
-    def committed(self, answers: Sequence[str | None], **changes: Any) -> Job:
-        """A job whose first three workers have committed to `answers`; None never commits."""
-        job = self.post(**changes)
-        job.draw()
-        job.take(*range(len(answers)))
-        for number, answer in enumerate(answers):
+    def post_with_offers(self, terms: JobTerms, offers: Sequence[tuple[Any, ...]]) -> Job:
+        return self.job(terms, self.board.postWithOffers(terms.as_tuple(), list(offers), sender=self.requester))
+
+    def post_for(
+        self,
+        terms: JobTerms,
+        order: Order | None = None,
+        *,
+        signature: bytes | None = None,
+        offers: Sequence[tuple[Any, ...]] = (),
+        by: Any = None,
+    ) -> Job:
+        """Posted by a relayer, as the requester has signed."""
+        order = order or self.order()
+        signature = long(self.requester, self.domain.order(terms, order)) if signature is None else signature
+        receipt = self.board.postFor(
+            terms.as_tuple(), order.as_tuple(), signature, list(offers), sender=by or self.relayer
+        )
+        return self.job(terms, receipt)
+
+    def job(self, terms: JobTerms, receipt: Any) -> Job:
+        """The handle of a job that this receipt has posted."""
+        job = Job(self, terms, terms.id(self.deployment.chain_id, str(self.board.address)), int(receipt.timestamp))
+        job.follow(receipt)
+        job.receipt = receipt
+        return job
+
+    def committed(self, answers: Sequence[str | None], *, relayed: bool = False, **changes: Any) -> Job:
+        """A job whose first workers have committed to `answers`; None never commits. `relayed`: by one takeMany and one
+        commitMany, which folds the job; otherwise each for himself."""
+        job = self.assigned(len(answers), relayed=relayed, **changes)
+        if relayed:
+            job.commit_many(answers)
+        for number, answer in enumerate(() if relayed else answers):
             if answer is not None:
                 job.commit(number, answer)
         if None in answers:
-            self.at(job.record.deadline + 1)
+            self.at(job.deadline + 1)
             job.close_work()
         return job
+
+    def assigned(self, workers: int = 3, *, relayed: bool = False, **changes: Any) -> Job:
+        """A job whose seats are all taken by the first workers."""
+        job = self.post(**changes)
+        job.draw()
+        if relayed:
+            job.take_many(*range(workers))
+        else:
+            job.take(*range(workers))
+        return job
+
+    def accepted(self, worker: int = 0, price: int = LEAST_PRICE, answer: str | None = "a", **changes: Any) -> Job:
+        """A job of the accept tier, matched with the worker's offer at `price`; answer None: not committed yet."""
+        terms = self.accept_terms(**changes)
+        job = self.post_with_offers(terms, [self.offer(worker, terms, min_price=price)])
+        if answer is not None:
+            job.commit(worker, answer)
+        return job
+
+    # ---- what is signed
+
+    def offer(
+        self,
+        worker: int | Any,
+        terms: JobTerms,
+        *,
+        min_price: int = LEAST_PRICE,
+        max_wall: int = WORK,
+        max_stake: int = STAKE,
+        expiry: int | None = None,
+        epoch: int = 0,
+        domain: Domain | None = None,
+    ) -> tuple[Any, ...]:
+        """The worker's standing offer for jobs like `terms`, signed; in ABI order."""
+        account = self.workers[worker] if isinstance(worker, int) else worker
+        expiry = self.now + 600 if expiry is None else expiry
+        bounds = (min_price, max_wall, max_stake, expiry, epoch)
+        message = (domain or self.offer_domain).offer((terms.hardware_class, terms.pay_token, *bounds))
+        return (*bounds, short(account, message))
+
+    def order(self, **changes: Any) -> Order:
+        """What the requester signs beside the terms: any relayer, a small fee, good for ten minutes."""
+        return replace(Order(relayer=ZERO, relay_fee=0, post_by=self.now + 600), **changes)
 
     # ---- money
 
     def free(self, account: Any, token: Any = None) -> int:
         return int(self.escrow.balanceOf(self.board, token or self.coin, account, sender=self.stranger).free)
 
-    def held(self, account: Any, token: Any = None) -> int:
-        return int(self.escrow.balanceOf(self.board, token or self.coin, account, sender=self.stranger).held)
+    def held(self, account: Any, token: Any = None, controller: Any = None) -> int:
+        controller = controller or self.board
+        return int(self.escrow.balanceOf(controller, token or self.coin, account, sender=self.stranger).held)
 
     def read_many(self, reads: Sequence[tuple[Any, tuple[Any, ...]]]) -> list[tuple[int, ...]]:
         """Many views in one call: (contract.method, arguments) pairs to tuples of words."""
@@ -245,112 +351,9 @@ class World:
         # A call with a sender spares eth-tester the search for one, which takes longer than the call.
         return self.vault.allocationOf(self.providers[index], self.workers[index], self.board, sender=self.stranger)
 
-
-@dataclass
-class Job:
-    """One posted job. Workers are named by their index in `world.workers`."""
-
-    world: World
-    terms: JobTerms
-    id: JobId
-    posted_at: int
-    seated: list[Any] = field(default_factory=list)
-    secrets: dict[int, tuple[bytes, bytes, bytes]] = field(default_factory=dict)
-
-    @property
-    def record(self) -> Any:
-        return self.world.board.jobOf(self.id, sender=self.world.stranger)
-
-    @property
-    def state(self) -> int:
-        return int(self.record.state)
-
-    def seat(self, index: int) -> Any:
-        return self.world.board.seatOf(self.id, self.world.workers[index])
-
-    @property
-    def tally(self) -> Any:
-        return self.world.replication.tallyOf(self.id)
-
-    @property
-    def extra(self) -> Any:
-        return self.world.replication.seats(self.terms.as_tuple(), self.id)
-
-    @property
-    def everybody_by(self) -> int:
-        """From here on every eligible worker is drawn."""
-        return self.posted_at + (self.terms.take_by - self.posted_at) * 3 // 4 + 1
-
-    def draw(self) -> None:
-        """The round is due and every eligible worker is drawn."""
-        self.world.mine(3)
-        self.world.at(self.everybody_by)
-
-    def draw_extra(self) -> None:
-        extra = self.extra
-        self.world.mine(3)
-        self.world.at(extra.opensAt + (extra.takeBy - extra.opensAt) * 3 // 4 + 1)
-
-    # ---- verbs
-
-    def take(self, *indexes: int) -> Any:
-        receipt = None
-        for index in indexes:
-            worker = self.world.workers[index]
-            receipt = self.world.board.take(self.terms.as_tuple(), sender=worker)
-            self.seated.append(worker)
-        return receipt
-
-    def root(self, answer: str) -> bytes:
-        """The result root of an answer: an exit class by name ("wall_limit"), or some outputs."""
-        exit_class = ExitClass.__members__.get(answer.upper(), ExitClass.OK)
-        if exit_class is ExitClass.OK:
-            return result_root(self.id, ExitClass.OK, keccak256(answer.encode()))
-        return result_root(self.id, exit_class)
-
-    def commit(self, index: int, answer: str) -> Any:
-        worker = self.world.workers[index]
-        salt, receipt = keccak256(b"salt%d" % index), keccak256(b"receipt%d" % index)
-        root = self.root(answer)
-        self.secrets[index] = (salt, root, receipt)
-        extra = worker in self.seated[self.terms.workers :]
-        seal = commitment(self.id, str(worker.address), salt, root if extra else keccak256(root), receipt)
-        return self.world.board.commit(self.terms.as_tuple(), seal, sender=worker)
-
-    def reveal(self, *indexes: int) -> Any:
-        receipt = None
-        for index in indexes:
-            salt, root, digest = self.secrets[index]
-            receipt = self.world.replication.reveal(
-                self.terms.as_tuple(), salt, keccak256(root), digest, sender=self.world.workers[index]
-            )
-        return receipt
-
-    def reveal_root(self, *indexes: int) -> Any:
-        receipt = None
-        for index in indexes:
-            salt, root, digest = self.secrets[index]
-            receipt = self.world.replication.revealRoot(
-                self.terms.as_tuple(), salt, root, digest, sender=self.world.workers[index]
-            )
-        return receipt
-
-    def open_extra(self, by: Any = None) -> Any:
-        return self.world.replication.openExtra(self.terms.as_tuple(), sender=by or self.world.stranger)
-
-    def close_work(self) -> Any:
-        return self.world.board.closeWork(self.terms.as_tuple(), sender=self.world.stranger)
-
-    def cancel(self, by: Any = None) -> Any:
-        return self.world.board.cancel(self.terms.as_tuple(), sender=by or self.world.requester)
-
-    def settle(self, workers: Sequence[Any] | None = None, **options: Any) -> Any:
-        names = self.seated if workers is None else workers
-        return self.world.board.settle(self.terms.as_tuple(), names, **{"sender": self.world.closer, **options})
-
-    def expire(self, workers: Sequence[Any] | None = None) -> Any:
-        names = self.seated if workers is None else workers
-        return self.world.board.expire(self.terms.as_tuple(), names, sender=self.world.closer)
+    def exiting(self, index: int) -> int:
+        exit_ = self.vault.exitOf(self.providers[index], self.workers[index], self.board, sender=self.stranger)
+        return int(exit_.amount)
 
 
 @contextmanager

@@ -10,17 +10,28 @@ from tensorgrid.chain.history import (
     ExtraSeatsOpened,
     JobAssigned,
     JobPosted,
+    JobSealed,
     JobSettled,
     JobTaken,
     LogRef,
     WorkerSettled,
 )
-from tensorgrid.domain.jobs import ExitClass, Fault, JobId, JobTerms, ReplicationClocks, hardware_class
-from tensorgrid_worker.records import JobRecord, Preparation
+from tensorgrid.domain.jobs import (
+    ZERO32,
+    ExitClass,
+    Fault,
+    JobId,
+    JobTerms,
+    ReplicationClocks,
+    Seat,
+    hardware_class,
+)
+from tensorgrid_worker.records import JobRecord, Preparation, SeatRecord
 from tensorgrid_worker.rows import Result
 
 ME, SECOND, THIRD, FOURTH, STRANGER = (f"0x{digit * 40}" for digit in "12345")
-TOKEN, SCHEDULER, VERIFIER = (f"0x{digit * 40}" for digit in "abc")
+TOKEN, SCHEDULER, VERIFIER, PROVIDER, PAYEE = (f"0x{digit * 40}" for digit in "abcde")
+SEALED = b"\x01" * 32
 SEED = b"\x05" * 32
 JOB = JobId(b"\x30" * 31 + b"\x00")  # its last byte leaves the first turn to seat 3, then 1, 2
 TAKE_BY, WORK_TIME, SETTLE_TIME = 1_000, 100, 200
@@ -32,11 +43,12 @@ def make_terms(**changes: Any) -> JobTerms:
         requester=STRANGER,
         nonce=7,
         spec_digest=b"\x09" * 32,
-        pay_token=TOKEN,
         price=1_000_000,
         reserve=2_000_000,
-        fee_bps=100,
         bounty=50_000,
+        take_by=TAKE_BY,
+        pay_token=TOKEN,
+        fee_bps=100,
         no_show_bond=5,
         reopens=0,
         workers=3,
@@ -45,16 +57,19 @@ def make_terms(**changes: Any) -> JobTerms:
         scheduler=SCHEDULER,
         verifier=VERIFIER,
         verifier_params=CLOCKS.pack(),
-        take_by=TAKE_BY,
         work_time=WORK_TIME,
         settle_time=SETTLE_TIME,
     )
     return replace(terms, **changes)
 
 
+def make_seat(worker: str = ME, commitment: bytes = ZERO32, price: int = 1_000_000) -> Seat:
+    return Seat(worker, PROVIDER, PAYEE, price, commitment)
+
+
 def make_record(*workers: str, job: JobId = JOB, **changes: Any) -> JobRecord:
     """Posted in block 10, each seat in the next block, prepared."""
-    seats = tuple((worker, 11 + index) for index, worker in enumerate(workers))
+    seats = tuple(SeatRecord(make_seat(worker), 11 + index) for index, worker in enumerate(workers))
     record = JobRecord(job, make_terms(), round=12, posted_block=10, seats=seats, preparation=Preparation.READY)
     return replace(record, **changes)
 
@@ -67,17 +82,25 @@ def log_at(block: int, index: int = 0) -> LogRef:
     return LogRef(block, f"0x{block:064x}", "0x" + "0" * 64, index)
 
 
+def taken(worker: str, number: int, block: int, index: int = 0) -> JobTaken:
+    return JobTaken(JOB, worker, number, PROVIDER, PAYEE, 1_000_000, log=log_at(block, index))
+
+
 def history() -> list[Event]:
-    """A job's life from block 10 to 20: posted, taken by three, assigned, second round, settled."""
+    """A job's life from block 10 to 20: posted, taken by three, assigned, committed, second round, settled."""
     return [
         JobPosted(JOB, make_terms(), 12, log=log_at(10)),
-        JobTaken(JOB, SECOND, 1, 1_000_000, log=log_at(13)),
-        JobTaken(JOB, ME, 2, 1_000_000, log=log_at(13, 1)),
-        JobTaken(JOB, THIRD, 3, 1_000_000, log=log_at(14)),
+        taken(SECOND, 1, 13),
+        taken(ME, 2, 13, 1),
+        taken(THIRD, 3, 14),
         JobAssigned(JOB, 1_100, log=log_at(14, 1)),
+        JobSealed(JOB, THIRD, b"\x03" * 32, log=log_at(14, 2)),
+        JobSealed(JOB, ME, b"\x01" * 32, log=log_at(15)),
+        JobSealed(JOB, SECOND, b"\x02" * 32, log=log_at(15, 1)),
         ExtraSeatsOpened(JOB, 18, 1_150, 1_250, 1_266, log=log_at(16)),
-        JobTaken(JOB, FOURTH, 4, 1_000_000, log=log_at(18)),
-        WorkerSettled(JOB, SECOND, 0, Fault.SLASHED, 100, log=log_at(20)),
-        WorkerSettled(JOB, ME, 1_000_000, Fault.NONE, 0, log=log_at(20, 1)),
+        taken(FOURTH, 4, 18),
+        JobSealed(JOB, FOURTH, b"\x04" * 32, log=log_at(19)),
+        WorkerSettled(JOB, SECOND, 0, Fault.SLASHED, 100, False, log=log_at(20)),
+        WorkerSettled(JOB, ME, 1_000_000, Fault.NONE, 0, True, log=log_at(20, 1)),
         JobSettled(JOB, THIRD, 3_000_000, 30_000, 1_000_000, log=log_at(20, 2)),
     ]

@@ -6,64 +6,78 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.worker.jobs import FOURTH, JOB, ME, SECOND, SEED, TAKE_BY, THIRD, make_record, make_result
+from tests.worker.jobs import FOURTH, JOB, ME, SEALED, SECOND, SEED, TAKE_BY, THIRD, make_record, make_result, make_terms
 
 from tensorgrid.chain.records import Tally
-from tensorgrid.domain.jobs import ZERO32, ExtraSeats, Job, JobId, JobState, Seat, SeatState
+from tensorgrid.domain.jobs import ZERO32, ExtraSeats, Job, JobId, JobState
 from tensorgrid_worker.planner import Action, Do, JobView, Memory, plan, unfinished
-from tensorgrid_worker.records import Preparation
+from tensorgrid_worker.records import JobRecord, Preparation
 from tensorgrid_worker.rows import Status
 
 NOW = 900
 WORK_BY = 1_100
 COMMITTED_AT = 1_050
-SETTLE_BY = COMMITTED_AT + 200
-NO_SEAT = Seat(SeatState.NONE, 0, b"")
 NO_TALLY = Tally((0, 0, 0, 0, 0), 0, 0, 0, 0, 0)
 SECOND_ROUND = Tally((1, 1, 2, 0, 0), 2, 0, 3, 1_060, 70)
 EXTRA = ExtraSeats(count=2, round=70, opens_at=1_060, take_by=1_070, work_by=1_170)
 OTHER = JobId(b"\x40" * 32)
 
 
-def job(
-    state: JobState, *, taken: int = 0, committed: int = 0, extra: int = 0, deadline: int = TAKE_BY, at: int = 0
-) -> Job:
-    return Job(state, taken, committed, extra, False, 0, 850, 12, deadline, at)
+def job(state: JobState, *, taken: int = 0, committed: int = 0, clock: int = 850, silent: bool = False) -> Job:
+    """`committed` has a bit per seat; `clock` is when posted, the work deadline, or since when all is committed."""
+    return Job(state, taken, committed, False, silent, False, 7, clock, 12, b"\x30" * 20)
 
 
-def seat(number: int, state: SeatState = SeatState.TAKEN) -> Seat:
-    return Seat(state, number, b"\1" * 30 if state is SeatState.COMMITTED else bytes(30))
+def seen(record: JobRecord, state: Job, number: int = 0, **changes: Any) -> JobView:
+    """A view with the commitments that `state` tells of; `number` is our own seat."""
+    held = tuple(
+        replace(seat, commitment=SEALED if state.committed >> index & 1 else ZERO32)
+        for index, seat in enumerate(record.held)
+    )
+    return replace(JobView(record, state, held, number), **changes)
 
 
 def posted(**changes: Any) -> JobView:
-    return replace(JobView(make_record(), job(JobState.POSTED), NO_SEAT, may_take=True), **changes)
+    return replace(seen(make_record(), job(JobState.POSTED), may_take=True), **changes)
 
 
-def assigned(**changes: Any) -> JobView:
+def assigned(committed: int = 0, **changes: Any) -> JobView:
     record = make_record(SECOND, ME, THIRD, assigned_block=14)
-    return replace(JobView(record, job(JobState.ASSIGNED, taken=3, deadline=WORK_BY), seat(2), seed=SEED), **changes)
+    state = job(JobState.ASSIGNED, taken=3, committed=committed, clock=WORK_BY)
+    return replace(seen(record, state, 2, seed=SEED), **changes)
 
 
-def committed(**changes: Any) -> JobView:
-    record = make_record(SECOND, ME, THIRD, assigned_block=14)
-    state = job(JobState.COMMITTED, taken=3, committed=3, deadline=SETTLE_BY, at=COMMITTED_AT)
-    mine = seat(2, SeatState.COMMITTED)
-    return replace(JobView(record, state, mine, seed=SEED, tally=NO_TALLY), **changes)
+def committed(number: int = 2, **changes: Any) -> JobView:
+    workers = [SECOND, FOURTH, THIRD]
+    workers[number - 1] = ME
+    state = job(JobState.COMMITTED, taken=3, committed=0b111, clock=COMMITTED_AT)
+    view = seen(make_record(*workers, assigned_block=14), state, number, seed=SEED, tally=NO_TALLY)
+    return replace(view, **changes)
 
 
-def second_round(number: int = 0, state: SeatState = SeatState.TAKEN, *, taken: int = 3, sealed: int = 0) -> JobView:
-    """Seen by a worker with extra seat `number`; 0: by one without a seat."""
+def second_round(number: int = 0, *, taken: int = 3, sealed: tuple[int, ...] = ()) -> JobView:
+    """Seen by a worker with extra seat `number`; 0: by one without a seat. `sealed`: extra seats that committed."""
     workers = [SECOND, THIRD, FOURTH, *(ME if number == n else OTHER.hex()[:40] for n in range(4, taken + 1))]
     record = make_record(*workers, assigned_block=14, extra_block=30)
-    view = job(JobState.COMMITTED, taken=taken, committed=3, extra=sealed, deadline=SETTLE_BY, at=COMMITTED_AT)
-    mine = seat(number, state) if number else NO_SEAT
-    return JobView(record, view, mine, seed=SEED, tally=SECOND_ROUND, extra=EXTRA)
+    bits = 0b111 | sum(1 << n - 1 for n in sealed)
+    state = job(JobState.COMMITTED, taken=taken, committed=bits, clock=COMMITTED_AT)
+    return seen(record, state, number, seed=SEED, tally=SECOND_ROUND, extra=EXTRA)
+
+
+def offered(state: JobState = JobState.ASSIGNED, **changes: Any) -> JobView:
+    """A job of one seat that was posted with our own offer, in the tier where silence is consent."""
+    terms = make_terms(workers=1)
+    record = make_record(ME, terms=terms, assigned_block=10, preparation=Preparation.NEW)
+    clock = WORK_BY if state is JobState.ASSIGNED else COMMITTED_AT
+    sealed = int(state is not JobState.ASSIGNED)
+    return replace(seen(record, job(state, taken=1, committed=sealed, clock=clock, silent=True), 1, seed=SEED), **changes)
 
 
 def dos(view: JobView, memory: Memory | None = None, *, now: int = NOW, capacity: int = 1) -> list[str]:
     return [str(action.do) for action in plan([view], memory or Memory(ME), capacity, now)]
 
 
+OFFERED = replace(offered().record, preparation=Preparation.READY)
 WITH_RESULT = Memory(ME, results={JOB: make_result()})
 RUNNING = Memory(ME, running=frozenset({JOB}))
 BUSY = Memory(ME, busy=frozenset({JOB}))
@@ -144,38 +158,38 @@ def sent(do: Do, status: Status = Status.SENT, memory: Memory = WITH_RESULT) -> 
         ("extra seat: stopped too late", second_round(4, taken=4), RUNNING, 1_171, ["stop"]),
         (
             "the other may still commit: nothing shows",
-            second_round(4, SeatState.COMMITTED, taken=5, sealed=1),
+            second_round(4, taken=5, sealed=(4,)),
             WITH_RESULT,
             1_100,
             [],
         ),
         (
             "both committed",
-            second_round(4, SeatState.COMMITTED, taken=5, sealed=2),
+            second_round(4, taken=5, sealed=(4, 5)),
             WITH_RESULT,
             1_100,
             ["reveal_root"],
         ),
-        ("alone, the other seat open", second_round(4, SeatState.COMMITTED, taken=4, sealed=1), WITH_RESULT, 1_070, []),
+        ("alone, the other seat open", second_round(4, taken=4, sealed=(4,)), WITH_RESULT, 1_070, []),
         (
             "alone, the other seat shut",
-            second_round(4, SeatState.COMMITTED, taken=4, sealed=1),
+            second_round(4, taken=4, sealed=(4,)),
             WITH_RESULT,
             1_071,
             ["reveal_root"],
         ),
         (
             "the other was silent",
-            second_round(4, SeatState.COMMITTED, taken=5, sealed=1),
+            second_round(4, taken=5, sealed=(4,)),
             WITH_RESULT,
             1_171,
             ["reveal_root"],
         ),
-        ("root too late", second_round(4, SeatState.COMMITTED, taken=5, sealed=2), WITH_RESULT, 1_187, []),
+        ("root too late", second_round(4, taken=5, sealed=(4, 5)), WITH_RESULT, 1_187, []),
         # closing, in turn: this job's first turn is seat 3's, the second seat 1's, the third ours
         (
             "not all seats taken",
-            posted(job=job(JobState.POSTED, taken=1), seat=seat(1), record=make_record(ME)),
+            seen(make_record(ME), job(JobState.POSTED, taken=1), 1),
             Memory(ME),
             TAKE_BY + 1,
             ["expire"],
@@ -185,9 +199,7 @@ def sent(do: Do, status: Status = Status.SENT, memory: Memory = WITH_RESULT) -> 
         ("nobody committed, not our turn", assigned(), Memory(ME), WORK_BY + 5, []),
         (
             "one was silent: on without him",
-            assigned(
-                job=job(JobState.ASSIGNED, taken=3, committed=2, deadline=WORK_BY), seat=seat(2, SeatState.COMMITTED)
-            ),
+            assigned(committed=0b011),
             WITH_RESULT,
             WORK_BY + 6,
             ["close_work"],
@@ -196,12 +208,33 @@ def sent(do: Do, status: Status = Status.SENT, memory: Memory = WITH_RESULT) -> 
         ("verdict there, not our turn", committed(may_settle=True, closable_since=1_060), sent(Do.REVEAL), 1_065, []),
         (
             "first in turn",
-            committed(may_settle=True, closable_since=1_060, seat=seat(3, SeatState.COMMITTED)),
+            committed(3, may_settle=True, closable_since=1_060),
             sent(Do.REVEAL),
             1_060,
             ["settle"],
         ),
         ("undecided", committed(may_open_extra=True, closable_since=1_060), sent(Do.REVEAL), 1_066, ["open_extra"]),
+        ("nobody went on in time", assigned(committed=0b011), WITH_RESULT, WORK_BY + 201, ["expire"]),
+        # posted with our own offer: no take of ours, and silence is consent
+        ("ours without a take: looked at first", offered(), Memory(ME), NOW, ["inspect"]),
+        ("offered: run", offered(record=OFFERED), Memory(ME), NOW, ["run"]),
+        ("offered: the seed comes a block later", offered(record=OFFERED, seed=ZERO32), Memory(ME), NOW, []),
+        ("offered: commit", offered(record=OFFERED), WITH_RESULT, NOW, ["commit"]),
+        (
+            "offered and impossible: left alone",
+            offered(record=replace(OFFERED, preparation=Preparation.REFUSED)),
+            Memory(ME),
+            NOW,
+            [],
+        ),
+        ("silence: nothing to reveal", offered(JobState.COMMITTED), WITH_RESULT, COMMITTED_AT, []),
+        (
+            "silence is over: settled at once",
+            offered(JobState.COMMITTED, may_settle=True, closable_since=1_060),
+            WITH_RESULT,
+            1_060,
+            ["settle"],
+        ),
         # the end
         (
             "ended: put away",
@@ -223,7 +256,14 @@ def sent(do: Do, status: Status = Status.SENT, memory: Memory = WITH_RESULT) -> 
             NOW,
             ["stop"],
         ),
-        ("ended, not yet confirmed", assigned(job=job(JobState.SETTLED, taken=3), seat=NO_SEAT), Memory(ME), NOW, []),
+        (
+            "its lane is taken over: put away",
+            seen(make_record(ME, ended_block=20, ended_as="settled"), job(JobState.SUPERSEDED)),
+            Memory(ME),
+            NOW,
+            ["close"],
+        ),
+        ("ended, not yet confirmed", JobView(make_record(SECOND, ME, THIRD, assigned_block=14), job(JobState.SETTLED, taken=3)), Memory(ME), NOW, []),
     ],
 )
 def test_plan(why: str, view: JobView, memory: Memory, now: int, expected: list[str]) -> None:
@@ -251,6 +291,51 @@ def test_plan__committed__hands_are_free() -> None:
     assert plan([committed(), offer], sent(Do.REVEAL), 1, NOW) == [Action(Do.TAKE, OTHER)]
 
 
+def due(since: int = NOW) -> JobView:
+    """Another job of ours, committed, whose silence is over since then."""
+    view = offered(JobState.COMMITTED, may_settle=True, closable_since=since)
+    return replace(view, record=replace(view.record, id=OTHER))
+
+
+@pytest.mark.parametrize(
+    ("why", "at_work", "memory", "now", "expected"),
+    [
+        ("nothing at work: at once", None, Memory(ME), NOW, [Action(Do.SETTLE, OTHER)]),
+        ("a commit is ready: rides on it", OFFERED, WITH_RESULT, NOW, [Action(Do.COMMIT, JOB, settles=OTHER)]),
+        ("one will be: waits for it", OFFERED, RUNNING, NOW + 29, []),
+        ("not for ever", OFFERED, RUNNING, NOW + 30, [Action(Do.SETTLE, OTHER)]),
+        ("however late, a ready commit carries it", OFFERED, WITH_RESULT, NOW + 100, [Action(Do.COMMIT, JOB, OTHER)]),
+        ("it may be carried already", OFFERED, sent(Do.COMMIT), NOW + 100, []),
+        (
+            "a commit that was refused once goes alone",
+            OFFERED,
+            sent(Do.COMMIT, Status.REFUSED),
+            NOW + 100,
+            [Action(Do.COMMIT, JOB), Action(Do.SETTLE, OTHER)],
+        ),
+        (
+            "so does one in haste",
+            OFFERED,
+            WITH_RESULT,
+            WORK_BY - 60,
+            [Action(Do.COMMIT, JOB), Action(Do.SETTLE, OTHER)],
+        ),
+    ],
+)
+def test_plan__settlement_rides_on_a_commit(
+    why: str, at_work: JobRecord | None, memory: Memory, now: int, expected: list[Action]
+) -> None:
+    views = [due(), *([offered(record=at_work)] if at_work else [])]
+    assert sorted(plan(views, replace(memory, patience=30), 1, now), key=lambda a: a.do) == expected, why
+
+
+def test_plan__seats_of_others__no_settlement_waits() -> None:
+    theirs = committed(3, may_settle=True, closable_since=NOW)
+    theirs = replace(theirs, record=replace(theirs.record, id=JobId(b"\x42" * 31 + b"\0"), posted_block=11))
+    found = plan([assigned(), theirs], replace(WITH_RESULT, patience=30), 1, NOW)
+    assert found == [Action(Do.COMMIT, JOB), Action(Do.SETTLE, theirs.record.id)]
+
+
 @pytest.mark.parametrize(
     ("view", "memory", "stays"),
     [
@@ -260,6 +345,9 @@ def test_plan__committed__hands_are_free() -> None:
         (committed(), WITH_RESULT, True),
         (committed(tally=replace(NO_TALLY, group=(0, 1, 0, 0, 0))), WITH_RESULT, False),
         (second_round(4, taken=4), Memory(ME), True),
+        (assigned(committed=0b010), WITH_RESULT, True),
+        (offered(), Memory(ME), True),
+        (offered(JobState.COMMITTED), WITH_RESULT, False),
         (assigned(job=job(JobState.SETTLED, taken=3)), Memory(ME), False),
     ],
 )

@@ -31,6 +31,7 @@ class FakeNode:
     nonces: int = 0  # used by blocks
     refuse: Reverted | Exception | None = None  # what a look at any call says
     broadcasts: list[bytes] = field(default_factory=list)
+    reason: str = "VerdictPending"  # why a mined transaction failed
     deaf: bool = False  # takes a transaction and loses the answer
 
     def mine(self, status: int = 1) -> None:
@@ -83,7 +84,7 @@ class FakeSender:
         return self.node.mined.get(tx)
 
     def explain(self, call: Call, receipt: TxReceipt) -> Reverted:
-        return Reverted("VerdictPending", {})
+        return Reverted(self.node.reason, {})
 
 
 @pytest.fixture
@@ -225,11 +226,13 @@ def test_reorganisation__brings_the_same_bytes_back(node: FakeNode, journal: Jou
 @pytest.mark.parametrize(
     ("kind", "refusal", "status"),
     [
-        ("take", "AlreadySeated", Status.DONE),
+        ("take", "SiblingSeated", Status.DONE),
+        ("take_extra", "SiblingSeated", Status.DONE),
         ("commit", "AlreadyCommitted", Status.DONE),
         ("reveal", "AlreadyRevealed", Status.DONE),
         ("reveal_root", "AlreadyRevealed", Status.DONE),
         ("settle", "WrongState", Status.DONE),
+        ("settle", "UnknownJob", Status.DONE),
         ("expire", "WrongState", Status.DONE),
         ("close_work", "WrongState", Status.DONE),
         ("open_extra", "ExtraNotNeeded", Status.DONE),
@@ -238,6 +241,10 @@ def test_reorganisation__brings_the_same_bytes_back(node: FakeNode, journal: Jou
         ("reveal", "CommitmentMismatch", Status.DEAD),
         ("take", "NotDrawn", Status.REFUSED),
         ("take", "CapacityReached", Status.REFUSED),
+        ("take", "LockCapReached", Status.REFUSED),
+        ("commit", "WrongSeats", Status.REFUSED),
+        ("reveal", "WrongSeats", Status.REFUSED),
+        ("commit", "UnknownJob", Status.DEAD),
         ("reveal_root", "RevealTooEarly", Status.REFUSED),
         ("settle", "VerdictPending", Status.REFUSED),
         ("progress:3", "NoReason", Status.DEAD),
@@ -251,6 +258,31 @@ def test_look__refused__nothing_is_sent(
     submitter(node, journal).step(HEAD)
     assert only(journal).status is status
     assert node.broadcasts == []
+
+
+@pytest.mark.parametrize(("kind", "gas"), [("commit", 100_000), ("reveal", 600_000), ("reveal_root", 600_000)])
+def test_reveal__gas_to_settle_as_well(node: FakeNode, journal: Journal, kind: str, gas: int) -> None:
+    """Two reveals meet in a block: the later one settles, which the look at an earlier block did not show."""
+    journal.enqueue(JOB, kind, COMMIT)
+    submitter(node, journal).step(HEAD)
+    assert eval(node.broadcasts[0])[2] == gas
+
+
+def test_commit__lost_the_race_with_a_sibling__goes_again_with_new_bytes(node: FakeNode, journal: Journal) -> None:
+    """A folded job: his commit came first, and what ours has shown is no longer so."""
+    journal.enqueue(JOB, "commit", COMMIT)
+    ours = submitter(node, journal)
+    ours.step(HEAD)
+    node.reason = "WrongSeats"
+    node.mine(status=0)
+    ours.step(HEAD + 1)
+    assert only(journal).status is Status.REFUSED
+    journal.enqueue(JOB, "commit", Call(COMMIT.to, b"\x07", COMMIT.name))
+    ours.step(HEAD + 1)
+    node.mine()
+    ours.step(HEAD + 2)
+    assert (only(journal).status, only(journal).call.data) == (Status.DONE, b"\x07")
+    assert node.nonces == 2
 
 
 def test_mined_and_failed__the_reason_decides(node: FakeNode, journal: Journal) -> None:

@@ -4,35 +4,58 @@ from __future__ import annotations
 
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.contracts import Contracts
-from tensorgrid_worker.planner import Do
-from tensorgrid_worker.records import JobRecord
+from tensorgrid.domain.jobs import Opening, Seat
+from tensorgrid_worker.planner import Do, JobView
 from tensorgrid_worker.rows import Result
 
 LOCAL = frozenset({Do.INSPECT, Do.RUN, Do.STOP, Do.CLOSE})
 """Steps that send nothing."""
 
 
-def call_for(contracts: Contracts, record: JobRecord, do: Do, result: Result | None, me: str) -> Call:
-    """`result` is needed for commit and reveals, which are planned only when there is one."""
-    board, verifier, terms = contracts.board, contracts.replication, record.terms
+def call_for(
+    contracts: Contracts, view: JobView, do: Do, result: Result | None, passenger: JobView | None = None
+) -> Call:
+    """`result` is needed for commit and reveals, which are planned only when there is one.
+
+    `passenger`: a job whose settlement rides on this commit.
+    """
+    board, verifier, terms = contracts.board, contracts.replication, view.record.terms
     match do:
         case Do.TAKE | Do.TAKE_EXTRA:
-            return board.take(terms)
+            return board.take(terms, _if_folded(view))
         case Do.CLOSE_WORK:
-            return board.close_work(terms)
+            return board.close_work(terms, _if_folded(view))
         case Do.OPEN_EXTRA:
-            return verifier.open_extra(terms)
+            return verifier.open_extra(terms, _if_folded(view))
         case Do.SETTLE:
-            return board.settle(terms, record.workers)
+            return board.settle(terms, view.held)
         case Do.EXPIRE:
-            return board.expire(terms, record.workers)
+            return board.expire(terms, view.held)
     assert result is not None, f"{do} is planned only with a result"
     match do:
         case Do.COMMIT:
-            extra = record.workers.index(me) >= terms.workers
-            return board.commit(terms, result.commitment(me, extra=extra))
-        case Do.REVEAL:
-            return verifier.reveal(terms, result.salt, result.root_hash, result.receipt)
-        case Do.REVEAL_ROOT:
-            return verifier.reveal_root(terms, result.salt, result.root, result.receipt)
+            return _commit(contracts, view, result, passenger)
+        case Do.REVEAL | Do.REVEAL_ROOT:
+            shown = result.root if do is Do.REVEAL_ROOT else result.root_hash
+            # All seats, not ours alone: the reveal that completes the round settles the job in the same transaction.
+            return verifier.reveal(terms, view.held, [Opening(view.number, result.salt, shown, result.receipt)])
     raise AssertionError(f"{do} is no transaction")
+
+
+def _commit(contracts: Contracts, view: JobView, result: Result, passenger: JobView | None) -> Call:
+    board, terms, number = contracts.board, view.record.terms, view.number
+    me = view.held[number - 1]
+    commitment = result.commitment(me.worker, extra=view.is_extra)
+    # Folded, the board wants all seats; a sibling who commits first unfolds it, and then all of them will still do.
+    held = view.held if view.job.folded else (me,)
+    if view.is_extra:
+        return board.commit_extra(terms, number, held, commitment)
+    if passenger is not None:
+        earlier = (passenger.record.terms, passenger.held)
+        return board.commit_and_settle(terms.ref(), number, held, commitment, *earlier)
+    return board.commit(terms.ref(), number, held, commitment)
+
+
+def _if_folded(view: JobView) -> tuple[Seat, ...]:
+    """What a call that touches no seat has to show."""
+    return view.held if view.job.folded else ()

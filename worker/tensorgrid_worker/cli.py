@@ -1,4 +1,4 @@
-"""tensorgrid-worker: run, status, version. Thin: parse, call, print."""
+"""tensorgrid-worker: run, status, offer, cancel-offers, version. Thin: parse, call, print."""
 
 from __future__ import annotations
 
@@ -69,6 +69,48 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     with _Sentences():
         found = read_status(load_config(config).home)
         typer.echo(json.dumps(found, indent=2) if as_json else as_table(found))
+
+
+@app.command()
+def offer(
+    price: Annotated[str, typer.Option("--price", help='Least pay of a job, such as "0.5 USDC".')],
+    config: Config = None,
+    life: Annotated[str, typer.Option("--for", help="How long it can be used: 90s, 30m, at most 1h.")] = "30m",
+    wall: Annotated[str | None, typer.Option("--wall", help="Longest work time of a job; else max_wall_seconds.")] = None,
+    max_stake: Annotated[int | None, typer.Option("--max-stake", help="Most stake one job locks, in units.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign a standing offer. Who holds it can seat this worker in a job at once; keep the daemon running meanwhile.
+
+    Example: tensorgrid-worker offer --config worker.toml --price "0.5 USDC" --for 30m --json
+    """
+    from tensorgrid_worker.config import load_config
+
+    with _Sentences():
+        settings = load_config(config)
+        from tensorgrid_worker.offers import as_text, make_offer, parse_seconds
+
+        seconds = None if wall is None else parse_seconds(wall)
+        made = make_offer(settings, price=price, seconds=parse_seconds(life), wall=seconds, max_stake=max_stake)
+        typer.echo(made.to_json() if as_json else as_text(made, price))
+
+
+@app.command()
+def cancel_offers(config: Config = None, as_json: AsJson = False) -> None:
+    """Make every standing offer signed so far worthless: one transaction by the hot key.
+
+    Example: tensorgrid-worker cancel-offers --config worker.toml
+    """
+    from tensorgrid_worker.config import load_config
+    from tensorgrid_worker.logs import configure
+
+    configure()
+    with _Sentences():
+        settings = load_config(config)
+        from tensorgrid_worker import offers
+
+        epoch = offers.cancel_offers(settings)
+        typer.echo(json.dumps({"epoch": epoch}) if as_json else f"all offers are cancelled; the epoch is {epoch} now")
 
 
 @app.command()

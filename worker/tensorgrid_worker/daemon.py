@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import FrameType
 
 import structlog
 
+from tensorgrid.chain.calls import Call
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.follow import Batch, Follower
 from tensorgrid.domain.errors import ChainError, InsufficientFunds
@@ -20,6 +21,7 @@ from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.gate import Gate
 from tensorgrid_worker.journal import Journal
 from tensorgrid_worker.logs import JobLog, short
+from tensorgrid_worker.offers import RAISE_EPOCH, ask_to_cancel
 from tensorgrid_worker.planner import Action, Do, JobView, Memory, plan, unfinished
 from tensorgrid_worker.records import JobRecord, Preparation, apply, rewind
 from tensorgrid_worker.rows import Result, Status
@@ -65,6 +67,7 @@ class Daemon:
         self._head = -1
         self._wake_plan, self._wake_submit = threading.Event(), threading.Event()
         self._drain_by: float | None = None
+        self._offers_withdrawn = False
         self._stopped = threading.Event()
         self._failure: BaseException | None = None
         self._told: dict[JobId, str] = {}
@@ -140,6 +143,7 @@ class Daemon:
                 self._follower.cursor = self._journal.cursor()  # what was read and not recorded is read again
             woken = self._wake_plan.wait(pause)
             self._wake_plan.clear()
+            self._wake_submit.set()  # a command may have left something in the outbox
 
     def _tick(self, *, woken: bool) -> bool:
         """One round, idle when neither the chain nor we moved. True when a draining worker has nothing left to do."""
@@ -147,10 +151,20 @@ class Daemon:
         while not batch.caught_up:
             self._step(batch, [])
             batch = self._follower.poll()
+        self._withdraw_offers(batch.head.timestamp)
         idle = batch.head.number == self._head and not batch.events and batch.rewound_to is None
         if idle and not woken and self._drain_by is None:
             return False
         return self._step(batch, None)
+
+    def _withdraw_offers(self, now: int) -> None:
+        """Who leaves must not be seated any more; said on chain once, and only when an offer is still out."""
+        if self._drain_by is None or self._offers_withdrawn:
+            return
+        if self._journal.offers_until() > now:
+            ask_to_cancel(self._journal, self._contracts, self._contracts.offers.epoch_of(self._me))
+            log.info("offers.cancelled", worker=self._me)
+        self._offers_withdrawn = True
 
     def _step(self, batch: Batch, views: list[JobView] | None) -> bool:
         """Fold the batch in, plan on it, and write all of it in one transaction. `views` []: only fold."""
@@ -163,11 +177,8 @@ class Daemon:
             views = self._view.read(records, batch.head)
             memory = self._memory(views)
             actions = plan(views, memory, CAPACITY, batch.head.timestamp)
-        calls = [
-            (a.job, str(a.do), call_for(self._contracts, records[a.job], a.do, memory.results.get(a.job), self._me))
-            for a in actions
-            if a.do not in LOCAL
-        ]
+        seen = {view.record.id: view for view in views}
+        calls = [(a.job, str(a.do), self._call(a, seen, memory)) for a in actions if a.do not in LOCAL]
         closed = [action.job for action in actions if action.do is Do.CLOSE]
         closed += [job for job, record in records.items() if record.ended and not record.number_of(self._me)]
         self._journal.record(
@@ -180,13 +191,17 @@ class Daemon:
         )
         self._records = {job: record for job, record in records.items() if job not in closed}
         self._head = batch.head.number
-        self._act(actions, {view.record.id: view for view in views})
+        self._act(actions, seen)
         for job in closed:
             self._told.pop(job, None)
             self._judged.discard(job)
             self._workshop.forget(job)
         self._wake_submit.set()
         return self._drained(views, memory)
+
+    def _call(self, action: Action, seen: Mapping[JobId, JobView], memory: Memory) -> Call:
+        passenger = seen[action.settles] if action.settles else None
+        return call_for(self._contracts, seen[action.job], action.do, memory.results.get(action.job), passenger)
 
     def _fold(self, records: dict[JobId, JobRecord], batch: Batch) -> tuple[list[JobId], set[JobId]]:
         changed: set[JobId] = set()
@@ -207,6 +222,9 @@ class Daemon:
             if job in self._judged or record.ended or record.preparation is not Preparation.NEW:
                 continue
             self._judged.add(job)
+            if record.number_of(self._me):  # posted with our offer, or taken by us before the journal was lost: it is ours
+                self._joblog(job).say("job.ours", price=record.terms.price, block=record.posted_block)
+                continue
             if refusal := self._gate.refusal(record.terms, self._me):
                 records[job] = replace(record, preparation=Preparation.REFUSED, reason=refusal)
                 refused.add(job)
@@ -244,7 +262,7 @@ class Daemon:
         results: dict[JobId, Result] = {}
         for view in views:
             for result in kept.get(view.record.id, []):
-                if result.seed == view.seed:
+                if _belongs(result, view):
                     results[view.record.id] = result
         return Memory(
             me=self._me,
@@ -254,6 +272,7 @@ class Daemon:
             results=results,
             draining=self._drain_by is not None,
             stagger=self._config.stagger_seconds,
+            patience=self._config.settle_patience_seconds,
         )
 
     # --------------------------------------------------------------------------------------------------------- actions
@@ -272,6 +291,8 @@ class Daemon:
                     self._joblog(action.job).say("job." + view.record.ended_as, outcome=view.record.outcome or "none")
                 case _:
                     self._joblog(action.job).say("job." + action.do, block=self._head)
+                    if action.settles:
+                        self._joblog(action.settles).say("job.settle", block=self._head, within=short(action.job))
         for job, refusal in self._view.refusals.items():
             if refusal and self._told.get(job) != refusal:
                 self._told[job] = refusal
@@ -292,7 +313,8 @@ class Daemon:
             return True
         if any(unfinished(view, memory) for view in views) or self._workshop.running():
             return False
-        return not self._journal.outbox(Status.SENT)
+        under_way = self._journal.outbox(Status.NEW, Status.SENT)
+        return not any(row.status is Status.SENT or row.kind.startswith(RAISE_EPOCH) for row in under_way)
 
     def _joblog(self, job: JobId) -> JobLog:
         return JobLog(self._config.home / "logs", job)
@@ -312,3 +334,11 @@ class Daemon:
                 self._wake_submit.set()
                 self._stopped.wait(backoff)
                 backoff = min(backoff * 2, LONGEST_BACKOFF)
+
+
+def _belongs(result: Result, view: JobView) -> bool:
+    """What was committed to is what will be opened; before that, what was computed with the job's seed as it is now."""
+    if view.committed:
+        mine = view.held[view.number - 1]
+        return result.commitment(mine.worker, extra=view.is_extra) == mine.commitment
+    return result.seed == view.seed

@@ -14,10 +14,17 @@ from tensorgrid.chain.calls import Call
 from tensorgrid.chain.follow import Cursor
 from tensorgrid.domain.errors import TensorgridError
 from tensorgrid.domain.jobs import JobId
-from tensorgrid_worker.records import JobRecord, Preparation, terms_from_text, terms_to_text
+from tensorgrid_worker.records import (
+    JobRecord,
+    Preparation,
+    seats_from_text,
+    seats_to_text,
+    terms_from_text,
+    terms_to_text,
+)
 from tensorgrid_worker.rows import Result, Row, Status, result_of, row_of
 
-VERSION = "1"
+VERSION = "2"
 KEEP_CLOSED = 1000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -44,7 +51,7 @@ class JournalForeign(TensorgridError):
 
 
 class Journal:
-    """One writer process per file. Safe to share between threads; every method is one transaction."""
+    """The daemon's, beside which short commands may write too. Every method is one transaction."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +70,7 @@ class Journal:
         """Bind an empty journal to its owner (worker, chain, board). Raises JournalForeign when it is another's."""
         wanted = {"version": VERSION, **owner}
         with self._transaction() as db:
-            found = {row["key"]: row["value"] for row in db.execute("SELECT * FROM meta WHERE key != 'cursor'")}
+            found = {row["key"]: row["value"] for row in db.execute("SELECT * FROM meta WHERE key NOT IN ('cursor', 'offers')")}
             if not found:
                 db.executemany("INSERT INTO meta VALUES (?, ?)", wanted.items())
             elif found != wanted:
@@ -179,6 +186,22 @@ class Journal:
         row = self._one("SELECT max(nonce) AS nonce FROM outbox WHERE status = ?", Status.SENT)
         return None if row is None else row["nonce"]
 
+    # ---------------------------------------------------------------------------------------------------------- offers
+
+    def note_offer(self, expiry: int) -> None:
+        """Before an offer leaves the house: it can be used until then (chain time)."""
+        latest = max(expiry, self.offers_until())
+        self._run("INSERT OR REPLACE INTO meta VALUES ('offers', ?)", str(latest))
+
+    def offers_until(self) -> int:
+        """When the last offer that was signed expires; 0: none was, or all are cancelled."""
+        row = self._one("SELECT value FROM meta WHERE key = 'offers'")
+        return int(row["value"]) if row else 0
+
+    def forget_offers(self) -> None:
+        """All were cancelled."""
+        self._run("DELETE FROM meta WHERE key = 'offers'")
+
     # -------------------------------------------------------------------------------------------------------- plumbing
 
     def _put(self, db: sqlite3.Connection, record: JobRecord) -> None:
@@ -187,7 +210,7 @@ class Journal:
             terms_to_text(record.terms),
             record.round,
             record.posted_block,
-            json.dumps(record.seats),
+            seats_to_text(record.seats),
             record.assigned_block,
             record.extra_block,
             record.ended_block,
@@ -221,7 +244,7 @@ class Journal:
                 terms=terms_from_text(row["terms"]),
                 round=row["round"],
                 posted_block=row["posted_block"],
-                seats=tuple((worker, block) for worker, block in json.loads(row["seats"])),
+                seats=seats_from_text(row["seats"]),
                 assigned_block=row["assigned_block"],
                 extra_block=row["extra_block"],
                 ended_block=row["ended_block"],

@@ -6,13 +6,18 @@ Everything is planned from states, never from the event that led there, so that 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tensorgrid.chain.records import Tally
-from tensorgrid.domain.jobs import ZERO32, ExtraSeats, Job, JobId, JobState, ReplicationClocks, Seat, SeatState
+from tensorgrid.domain.jobs import ZERO32, ExtraSeats, Job, JobId, JobState, ReplicationClocks, Seat
 from tensorgrid_worker.records import JobRecord, Preparation
 from tensorgrid_worker.rows import Result, Status
+
+
+CARRY_MARGIN = 60
+"""Seconds before its deadline from which a commit goes alone."""
+UNDER_WAY = frozenset({Status.NEW, Status.SENT})
 
 
 class Do(StrEnum):
@@ -35,8 +40,11 @@ class Do(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
+    """`settles`: an earlier job whose settlement rides on this COMMIT."""
+
     do: Do
     job: JobId
+    settles: JobId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +53,24 @@ class JobView:
 
     record: JobRecord
     job: Job
-    seat: Seat
-    seed: bytes = ZERO32  # zero: the beacon's round is not stored
-    tally: Tally | None = None
+    held: tuple[Seat, ...] = ()  # all seats, as the board wants to be shown them
+    number: int = 0  # of our own seat; 0: we have none
+    seed: bytes = ZERO32  # zero: the beacon's round is not due
+    tally: Tally | None = None  # of the replicate tier, once Committed
     extra: ExtraSeats | None = None
     may_take: bool = False
     may_open_extra: bool = False
     may_settle: bool = False
     closable_since: int = 0  # chain time at which one of the closing flags was first seen; 0: none is
+
+    @property
+    def committed(self) -> bool:
+        """Whether our own seat has a commitment."""
+        return bool(self.number) and self.held[self.number - 1].commitment != ZERO32
+
+    @property
+    def is_extra(self) -> bool:
+        return self.number > self.record.terms.workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +84,60 @@ class Memory:
     results: Mapping[JobId, Result] = field(default_factory=dict)  # those of the job's seed as the chain has it now
     draining: bool = False
     stagger: int = 3
+    patience: int = 0  # seconds that a settlement waits for a commit of ours to ride on
 
 
 def plan(views: Sequence[JobView], memory: Memory, capacity: int, now: int) -> list[Action]:
     """In order of urgency. `now` is chain time; `capacity` is how many jobs may be ours and unfinished at once."""
     actions: list[Action] = []
     room = capacity - sum(_occupies(view, memory) for view in views)
-    for view in sorted(views, key=lambda view: (not _seated(view), view.record.posted_block)):
+    for view in sorted(views, key=lambda view: (not view.number, view.record.posted_block)):
         for action in _for_job(view, memory, now):
             if action.do in (Do.TAKE, Do.TAKE_EXTRA):
                 if room <= 0:
                     continue
                 room -= 1
             actions.append(action)
-    return actions
+    return _ride(actions, views, memory, now)
 
 
 def unfinished(view: JobView, memory: Memory) -> bool:
     """Whether something is left that only we can do: what a draining worker stays for."""
     if view.job.state.ended:
         return False
-    if not _seated(view):
+    if not view.number:
         return _occupies(view, memory)
-    if view.seat.state is SeatState.COMMITTED:
-        return not _revealed(view)
-    return view.job.state is not JobState.COMMITTED or _is_extra(view)
+    if view.committed:
+        return _replicated(view) and not _revealed(view)
+    return view.job.state is not JobState.COMMITTED or view.is_extra
+
+
+def _ride(actions: list[Action], views: Sequence[JobView], memory: Memory, now: int) -> list[Action]:
+    """A settlement costs less inside a commit of ours: it rides on the next one, or waits for it a little.
+
+    Only our own pay waits, of jobs of one seat in which silence was consent: nobody else is kept from his.
+    """
+    seen = {view.record.id: view for view in views}
+    ready = [a for a in actions if a.do is Do.SETTLE and seen[a.job].job.silent and seen[a.job].job.taken == 1]
+    if not ready:
+        return actions
+    if any(kind == Do.COMMIT and status in UNDER_WAY for (_, kind), status in memory.outbox.items()):
+        return [action for action in actions if action not in ready]  # it may be carried already
+    for carrier in actions:
+        if carrier.do is Do.COMMIT and _can_carry(seen[carrier.job], memory, now):
+            # One only: what can go wrong with a passenger must not cost the commit more than one more try.
+            ridden = replace(carrier, settles=ready[0].job)
+            return [ridden if action is carrier else action for action in actions if action is not ready[0]]
+    if not any(view.number and not view.committed and _work_open(view) for view in views):
+        return actions
+    patient = [action for action in ready if now < seen[action.job].closable_since + memory.patience]
+    return [action for action in actions if action not in patient]
+
+
+def _can_carry(view: JobView, memory: Memory, now: int) -> bool:
+    """A first try with time to spare: should another settle the passenger, the commit goes again alone."""
+    untried = (view.record.id, str(Do.COMMIT)) not in memory.outbox
+    return untried and not view.is_extra and now + CARRY_MARGIN < work_deadline(view)
 
 
 def _for_job(view: JobView, memory: Memory, now: int) -> Iterator[Action]:
@@ -101,7 +148,7 @@ def _for_job(view: JobView, memory: Memory, now: int) -> Iterator[Action]:
         else:
             yield Action(Do.CLOSE, job_id)
         return
-    if not _seated(view):
+    if not view.number:
         yield from _taking(view, memory, now)
         return
     for do in (*_working(view, memory, now), *_revealing(view, memory, now), *_closing(view, memory, now)):
@@ -128,7 +175,7 @@ def _taking(view: JobView, memory: Memory, now: int) -> Iterator[Action]:
 
 def _working(view: JobView, memory: Memory, now: int) -> Iterator[Do]:
     job_id = view.record.id
-    if view.seat.state is not SeatState.TAKEN or not _work_open(view):
+    if view.committed or not _work_open(view):
         if job_id in memory.running:
             yield Do.STOP
         return
@@ -141,25 +188,25 @@ def _working(view: JobView, memory: Memory, now: int) -> Iterator[Do]:
         return
     elif view.record.preparation is Preparation.READY:
         yield Do.RUN
-    else:
-        yield Do.INSPECT  # the journal was lost after the take
+    elif view.record.preparation is Preparation.NEW:
+        yield Do.INSPECT  # posted with our offer, or the journal was lost after the take
 
 
 def _work_open(view: JobView) -> bool:
     """W1: work starts on what is confirmed, that is on what the followed events have told, not on the latest block."""
-    if _is_extra(view):
+    if view.is_extra:
         return view.job.state is JobState.COMMITTED and view.extra is not None and _confirmed(view)
     return view.job.state is JobState.ASSIGNED and view.record.assigned_block > 0 and _confirmed(view)
 
 
 def _revealing(view: JobView, memory: Memory, now: int) -> Iterator[Do]:
-    if view.job.state is not JobState.COMMITTED or view.seat.state is not SeatState.COMMITTED or _revealed(view):
+    if view.job.state is not JobState.COMMITTED or not view.committed or _revealed(view) or not _replicated(view):
         return
     if view.record.id not in memory.results:
         return  # a lost salt: nothing can be opened
     clocks = ReplicationClocks.unpack(view.record.terms.verifier_params)
-    if not _is_extra(view):
-        if now <= view.job.committed_at + clocks.reveal_time + clocks.grace:
+    if not view.is_extra:
+        if now <= view.job.clock + clocks.reveal_time + clocks.grace:
             yield Do.REVEAL
     elif view.extra is not None and _extra_sealed(view, view.extra, now) and now <= _extra_deadline(view.extra, clocks):
         yield Do.REVEAL_ROOT
@@ -171,34 +218,36 @@ def _extra_deadline(extra: ExtraSeats, clocks: ReplicationClocks) -> int:
 
 def _extra_sealed(view: JobView, extra: ExtraSeats, now: int) -> bool:
     """No extra seat can be taken any more, and none that was taken can still commit."""
-    taken = view.job.taken - view.record.terms.workers
-    return (taken == extra.count or now > extra.take_by) and (view.job.extra_committed == taken or now > extra.work_by)
+    first = view.record.terms.workers
+    taken, committed = view.job.taken - first, (view.job.committed >> first).bit_count()
+    return (taken == extra.count or now > extra.take_by) and (committed == taken or now > extra.work_by)
 
 
 def _closing(view: JobView, memory: Memory, now: int) -> Iterator[Do]:
     """What anybody may do, by those who have a seat, in turn: the next one only when it did not happen."""
-    late = now > view.job.deadline
-    do, since = None, view.job.deadline
-    if view.job.state is JobState.POSTED and late:
-        do = Do.EXPIRE
-    elif view.job.state is JobState.ASSIGNED and late:
-        close_by = view.job.deadline + view.record.terms.settle_time
-        do = Do.CLOSE_WORK if view.job.committed and now <= close_by else Do.EXPIRE
-    elif view.job.state is JobState.COMMITTED and (view.may_settle or view.may_open_extra):
-        do = Do.SETTLE if view.may_settle else Do.OPEN_EXTRA
-        since = view.closable_since
+    terms, do, since = view.record.terms, None, 0
+    match view.job.state:
+        case JobState.POSTED if now > terms.take_by:
+            do, since = Do.EXPIRE, terms.take_by
+        case JobState.ASSIGNED if now > view.job.clock:
+            close_by = view.job.clock + terms.settle_time
+            do = Do.CLOSE_WORK if view.job.committed and now <= close_by else Do.EXPIRE
+            since = view.job.clock
+        case JobState.COMMITTED if view.may_settle or view.may_open_extra:
+            do = Do.SETTLE if view.may_settle else Do.OPEN_EXTRA
+            since = view.closable_since
     if do is not None and now >= since + _turn(view) * memory.stagger:
         yield do
 
 
 def _turn(view: JobView) -> int:
     """0 for the one who closes first; who that is changes from job to job."""
-    return (view.seat.number + view.record.id[-1]) % max(view.job.taken, 1)
+    return (view.number + view.record.id[-1]) % max(view.job.taken, 1)
 
 
 def work_deadline(view: JobView) -> int:
     """Chain time until which this worker's commitment counts."""
-    return view.extra.work_by if _is_extra(view) and view.extra is not None else view.job.deadline
+    return view.extra.work_by if view.is_extra and view.extra is not None else view.job.clock
 
 
 def _to_send(view: JobView, memory: Memory, do: Do) -> bool:
@@ -208,23 +257,19 @@ def _to_send(view: JobView, memory: Memory, do: Do) -> bool:
 def _occupies(view: JobView, memory: Memory) -> bool:
     if view.job.state.ended:
         return False
-    if _seated(view):
-        return view.seat.state is SeatState.TAKEN
-    pending = (Status.NEW, Status.SENT)
-    return any(memory.outbox.get((view.record.id, do)) in pending for do in (Do.TAKE, Do.TAKE_EXTRA))
-
-
-def _seated(view: JobView) -> bool:
-    return view.seat.state is not SeatState.NONE
+    if view.number:
+        return not view.committed
+    return any(memory.outbox.get((view.record.id, do)) in UNDER_WAY for do in (Do.TAKE, Do.TAKE_EXTRA))
 
 
 def _confirmed(view: JobView) -> bool:
-    return len(view.record.seats) >= view.seat.number
+    return len(view.record.seats) >= view.number
 
 
-def _is_extra(view: JobView) -> bool:
-    return view.seat.number > view.record.terms.workers
+def _replicated(view: JobView) -> bool:
+    """Whether commitments are still to be opened; where silence is consent they never are."""
+    return not view.job.silent
 
 
 def _revealed(view: JobView) -> bool:
-    return view.tally is not None and bool(view.seat.number) and view.tally.group[view.seat.number - 1] != 0
+    return view.tally is not None and bool(view.number) and view.tally.group[view.number - 1] != 0

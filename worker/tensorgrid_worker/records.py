@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from tensorgrid.chain.history import (
     Event,
@@ -14,11 +15,14 @@ from tensorgrid.chain.history import (
     JobCancelled,
     JobExpired,
     JobPosted,
+    JobSealed,
     JobSettled,
     JobTaken,
     WorkerSettled,
 )
-from tensorgrid.domain.jobs import JobId, JobTerms
+from tensorgrid.domain.jobs import ZERO32, JobId, JobTerms, Seat
+
+T = TypeVar("T", JobTerms, Seat)
 
 
 class Preparation(StrEnum):
@@ -30,6 +34,21 @@ class Preparation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SeatRecord:
+    """A seat as the events have told of it: taken in `block`, committed in `sealed_block` (0: not yet)."""
+
+    seat: Seat
+    block: int
+    sealed_block: int = 0
+
+    def upto(self, block: int) -> SeatRecord:
+        """Without a commitment that was made above `block`."""
+        if self.sealed_block <= block:
+            return self
+        return SeatRecord(replace(self.seat, commitment=ZERO32), self.block)
+
+
+@dataclass(frozen=True, slots=True)
 class JobRecord:
     """One job. Block numbers say where a fact stands, so that a reorganisation can take it back; 0: not yet."""
 
@@ -37,7 +56,7 @@ class JobRecord:
     terms: JobTerms
     round: int
     posted_block: int
-    seats: tuple[tuple[str, int], ...] = ()  # (worker, block) in order of seat numbers
+    seats: tuple[SeatRecord, ...] = ()  # in order of their numbers
     assigned_block: int = 0
     extra_block: int = 0  # extra seats were opened
     ended_block: int = 0
@@ -47,8 +66,13 @@ class JobRecord:
     reason: str = ""
 
     @property
+    def held(self) -> tuple[Seat, ...]:
+        """What the board wants to be shown: seat n at index n - 1."""
+        return tuple(record.seat for record in self.seats)
+
+    @property
     def workers(self) -> tuple[str, ...]:
-        return tuple(worker for worker, _ in self.seats)
+        return tuple(record.seat.worker for record in self.seats)
 
     @property
     def ended(self) -> bool:
@@ -85,14 +109,11 @@ def rewind(records: dict[JobId, JobRecord], block: int) -> list[JobId]:
     for job_id, record in list(records.items()):
         if record.posted_block > block:
             del records[job_id]
-        elif (
-            max([record.assigned_block, record.extra_block, record.ended_block, *(at for _, at in record.seats)])
-            > block
-        ):
+        elif _newest_block(record) > block:
             ended = record.ended_block > block
             records[job_id] = replace(
                 record,
-                seats=tuple(seat for seat in record.seats if seat[1] <= block),
+                seats=tuple(seat.upto(block) for seat in record.seats if seat.block <= block),
                 assigned_block=record.assigned_block if record.assigned_block <= block else 0,
                 extra_block=record.extra_block if record.extra_block <= block else 0,
                 ended_block=0 if ended else record.ended_block,
@@ -105,17 +126,53 @@ def rewind(records: dict[JobId, JobRecord], block: int) -> list[JobId]:
     return touched
 
 
+def seats_told(record: JobRecord, events: Iterable[Event]) -> tuple[Seat, ...]:
+    """The seats of `record` as all of its events in the chain's order tell, whatever the record holds itself."""
+    told = replace(record, seats=())
+    for event in events:
+        if isinstance(event, JobTaken | JobSealed) and event.id == record.id:
+            told = _changed(told, event, "") or told
+    return told.held
+
+
 def terms_to_text(terms: JobTerms) -> str:
     """For the journal."""
-    return json.dumps([value.hex() if isinstance(value, bytes) else value for value in terms.as_tuple()])
+    return json.dumps(_plain(terms))
 
 
 def terms_from_text(text: str) -> JobTerms:
     """Inverse of `terms_to_text`."""
+    return _rebuilt(JobTerms, json.loads(text))
+
+
+def seats_to_text(seats: Iterable[SeatRecord]) -> str:
+    """For the journal."""
+    return json.dumps([[_plain(record.seat), record.block, record.sealed_block] for record in seats])
+
+
+def seats_from_text(text: str) -> tuple[SeatRecord, ...]:
+    """Inverse of `seats_to_text`."""
+    return tuple(SeatRecord(_rebuilt(Seat, values), block, sealed) for values, block, sealed in json.loads(text))
+
+
+def _plain(value: JobTerms | Seat) -> list[Any]:
+    return [item.hex() if isinstance(item, bytes) else item for item in value.as_tuple()]
+
+
+def _rebuilt(kind: type[T], plain: list[Any]) -> T:
     values: dict[str, Any] = {}
-    for field, value in zip(fields(JobTerms), json.loads(text), strict=True):
+    for field, value in zip(fields(kind), plain, strict=True):
         values[field.name] = bytes.fromhex(value) if field.type == "bytes" else value
-    return JobTerms(**values)
+    return kind(**values)
+
+
+def _newest_block(record: JobRecord) -> int:
+    seats = [at for seat in record.seats for at in (seat.block, seat.sealed_block)]
+    return max(record.assigned_block, record.extra_block, record.ended_block, *seats)
+
+
+def _given(event: JobTaken) -> Seat:
+    return Seat(event.worker, event.provider, event.payee, event.price, ZERO32)
 
 
 def _changed(record: JobRecord, event: Event, me: str) -> JobRecord | None:
@@ -123,7 +180,9 @@ def _changed(record: JobRecord, event: Event, me: str) -> JobRecord | None:
     if isinstance(event, JobTaken):
         if event.number != len(record.seats) + 1:
             return None  # told twice
-        return replace(record, seats=(*record.seats, (event.worker, block)))
+        return replace(record, seats=(*record.seats, SeatRecord(_given(event), block)))
+    if isinstance(event, JobSealed):
+        return _sealed(record, event)
     if isinstance(event, JobAssigned):
         return replace(record, assigned_block=block)
     if isinstance(event, ExtraSeatsOpened):
@@ -134,6 +193,16 @@ def _changed(record: JobRecord, event: Event, me: str) -> JobRecord | None:
         if isinstance(event, kind):
             return replace(record, ended_block=block, ended_as=word)
     return None
+
+
+def _sealed(record: JobRecord, event: JobSealed) -> JobRecord | None:
+    number = record.number_of(event.worker)
+    if not number or record.seats[number - 1].sealed_block:
+        return None  # told twice
+    seats = list(record.seats)
+    known = seats[number - 1]
+    seats[number - 1] = SeatRecord(replace(known.seat, commitment=event.commitment), known.block, event.log.block)
+    return replace(record, seats=tuple(seats))
 
 
 def _outcome(event: WorkerSettled) -> str:

@@ -19,7 +19,7 @@ class Standing:
 
     def look(self) -> str:
         """What is missing, empty when nothing is; logged when it changes. Raises Unreachable."""
-        problem = self._problem()
+        problem = self.problem()
         if problem and problem != self._told:
             log.warning("worker.no_standing", worker=self._me, reason=problem)
         elif self._told and not problem:
@@ -27,13 +27,14 @@ class Standing:
         self._told = problem
         return problem
 
-    def _problem(self) -> str:
+    def problem(self) -> str:
+        """What is missing, in words; empty when nothing is. Raises Unreachable."""
         contracts = self._contracts
         standing = contracts.registry.standing(self._me)
         if int(standing.provider, 16) == 0:
             return "not registered: its provider must register it"
-        if standing.hardware_class != hardware_class(self._class):
+        if standing.class_tag != hardware_class(self._class)[: len(standing.class_tag)]:
             return f"not registered in class {self._class!r}: change the registration or the setting"
-        if not contracts.vault.allocation_of(standing.provider, self._me, contracts.board.address).allocated:
+        if not contracts.vault.allocation_of(standing.provider, self._me, contracts.board.address).active:
             return "no stake: its provider must deposit stake for it and allocate it to the board"
         return ""

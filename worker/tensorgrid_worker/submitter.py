@@ -18,21 +18,24 @@ log = structlog.get_logger()
 
 # A refusal that says the step is on the chain already, by us or by anyone: success.
 ALREADY = {
-    "take": {"AlreadySeated"},
-    "take_extra": {"AlreadySeated"},
+    "take": {"SiblingSeated"},  # the sibling is this worker himself, or one with whom he cannot share the job
+    "take_extra": {"SiblingSeated"},
     "commit": {"AlreadyCommitted"},
     "reveal": {"AlreadyRevealed"},
     "reveal_root": {"AlreadyRevealed"},
-    "close_work": {"WrongState"},
+    "close_work": {"WrongState", "UnknownJob"},
     "open_extra": {"ExtraNotNeeded"},
-    "settle": {"WrongState"},
-    "expire": {"WrongState"},
+    "settle": {"WrongState", "UnknownJob"},  # unknown: its requester's next job has taken the lane over
+    "expire": {"WrongState", "UnknownJob"},
 }
-# A refusal that no later block will take back.
+# A refusal that no later block will take back. WrongSeats is none: others' steps change what must be shown, and it is
+# planned again with what the chain shows then.
 NEVER = frozenset(
-    "DeadlinePassed RevealTooLate SeatsFull SiblingSeated OwnJob WrongClass UnknownWorker WorkerTooYoung RoundLost "
-    "CommitmentMismatch RootExpected TooLateForExtra UnknownJob NotSeated NotCommitted WrongState".split()
+    "DeadlinePassed RevealTooLate SeatsFull OwnJob WrongClass UnknownWorker WorkerTooYoung RoundLost "
+    "CommitmentMismatch RootExpected TooLateForExtra UnknownJob NotSeated WrongState".split()
 )
+# Beside what the look says: another's reveal in the same block may leave it to ours to settle the whole job.
+HEADROOM = {"reveal": 500_000, "reveal_root": 500_000}
 MAX_ATTEMPTS = 12
 IN_FLIGHT = 8
 PROGRESS = "progress:"
@@ -67,7 +70,7 @@ class Submitter:
 
     def _send(self, row: Row, head: int) -> None:
         try:
-            gas = self._sender.estimate(row.call)
+            gas = self._sender.estimate(row.call) + HEADROOM.get(row.kind, 0)
         except Reverted as refusal:
             self._refused(row, refusal, head)
             return

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tensorgrid.chain.connection import BlockRef
 from tensorgrid.chain.contracts import Contracts
+from tensorgrid.chain.events import decode
 from tensorgrid.chain.records import Tally
 from tensorgrid.domain.errors import Reverted
-from tensorgrid.domain.jobs import ZERO32, ExtraSeats, Job, JobId, JobState, ReplicationClocks, Seat, SeatState
-from tensorgrid_worker.planner import JobView
-from tensorgrid_worker.records import JobRecord, Preparation
+from tensorgrid.domain.jobs import ZERO32, ExtraSeats, Job, JobId, JobState, ReplicationClocks, Seat, job_seed
+from tensorgrid_worker.calls import call_for
+from tensorgrid_worker.planner import Do, JobView
+from tensorgrid_worker.records import JobRecord, Preparation, seats_told
 
 MOST_OFFERS = 16
 """Jobs of others that are looked at in one round, dearest first: a flood of postings is not our work."""
+MOST_LOOKS = 3
+"""How often a job's seats are read anew because the chain moved meanwhile; after that, in the next round."""
 WAITING = frozenset({"NotDrawn", "RoundNotDue", "SeatsFull", "CapacityReached", "DeadlinePassed", "WrongState"})
 """Refusals of `take` that say: not now, or others were faster. Any other is worth a line in the log."""
 
@@ -46,35 +50,54 @@ class ViewReader:
         self._closable.clear()
 
     def _view(self, record: JobRecord, head: BlockRef) -> JobView:
-        job = self.contracts.board.job(record.id)
-        seat = Seat(SeatState.NONE, 0, b"")
+        job, held = self._look(record)
         if job.state.ended or job.state is JobState.NONE:
-            return JobView(record, job, seat)
-        if job.taken:
-            seat = self.contracts.board.seat(record.id, self.me)
+            return JobView(record, job)
+        view = JobView(record, job, held, number=_number_in(held, self.me))
         tally, extra = self._second_round(record, job)
-        if seat.state is SeatState.NONE:
-            return JobView(
-                record, job, seat, tally=tally, extra=extra, may_take=self._may_take(record, job, extra, head)
-            )
-        settle, open_extra = self._closing(record, job, tally, head)
+        view = replace(view, tally=tally, extra=extra)
+        if not view.number:
+            return replace(view, may_take=self._may_take(view, head))
+        settle, open_extra = self._closing(view, head)
         since = self._closable.setdefault(record.id, head.timestamp) if settle or open_extra else 0
-        return JobView(
-            record,
-            job,
-            seat,
-            seed=self._seed(record.id),
-            tally=tally,
-            extra=extra,
+        return replace(
+            view,
+            seed=self._seed(record, head),
             may_open_extra=open_extra,
             may_settle=settle,
             closable_since=since,
         )
 
+    def _look(self, record: JobRecord) -> tuple[Job, tuple[Seat, ...]]:
+        """The job, and its seats as of the same moment.
+
+        The followed events have told of the seats already, unless they lag behind on purpose (`confirmations`) or the
+        chain has moved since they were read; then the job's own events are read up to the newest block.
+        """
+        job = self.contracts.board.job(record.terms.requester, record.terms.nonce)
+        held = record.held
+        for _ in range(MOST_LOOKS):
+            if job.state.ended or _fits(job, held):
+                break
+            held = self._seats_now(record)
+            job = self.contracts.board.job(record.terms.requester, record.terms.nonce)
+        return job, held
+
+    def _seats_now(self, record: JobRecord) -> tuple[Seat, ...]:
+        board = self.contracts.board.address
+        query = {
+            "address": board,
+            "topics": [None, "0x" + record.id.hex()],
+            "fromBlock": hex(record.posted_block),
+            "toBlock": "latest",
+        }
+        events = (decode(raw, {board: "JobBoard"}) for raw in self.contracts.connection.rpc("eth_getLogs", query))
+        return seats_told(record, [event for event in events if event is not None])
+
     def _second_round(self, record: JobRecord, job: Job) -> tuple[Tally | None, ExtraSeats | None]:
-        if job.state is not JobState.COMMITTED:
+        if job.state is not JobState.COMMITTED or job.silent:
             return None, None
-        tally = self.contracts.replication.tally(record.id)
+        tally = self.contracts.replication.tally(record.terms.requester, record.terms.nonce)
         if not tally.extra_opened_at:
             return tally, None
         clocks = ReplicationClocks.unpack(record.terms.verifier_params)
@@ -83,45 +106,70 @@ class ViewReader:
         work_by = take_by + record.terms.work_time
         return tally, ExtraSeats(count, tally.extra_round, tally.extra_opened_at, take_by, work_by)
 
-    def _may_take(self, record: JobRecord, job: Job, extra: ExtraSeats | None, head: BlockRef) -> bool:
+    def _may_take(self, view: JobView, head: BlockRef) -> bool:
         """Whether `take` would pass in the next block. The draw's round must be over: asking earlier is a waste."""
+        record, job = view.record, view.job
         if record.preparation is not Preparation.READY:
             return False
-        open_round = extra.round if extra is not None else job.round
-        if head.number < open_round or (job.state is not JobState.POSTED and extra is None):
+        open_round = view.extra.round if view.extra is not None else job.round
+        if head.number < open_round or (job.state is not JobState.POSTED and view.extra is None):
             return False
         try:
-            self.contracts.simulate(self.contracts.board.take(record.terms), self.me)
+            self.contracts.simulate(call_for(self.contracts, view, Do.TAKE, None), self.me)
         except Reverted as refusal:
             self.refusals[record.id] = "" if refusal.name in WAITING else str(refusal)
             return False
         self.refusals[record.id] = ""
         return True
 
-    def _closing(self, record: JobRecord, job: Job, tally: Tally | None, head: BlockRef) -> tuple[bool, bool]:
+    def _closing(self, view: JobView, head: BlockRef) -> tuple[bool, bool]:
         """(may settle, may open extra seats), asked only when the clocks or the reveals make it possible."""
-        if job.state is not JobState.COMMITTED or tally is None or len(record.seats) < job.taken:
+        job, tally = view.job, view.tally
+        if job.state is not JobState.COMMITTED or not _fits(job, view.held):
             return False, False
-        clocks = ReplicationClocks.unpack(record.terms.verifier_params)
-        first_over = (
-            tally.revealed == job.committed or head.timestamp > job.committed_at + clocks.reveal_time + clocks.grace
-        )
-        if not first_over and not tally.extra_opened_at:
-            return False, False
-        try:
-            self.contracts.simulate(self.contracts.board.settle(record.terms, record.workers), self.me)
-        except Reverted:
-            pass
+        clocks = ReplicationClocks.unpack(view.record.terms.verifier_params)
+        if tally is None:  # silence is consent once the first clock is over; what is contested has its jury's own
+            if not job.contested and head.timestamp < job.clock + clocks.reveal_time:
+                return False, False
         else:
+            committed = (job.committed & (1 << view.record.terms.workers) - 1).bit_count()
+            over = tally.revealed == committed or head.timestamp > job.clock + clocks.reveal_time + clocks.grace
+            if not over and not tally.extra_opened_at:
+                return False, False
+        if self._passes(view, Do.SETTLE):
             return True, False
-        if tally.extra_opened_at:
-            return False, False
-        return False, self.contracts.replication.extra_needed(record.terms)
+        return False, tally is not None and not tally.extra_opened_at and self._passes(view, Do.OPEN_EXTRA)
 
-    def _seed(self, job_id: JobId) -> bytes:
-        if self._seeds.get(job_id, ZERO32) == ZERO32:
-            self._seeds[job_id] = self.contracts.board.seed(job_id)
-        return self._seeds[job_id]
+    def _passes(self, view: JobView, do: Do) -> bool:
+        try:
+            self.contracts.simulate(call_for(self.contracts, view, do, None), self.me)
+        except Reverted:
+            return False
+        return True
+
+    def _seed(self, record: JobRecord, head: BlockRef) -> bytes:
+        """Zero while the round is not due."""
+        if record.id not in self._seeds:
+            value = self.contracts.beacon.value_of(record.round)
+            if value == ZERO32 and head.number > record.round:
+                # The contract remembers blocks for some hours, a node for ever; work that began then goes on (W2).
+                block = self.contracts.connection.block(record.round)
+                value = bytes.fromhex(block.hash[2:]) if block is not None else ZERO32
+            if value == ZERO32:
+                return ZERO32
+            self._seeds[record.id] = job_seed(record.id, value)
+        return self._seeds[record.id]
+
+
+def _number_in(held: Sequence[Seat], worker: str) -> int:
+    """Its seat number, 1-based; 0 without a seat."""
+    return next((number for number, seat in enumerate(held, 1) if seat.worker == worker), 0)
+
+
+def _fits(job: Job, held: Sequence[Seat]) -> bool:
+    """Whether these are all the seats the job has, with all their commitments."""
+    sealed = sum(1 << index for index, seat in enumerate(held) if seat.commitment != ZERO32)
+    return (len(held), sealed) == (job.taken, job.committed)
 
 
 def _open(record: JobRecord, head: BlockRef) -> bool:

@@ -1,4 +1,4 @@
-"""Terms, ids, seeds and commitments: the same bytes as contracts/types/JobTypes.sol, proven by asking the contracts."""
+"""Terms, ids, seats, seeds and commitments: the same bytes as contracts/types/JobTypes.sol, proven by asking the contracts."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import NewType
 
+from tensorgrid.domain.eip712 import SigningDomain, struct_hash
 from tensorgrid.domain.encoding import keccak256, word
 
 JobId = NewType("JobId", bytes)
 """32 bytes: EIP-712 hash of the terms under the domain (chain id, board)."""
 
 ZERO32 = bytes(32)
+ZERO_ADDRESS = "0x" + "0" * 40
 
 TERMS_TYPE = (
-    "JobTerms(address requester,uint256 nonce,bytes32 specDigest,address payToken,uint128 price,uint128 reserve,"
-    "uint16 feeBps,uint128 bounty,uint128 noShowBond,uint8 reopens,uint8 workers,uint128 stake,bytes32 hardwareClass,"
-    "address scheduler,address verifier,bytes32 verifierParams,uint40 takeBy,uint32 workTime,uint32 settleTime)"
+    "JobTerms(address requester,uint256 nonce,bytes32 specDigest,uint128 price,uint128 reserve,uint128 bounty,"
+    "uint40 takeBy,address payToken,uint16 feeBps,uint128 noShowBond,uint8 reopens,uint8 workers,uint128 stake,"
+    "bytes32 hardwareClass,address scheduler,address verifier,bytes32 verifierParams,uint32 workTime,uint32 settleTime)"
 )
-_DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+_TAKE_TYPE = "Take(bytes32 job)"
+_SEAL_TYPE = "Seal(bytes32 job,bytes32 commitment)"
 DOMAIN_NAME, DOMAIN_VERSION = "tensorgrid", "1"
 BPS_WHOLE = 10_000
-SEAL_BYTES = 30
+LAST_SEQUENCE = 2**16 - 1
+"""After this many jobs a lane is used up."""
+MAX_SEATS = 5
 
 
 class JobState(IntEnum):
@@ -32,16 +37,12 @@ class JobState(IntEnum):
     SETTLED = 4
     CANCELLED = 5
     EXPIRED = 6
+    SUPERSEDED = 7
+    """Ended, and overwritten by the lane's next job: its events tell how."""
 
     @property
     def ended(self) -> bool:
         return self >= JobState.SETTLED
-
-
-class SeatState(IntEnum):
-    NONE = 0
-    TAKEN = 1
-    COMMITTED = 2
 
 
 class Fault(IntEnum):
@@ -60,18 +61,52 @@ class ExitClass(IntEnum):
     OUTPUT_TOO_LARGE = 4
 
 
+def nonce_of(lane: int, sequence: int) -> int:
+    """JobTerms.nonce: jobs of one lane follow one another, each with a higher sequence (1 to LAST_SEQUENCE)."""
+    if not 1 <= sequence <= LAST_SEQUENCE:
+        raise ValueError(f"a sequence is 1 to {LAST_SEQUENCE}, not {sequence}")
+    return lane << 16 | sequence
+
+
+def lane_and_sequence(nonce: int) -> tuple[int, int]:
+    """The inverse of `nonce_of`."""
+    return nonce >> 16, nonce & LAST_SEQUENCE
+
+
+def board_domain(chain_id: int, board: str) -> SigningDomain:
+    """Whom orders, takes and seals are signed for, and what a JobId is a hash under."""
+    return SigningDomain(DOMAIN_NAME, DOMAIN_VERSION, chain_id, board)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRef:
+    """A job named without its terms; `terms_hash` is their EIP-712 struct hash, 32 bytes."""
+
+    requester: str
+    nonce: int
+    terms_hash: bytes
+
+    def as_tuple(self) -> tuple[str, int, bytes]:
+        """In ABI order, for contract calls."""
+        return self.requester, self.nonce, self.terms_hash
+
+
 @dataclass(frozen=True, slots=True)
 class JobTerms:
-    """What requester and workers agree on, in EIP-712 order. Money is integers, times are Unix seconds."""
+    """What requester and workers agree on, in EIP-712 order. Money is integers, times are Unix seconds.
+
+    From `pay_token` on lies the policy: what a network admits once, whoever posts.
+    """
 
     requester: str
     nonce: int
     spec_digest: bytes
-    pay_token: str
     price: int
     reserve: int
-    fee_bps: int
     bounty: int
+    take_by: int
+    pay_token: str
+    fee_bps: int
     no_show_bond: int
     reopens: int
     workers: int
@@ -80,7 +115,6 @@ class JobTerms:
     scheduler: str
     verifier: str
     verifier_params: bytes
-    take_by: int
     work_time: int
     settle_time: int
 
@@ -88,17 +122,21 @@ class JobTerms:
         """In ABI order, for contract calls."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
+    def struct_hash(self) -> bytes:
+        """EIP-712 struct hash: the job without chain and board."""
+        return struct_hash(TERMS_TYPE, self.as_tuple())  # type: ignore[arg-type]
+
     def id(self, chain_id: int, board: str) -> JobId:
         """Equal to JobBoard.idOf(terms) of `board` on `chain_id`."""
-        struct_hash = keccak256(keccak256(TERMS_TYPE.encode()) + b"".join(word(v) for v in self.as_tuple()))  # type: ignore[arg-type]
-        domain = keccak256(
-            keccak256(_DOMAIN_TYPE.encode())
-            + keccak256(DOMAIN_NAME.encode())
-            + keccak256(DOMAIN_VERSION.encode())
-            + word(chain_id)
-            + word(board)
-        )
-        return JobId(keccak256(b"\x19\x01" + domain + struct_hash))
+        return JobId(board_domain(chain_id, board).digest(self.struct_hash()))
+
+    def ref(self) -> JobRef:
+        """The job named without its terms, for `commit`."""
+        return JobRef(self.requester, self.nonce, self.struct_hash())
+
+    @property
+    def lane(self) -> int:
+        return self.nonce >> 16
 
     @property
     def max_pay(self) -> int:
@@ -113,23 +151,70 @@ class JobTerms:
 
 @dataclass(frozen=True, slots=True)
 class Job:
+    """A job as the board has it now. `committed`: bit n-1 is seat n's. `digest`: 20 bytes, of the id or of id and seats.
+
+    `clock`: when posted (POSTED), the work deadline (ASSIGNED), since when (COMMITTED); Unix seconds.
+    `silent`: uncontested, it pays by its terms. `folded`: the digest covers the seats, and callers must show all of them.
+    """
+
     state: JobState
     taken: int
     committed: int
-    extra_committed: int
     contested: bool
-    reopened: int
-    posted_at: int
+    silent: bool
+    folded: bool
+    sequence: int
+    clock: int
     round: int
-    deadline: int
-    committed_at: int
+    digest: bytes
+
+    def deadline(self, terms: JobTerms) -> int | None:
+        """Chain time by which this state is left, None when nothing is waited for."""
+        match self.state:
+            case JobState.POSTED:
+                return terms.take_by
+            case JobState.ASSIGNED:
+                return self.clock
+            case JobState.COMMITTED:
+                return self.clock + terms.settle_time
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    state: SeatState
+    """A seat as JobTaken and JobSealed have shown it; calls pass it back. `commitment` is zero until there is one."""
+
+    worker: str
+    provider: str
+    payee: str
+    price: int
+    commitment: bytes = ZERO32
+
+    def as_tuple(self) -> tuple[str, str, str, int, bytes]:
+        """In ABI order, for contract calls."""
+        return self.worker, self.provider, self.payee, self.price, self.commitment
+
+    @property
+    def committed(self) -> bool:
+        return self.commitment != ZERO32
+
+
+EMPTY_SEAT = Seat(ZERO_ADDRESS, ZERO_ADDRESS, ZERO_ADDRESS, 0)
+"""What a caller passes for a seat that the call does not need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What opens a commitment. `shown`: keccak256(resultRoot) in a first seat, in an extra one the resultRoot itself."""
+
     number: int
-    seal: bytes
+    salt: bytes
+    shown: bytes
+    receipt_digest: bytes
+
+    def as_tuple(self) -> tuple[int, bytes, bytes, bytes]:
+        """In ABI order, for contract calls."""
+        return self.number, self.salt, self.shown, self.receipt_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +243,20 @@ class ReplicationClocks:
         return cls(value & 0xFFFFFFFF, value >> 32 & 0xFFFFFFFF, value >> 64 & 0xFFFFFFFF)
 
 
+@dataclass(frozen=True, slots=True)
+class AcceptanceClocks:
+    """JobTerms.verifier_params of the accept tier: seconds from Committed in which the requester may reject."""
+
+    window: int
+
+    def pack(self) -> bytes:
+        return self.window.to_bytes(32, "big")
+
+    @classmethod
+    def unpack(cls, params: bytes) -> AcceptanceClocks:
+        return cls(int.from_bytes(params, "big") & 0xFFFFFFFF)
+
+
 def fee_on(fee_bps: int, amount: int) -> int:
     """Rounds up, as Money.sol does."""
     return (amount * fee_bps + BPS_WHOLE - 1) // BPS_WHOLE
@@ -168,8 +267,18 @@ def job_seed(job: JobId, beacon_value: bytes) -> bytes:
     return keccak256(job + beacon_value)
 
 
+def take_digest(job: JobId, chain_id: int, board: str) -> bytes:
+    """What a worker signs so that another posts his take; 32 bytes."""
+    return board_domain(chain_id, board).digest(struct_hash(_TAKE_TYPE, [job]))
+
+
+def seal_digest(job: JobId, commitment: bytes, chain_id: int, board: str) -> bytes:
+    """What a worker signs so that another posts his commitment; 32 bytes."""
+    return board_domain(chain_id, board).digest(struct_hash(_SEAL_TYPE, [job, commitment]))
+
+
 def commitment(job: JobId, worker: str, salt: bytes, shown: bytes, receipt_digest: bytes) -> bytes:
-    """keccak256(abi.encode(JobId, worker, salt, shown, receiptDigest)); SEAL_BYTES of it go on chain.
+    """keccak256(abi.encode(JobId, worker, salt, shown, receiptDigest)).
 
     `shown`: keccak256(resultRoot) in a first seat, in an extra one the resultRoot itself. The first reveals make the
     hash public; an extra worker who knows no more than that must not be able to commit to it.

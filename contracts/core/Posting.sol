@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IBeacon} from "../interfaces/IBeacon.sol";
+import {IEscrow} from "../interfaces/IEscrow.sol";
+import {IJobBoard} from "../interfaces/IJobBoard.sol";
+import {IParameters} from "../interfaces/IParameters.sol";
+import {JobState, JobTerms, policyOf} from "../types/JobTypes.sol";
+import {BPS_WHOLE} from "../types/Money.sol";
+import {laneOf as laneKey} from "../types/JobWord.sol";
+import {Roster} from "./Roster.sol";
+
+/// @title How a job enters the board
+/// @notice Compared with the parameters of the moment, once; what is posted is never compared again (G2). What it shares with
+/// other jobs is compared once per version of the parameters, and remembered.
+abstract contract Posting is Roster {
+    mapping(bytes32 policy => IParameters.Admission) private _admissions;
+
+    /// @inheritdoc IJobBoard
+    function escrowFor(JobTerms calldata terms) public pure returns (uint256) {
+        uint256 most = _mostPay(terms);
+        return most + terms.feeBps.feeOn(most) + terms.bounty;
+    }
+
+    /// @dev The most that workers can be paid: all first seats and the whole reserve.
+    function _mostPay(JobTerms calldata terms) internal pure returns (uint256) {
+        return uint256(terms.price) * terms.workers + terms.reserve;
+    }
+
+    /// @dev Admits the terms, holds the money, and opens the seats; the caller stores the job.
+    /// @param termsHash hashOf(terms)
+    /// @param relayFee held on top, to be handed on by the caller
+    /// @param drawn whether seats are to be drawn
+    function _open(JobTerms calldata terms, bytes32 termsHash, uint256 relayFee, bool drawn)
+        internal
+        returns (Entry memory entry)
+    {
+        entry.id = _idOf(termsHash);
+        entry.lane = laneKey(terms.requester, terms.nonce);
+        _enterLane(entry.lane, terms.requester, terms.nonce);
+        uint256 escrow = escrowFor(terms);
+        IParameters.Admission memory admission = _admit(terms);
+        _checkTerms(terms, escrow, admission);
+        // INVARIANT: nobody can post an order of offers without one, and so make its requester pay him for nothing.
+        require(admission.draws == drawn, WrongScheduler(entry.id, admission.draws));
+
+        entry.job.state = JobState.Posted;
+        entry.job.silent = admission.silent;
+        entry.job.sequence = uint16(terms.nonce);
+        entry.job.clock = uint40(block.timestamp);
+        entry.job.round = IBeacon(BEACON).next();
+        entry.job.digest = bytes20(entry.id.asBytes());
+        emit JobPosted(entry.id, terms, entry.job.round);
+        IEscrow(ESCROW).hold(terms.payToken, terms.requester, escrow + relayFee);
+    }
+
+    /// @dev Whether a job or a retirement with this nonce may take the lane over.
+    function _enterLane(bytes32 lane, address requester, uint256 nonce) internal view {
+        (JobState state, uint16 sequence) = _lastOf(lane);
+        // INVARIANT (J1): sequences only rise, so an id is used once and an ended job never replays.
+        require(uint16(nonce) > sequence, NonceUsed(requester, nonce));
+        require(state == JobState.None || state >= JobState.Settled, LaneBusy(requester, nonce >> 16));
+    }
+
+    /// @dev The policy's admission as of now, remembered or asked for.
+    function _admit(JobTerms calldata terms) private returns (IParameters.Admission memory admission) {
+        uint32 version = IParameters(PARAMETERS).version();
+        require(version != 0, Paused());
+        bytes32 policy = policyOf(terms);
+        admission = _admissions[policy];
+        if (admission.version != version) {
+            admission = IParameters(PARAMETERS).admit(terms);
+            _admissions[policy] = admission;
+        }
+    }
+
+    function _checkTerms(JobTerms calldata terms, uint256 escrow, IParameters.Admission memory admission) private view {
+        require(terms.price > 0, PriceZero());
+        require(escrow <= admission.maxEscrow, EscrowAboveLimit(escrow, admission.maxEscrow));
+        // Rounded up: a reserve is never a unit short.
+        uint256 reserve = (uint256(terms.price) * admission.reserveBps + BPS_WHOLE - 1) / BPS_WHOLE;
+        require(terms.reserve >= reserve, ReserveTooSmall(terms.reserve, reserve));
+        uint256 takeTime = terms.takeBy > block.timestamp ? terms.takeBy - block.timestamp : 0;
+        require(
+            takeTime >= admission.minTakeTime && takeTime <= admission.maxTakeTime,
+            TimeOutOfRange("takeTime", takeTime, admission.minTakeTime, admission.maxTakeTime)
+        );
+    }
+}

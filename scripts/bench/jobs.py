@@ -1,0 +1,306 @@
+"""A posted job as its parties see it: verbs that send one transaction each and return its receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from eth_account.signers.local import LocalAccount
+
+from tensorgrid.chain.abi import decode, type_of
+from tensorgrid.domain.encoding import keccak256, sha256, word
+from tensorgrid.domain.jobs import TERMS_TYPE, ExitClass, JobId, JobTerms, ReplicationClocks, commitment
+from tensorgrid.domain.results import result_root
+
+from .chain import Receipt
+from .network import COIN, CPU, STAKE_COIN, Network
+
+PRICE, BOUNTY = 12 * COIN + 345_678, 123_456  # no round numbers: calldata pays by its non-zero bytes
+TAKE, WORK, REVEAL, GRACE, EXTRA_TAKE = 400, 600, 100, 50, 200
+WINDOW = 300
+_SETTLE = 2 * (REVEAL + GRACE + EXTRA_TAKE) + WORK
+_OFFER_LIFE = 3000
+_ZERO = "0x" + "0" * 40
+_ZERO32 = bytes(32)
+
+
+class Seat(NamedTuple):
+    """A seat as JobTaken and JobSealed show it; in ABI order."""
+
+    worker: str
+    provider: str
+    payee: str
+    price: int
+    commitment: bytes
+
+
+NOT_SHOWN = Seat(_ZERO, _ZERO, _ZERO, 0, _ZERO32)
+"""Stands for a seat that a call does not need."""
+
+
+class Lanes:
+    """Which sequence number comes next in each lane of the requester."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, int] = {}
+
+    def next(self, lane: int) -> int:
+        self._last[lane] = self._last.get(lane, 0) + 1
+        return lane << 16 | self._last[lane]
+
+
+def drawn_terms(network: Network, nonce: int, *, workers: int = 3) -> JobTerms:
+    """The replicate tier: three drawn workers, two more in reserve."""
+    return JobTerms(
+        requester=network.requester.address,
+        nonce=nonce,
+        spec_digest=sha256(b"a job's spec"),
+        price=PRICE,
+        reserve=2 * PRICE,
+        bounty=BOUNTY,
+        take_by=network.chain.now + 1 + TAKE,
+        pay_token=network.address("TestToken.USDC"),
+        fee_bps=100,
+        no_show_bond=5 * STAKE_COIN,
+        reopens=0,
+        workers=workers,
+        stake=100 * STAKE_COIN,
+        hardware_class=CPU,
+        scheduler=network.address("LotteryScheduler"),
+        verifier=network.address("ReplicationVerifier"),
+        verifier_params=ReplicationClocks(REVEAL, GRACE, EXTRA_TAKE).pack(),
+        work_time=WORK,
+        settle_time=_SETTLE,
+    )
+
+
+def offered_terms(network: Network, nonce: int) -> JobTerms:
+    """The accept tier: one worker, by his signed offer; silence is consent."""
+    from dataclasses import replace
+
+    return replace(
+        drawn_terms(network, nonce, workers=1),
+        reserve=0,
+        scheduler=network.address("OfferScheduler"),
+        verifier=network.address("AcceptanceVerifier"),
+        verifier_params=WINDOW.to_bytes(32, "big"),
+        settle_time=WINDOW + 1000,
+    )
+
+
+def signed(account: LocalAccount, digest: bytes) -> tuple[bytes, bytes]:
+    """In the short form of EIP-2098."""
+    made = account.unsafe_sign_hash(digest)
+    return made.r.to_bytes(32, "big"), (made.s | (made.v - 27) << 255).to_bytes(32, "big")
+
+
+class Job:
+    """One posted job. Workers are named by their index in the network. A relayer calls where nobody is named."""
+
+    def __init__(self, network: Network, terms: JobTerms) -> None:
+        self.network, self.terms = network, terms
+        self.id = JobId(network.ask("JobBoard", "idOf", terms.as_tuple()))
+        self.held: list[Seat] = []  # seat n at index n - 1
+        self.folded = False
+        self._secrets: dict[int, tuple[bytes, bytes, bytes]] = {}
+
+    # ---- posting
+
+    @classmethod
+    def post(cls, network: Network, terms: JobTerms) -> tuple[Job, Receipt]:
+        job = cls(network, terms)
+        return job, job._board(network.requester, "post", terms.as_tuple())
+
+    @classmethod
+    def post_with_offers(cls, network: Network, terms: JobTerms, workers: Sequence[int] = (0,)) -> tuple[Job, Receipt]:
+        job = cls(network, terms)
+        job.folded = True
+        return job, job._board(network.requester, "postWithOffers", terms.as_tuple(), job.offers(workers))
+
+    @classmethod
+    def post_for(
+        cls, network: Network, terms: JobTerms, *, fee: int, workers: Sequence[int] = ()
+    ) -> tuple[Job, Receipt]:
+        """By the relayer. `workers`: whose offers he passes, and whom the order allows; none: the seats are drawn."""
+        job = cls(network, terms)
+        job.folded = bool(workers)
+        allowed = [network.workers[i].address for i in workers]
+        order = (network.relayer.address, fee, network.chain.now + 600, allowed)
+        made = network.requester.unsafe_sign_hash(network.ask("JobBoard", "orderDigest", terms.as_tuple(), order))
+        return job, job._board(
+            network.relayer, "postFor", terms.as_tuple(), order, bytes(made.signature), job.offers(workers)
+        )
+
+    def offers(self, workers: Sequence[int]) -> list[tuple[Any, ...]]:
+        return [self._offer(index) for index in workers]
+
+    def _offer(self, index: int) -> tuple[Any, ...]:
+        """For less than the requester would pay, and live."""
+        bounds = (PRICE - COIN, 2 * WORK, 1000 * STAKE_COIN, self.network.chain.now + _OFFER_LIFE, 0)
+        unsigned = (*bounds, (_ZERO32, _ZERO32))
+        digest = self.network.ask("OfferScheduler", "offerDigest", self.terms.as_tuple(), unsigned)
+        return (*bounds, signed(self.network.workers[index], digest))
+
+    def cancel(self) -> Receipt:
+        return self._board(self.network.requester, "cancel", self.terms.as_tuple())
+
+    # ---- seats
+
+    def draw(self) -> None:
+        """The round is out and everybody is drawn."""
+        self.network.chain.mine(3)
+        self.network.chain.at(self.terms.take_by - TAKE // 8)
+
+    def draw_extra(self) -> None:
+        extra = self.network.ask("ReplicationVerifier", "seats", self.terms.as_tuple(), self.id)
+        _, _, opens_at, take_by, _ = extra
+        self.network.chain.mine(3)
+        self.network.chain.at(take_by - (take_by - opens_at) // 8)
+
+    def take(self, index: int) -> Receipt:
+        held = self.held if self.folded else []
+        receipt = self._board(self.network.workers[index], "take", self.terms.as_tuple(), held)
+        self.folded = len(self.held) == self.terms.workers == 1
+        return receipt
+
+    def take_many(self, indexes: Sequence[int]) -> Receipt:
+        digest = self.network.ask("JobBoard", "takeDigest", self.id)
+        signatures = [signed(self.network.workers[i], digest) for i in indexes]
+        held = self.held if self.folded else []
+        self.folded = not self.held and len(indexes) == self.terms.workers
+        return self._board(self.network.relayer, "takeMany", self.terms.as_tuple(), held, signatures)
+
+    # ---- work
+
+    def commit(self, index: int, answer: str = "right") -> Receipt:
+        number = self.number_of(index)
+        sealed = self.seal(index, answer)
+        function, subject = ("commit", self.ref) if number <= self.terms.workers else ("commitExtra", self.terms.as_tuple())
+        receipt = self._board(self.network.workers[index], function, subject, number, self._own(index), sealed)
+        self.folded = self.folded and len(self.held) == 1
+        return receipt
+
+    def commit_and_settle(self, index: int, earlier: Job) -> Receipt:
+        return self._board(
+            self.network.workers[index],
+            "commitAndSettle",
+            *(self.ref, self.number_of(index), self._own(index), self.seal(index, "right")),
+            *(earlier.terms.as_tuple(), earlier.held),
+        )
+
+    def commit_many(self, answers: Sequence[str | None]) -> Receipt:
+        """One answer per seat; None: that seat is left as it is."""
+        seals, signatures = [], []
+        for number, answer in enumerate(answers, 1):
+            index = self._index_of(number)
+            seals.append(_ZERO32 if answer is None else self.seal(index, answer))
+            digest = self.network.ask("JobBoard", "sealDigest", self.id, seals[-1])
+            signatures.append((_ZERO32, _ZERO32) if answer is None else signed(self.network.workers[index], digest))
+        return self._board(self.network.relayer, "commitMany", self.ref, self.held, seals, signatures)
+
+    def progress(self, index: int) -> Receipt:
+        return self._board(self.network.workers[index], "progress", self.id, sha256(b"a snapshot"))
+
+    def close_work(self) -> Receipt:
+        self.network.chain.at(self.clock + 1)
+        return self._board(self.network.closer, "closeWork", self.terms.as_tuple(), self.held)
+
+    def seal(self, index: int, answer: str) -> bytes:
+        """What the worker commits to; its secrets are kept."""
+        salt, receipt = sha256(b"salt %d" % index), sha256(b"receipt %d" % index)
+        root = result_root(self.id, ExitClass.OK, sha256(answer.encode()))
+        shown = root if self.number_of(index) > self.terms.workers else keccak256(root)
+        self._secrets[index] = (salt, shown, receipt)
+        return commitment(self.id, self.network.workers[index].address, salt, shown, receipt)
+
+    # ---- judgement
+
+    def reveal(self, indexes: Sequence[int], *, by: LocalAccount | None = None, complete: bool = False) -> Receipt:
+        """`complete`: shows all seats, so that what this decides is settled at once."""
+        openings = [(self.number_of(i), *self._secrets[i]) for i in indexes]
+        numbers = [opening[0] for opening in openings]
+        held = self.held if complete or self.folded else self._only(numbers)
+        sender = by or self.network.workers[indexes[0]]
+        return self.network.transact(
+            sender, "ReplicationVerifier", "reveal", self.terms.as_tuple(), held, openings
+        )
+
+    def open_extra(self) -> Receipt:
+        return self.network.transact(
+            self.network.closer, "ReplicationVerifier", "openExtra", self.terms.as_tuple(), self.held
+        )
+
+    def reject(self) -> Receipt:
+        return self.network.transact(
+            self.network.requester, "AcceptanceVerifier", "reject", self.terms.as_tuple(), self.held
+        )
+
+    def release_bond(self) -> Receipt:
+        return self.network.transact(self.network.closer, "AcceptanceVerifier", "releaseBond", self.terms.as_tuple())
+
+    def decide(self, decision: int) -> None:
+        """The jury says so."""
+        verifier = self.network.address("AcceptanceVerifier")
+        self.network.transact(self.network.deployer, "StubJury", "decide", verifier, self.id, decision)
+
+    # ---- ends
+
+    def await_silence(self) -> None:
+        """The requester has let his time pass."""
+        self.network.chain.at(self.clock + WINDOW + 1)
+
+    def settle(self, *, by: LocalAccount | None = None) -> Receipt:
+        return self._board(by or self.network.closer, "settle", self.terms.as_tuple(), self.held)
+
+    def expire(self) -> Receipt:
+        return self._board(self.network.closer, "expire", self.terms.as_tuple(), self.held)
+
+    # ---- how it stands
+
+    @property
+    def clock(self) -> int:
+        """Work deadline of a job at work, since when of a committed one."""
+        job = self.network.ask("JobBoard", "jobOf", self.terms.requester, self.terms.nonce)
+        return int(job[7])
+
+    @property
+    def ref(self) -> tuple[str, int, bytes]:
+        """JobRef: the job without its terms."""
+        words = b"".join(word(value) for value in self.terms.as_tuple())  # type: ignore[arg-type]
+        return (self.terms.requester, self.terms.nonce, keccak256(keccak256(TERMS_TYPE.encode()) + words))
+
+    def number_of(self, index: int) -> int:
+        worker = self.network.workers[index].address
+        return next(number for number, seat in enumerate(self.held, 1) if seat.worker == worker)
+
+    def _index_of(self, number: int) -> int:
+        return [worker.address for worker in self.network.workers].index(self.held[number - 1].worker)
+
+    def _own(self, index: int) -> list[Seat]:
+        return self.held if self.folded else [self.held[self.number_of(index) - 1]]
+
+    def _only(self, numbers: Sequence[int]) -> list[Seat]:
+        return [seat if number in numbers else NOT_SHOWN for number, seat in enumerate(self.held, 1)]
+
+    # ---- seats as the events tell
+
+    def _board(self, sender: LocalAccount, function: str, *args: Any) -> Receipt:
+        receipt = self.network.transact(sender, "JobBoard", function, *args)
+        self._follow(receipt)
+        return receipt
+
+    def _follow(self, receipt: Receipt) -> None:
+        events = self.network.interface("JobBoard").events
+        for log in receipt.logs:
+            entry = events.get(log.topics[0])
+            if entry is None or entry.name not in {"JobTaken", "JobSealed"} or log.topics[1] != self.id:
+                continue
+            values = decode([type_of(part) for part in entry.inputs if not part["indexed"]], log.data)
+            worker = decode(["address"], log.topics[2])[0]
+            if entry.name == "JobTaken":
+                number, provider, payee, price = values
+                assert number == len(self.held) + 1
+                self.held.append(Seat(worker, provider, payee, price, _ZERO32))
+            else:
+                at = next(i for i, seat in enumerate(self.held) if seat.worker == worker)
+                self.held[at] = self.held[at]._replace(commitment=values[0])

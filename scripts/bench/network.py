@@ -1,0 +1,189 @@
+"""The deployed contracts and everybody who uses them: always the same keys, addresses and amounts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+
+from tensorgrid.chain.abi import Interface, encode, interface
+from tensorgrid.deploy import creation_code, deploy
+from tensorgrid.devnet.accounts import Keyring
+from tensorgrid.domain.jobs import hardware_class
+from tensorgrid.parameters import NetworkParameters
+
+from .chain import Chain, Receipt
+
+ROOT = Path(__file__).resolve().parents[2]
+DOUBLES = ROOT / "tests" / "contracts" / "doubles"
+
+COIN = 10**6  # units of the payment token
+STAKE_COIN = 10**18
+CPU = hardware_class("cpu")
+MOST = 2**256 - 1
+SEED = 3
+WORKERS = 6
+CAPACITY = 1000
+JURY_FEE = 2 * COIN
+_DECISION_TIME = 600
+_WALLET, _STAKE = 1_000_000 * COIN, 1_000_000 * STAKE_COIN
+_GAS_MONEY = 10**24
+
+
+class Network:
+    """Contracts by name, parties by role. `workers[i]` belongs to `providers[i]`; the last pair comes without stake.
+
+    Everybody has a wallet full of tokens and has approved the ledgers once. The requester has deposited, workers are
+    registered and staked; nobody has posted a job yet, and no policy is admitted.
+    """
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        keys = Keyring(SEED)
+        self.deployer, self.requester = keys.account("deployer"), keys.account("requester")
+        self.relayer, self.closer, self.newcomer = (keys.account(role) for role in ("relayer", "closer", "newcomer"))
+        self.providers = [keys.account(f"provider-{i}") for i in range(WORKERS)]
+        self.workers = [keys.account(f"worker-{i}") for i in range(WORKERS)]
+        everybody = [self.deployer, self.requester, self.relayer, self.closer, self.newcomer]
+        for account in (*everybody, *self.providers, *self.workers):
+            chain.anvil.fund(account.address, _GAS_MONEY)
+        self._at: dict[str, tuple[str, Interface]] = {}
+        self._deploy()
+        for account in (self.requester, self.newcomer):
+            self.give(account, "TestToken.USDC", _WALLET, "Escrow")
+        for provider in self.providers:
+            self.give(provider, "TestToken.TGS", _STAKE, "StakeVault")
+        self.deposit(self.requester)
+        for index in range(WORKERS - 1):
+            self.enrol(index)
+        chain.mine(1)
+        chain.remember()
+
+    # ---- contracts
+
+    def address(self, name: str) -> str:
+        return self._at[name][0]
+
+    def interface(self, name: str) -> Interface:
+        return self._at[name][1]
+
+    def names(self) -> dict[str, str]:
+        """Contract name by lower-case address."""
+        return {address.lower(): name for name, (address, _) in self._at.items()}
+
+    def transact(self, sender: LocalAccount, contract: str, function: str, *args: Any) -> Receipt:
+        address, abi = self._at[contract]
+        return self.chain.send(sender.address, address, abi.encode_call(function, *args))
+
+    def ask(self, contract: str, function: str, *args: Any) -> Any:
+        """What a view answers: its only value, or all of them."""
+        address, abi = self._at[contract]
+        values = abi.decode_answer(function, self.chain.ask(address, abi.encode_call(function, *args)))
+        return values[0] if len(values) == 1 else values
+
+    def deploy_double(self, name: str, *args: Any) -> str:
+        """One of the tests' own contracts."""
+        data = json.loads((DOUBLES / f"{name}.json").read_text())
+        abi = Interface.of_abi(name, data["abi"])
+        code = bytes.fromhex(data["bytecode"].removeprefix("0x")) + abi.encode_constructor(*args)
+        receipt = self.chain.send(self.deployer.address, None, code)
+        assert receipt.contract is not None
+        self._at[name] = (receipt.contract, abi)
+        return receipt.contract
+
+    # ---- parties
+
+    def give(self, account: LocalAccount, token: str, amount: int, ledger: str) -> None:
+        """Tokens in the account's wallet, which the ledger may pull."""
+        self.transact(account, token, "mint", account.address, amount)
+        self.transact(account, token, "approve", self.address(ledger), MOST)
+
+    def deposit(self, account: LocalAccount, amount: int = _WALLET // 2) -> Receipt:
+        return self.transact(
+            account, "Escrow", "deposit", self.address("JobBoard"), self.address("TestToken.USDC"), account.address, amount
+        )
+
+    def enrol(self, index: int) -> None:
+        self.register(index)
+        self.transact(self.providers[index], "StakeVault", "deposit", self.workers[index].address, _STAKE // 2)
+        self.allocate(index, _STAKE // 4)
+
+    def register(self, index: int, *, provider: int | None = None) -> Receipt:
+        owner, worker = self.providers[index if provider is None else provider], self.workers[index]
+        consent = worker.unsafe_sign_hash(self.ask("WorkerRegistry", "consentDigest", worker.address, owner.address))
+        return self.transact(
+            owner, "WorkerRegistry", "register", worker.address, self.profile(owner), bytes(consent.signature)
+        )
+
+    def profile(self, owner: LocalAccount, *, price: int = COIN) -> tuple[object, ...]:
+        """Paid to the provider himself, as most are."""
+        fingerprint, recipient, metadata = (bytes(range(i, i + 32)) for i in (1, 33, 65))
+        return (owner.address, CPU, fingerprint, 1000, price, CAPACITY, recipient, metadata)
+
+    def allocate(self, index: int, amount: int) -> Receipt:
+        return self.transact(
+            self.providers[index], "StakeVault", "allocate", self.workers[index].address, self.address("JobBoard"), amount
+        )
+
+    # ---- set-up
+
+    def _deploy(self) -> None:
+        deployment = deploy(_Backend(self), NetworkParameters.load("devnet"))
+        for name, ref in deployment.contracts.items():
+            self._at[name] = (ref.address, interface(name.partition(".")[0]))
+        jury = self.deploy_double("StubJury", _DECISION_TIME)
+        self.deploy_double("StubController")
+        receipt = self.chain.send(
+            self.deployer.address, None, creation_code("AcceptanceVerifier", (self.address("JobBoard"), jury))
+        )
+        assert receipt.contract is not None
+        self._at["AcceptanceVerifier"] = (receipt.contract, interface("AcceptanceVerifier"))
+        self.transact(self.deployer, "Parameters", "setVerifier", receipt.contract, True)
+        self.transact(self.deployer, "StubJury", "setFee", self.address("TestToken.USDC"), JURY_FEE)
+
+
+class _Backend:
+    """tensorgrid.deploy's backend, without waiting."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.address = network.deployer.address
+
+    @property
+    def chain_id(self) -> int:
+        return self._network.chain.chain_id
+
+    def deploy(self, name: str, args: tuple[Any, ...]) -> tuple[str, str, int]:
+        receipt = self._network.chain.send(self.address, None, creation_code(name, args))
+        assert receipt.contract is not None
+        return receipt.contract, receipt.hash, receipt.block
+
+    def send(self, address: str, name: str, function: str, args: tuple[Any, ...]) -> None:
+        self._network.chain.send(self.address, address, interface(name).encode_call(function, *args))
+
+    def code(self, address: str) -> bytes:
+        return self._network.chain.anvil.connection.code(address)
+
+
+@contextmanager
+def running() -> Iterator[Network]:
+    """A fresh network on a fresh chain."""
+    with TemporaryDirectory(prefix="tensorgrid-bench-") as folder, Chain(Path(folder)) as chain:
+        yield Network(chain)
+
+
+def permit_digest(network: Network, owner: str, spender: str, amount: int, deadline: int) -> bytes:
+    """EIP-2612, as the test token has it."""
+    from tensorgrid.domain.encoding import keccak256
+
+    kind = keccak256(b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)")
+    nonce = network.ask("TestToken.USDC", "nonces", owner)
+    words = encode(
+        ["bytes32", "address", "address", "uint256", "uint256", "uint256"], [kind, owner, spender, amount, nonce, deadline]
+    )
+    return keccak256(b"\x19\x01" + network.ask("TestToken.USDC", "DOMAIN_SEPARATOR") + keccak256(words))

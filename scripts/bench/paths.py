@@ -1,0 +1,239 @@
+"""Whole lives of jobs, transaction by transaction. Each can be walked again by the same parties in the same lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tensorgrid.domain.jobs import JobTerms
+
+from .chain import Receipt
+from .jobs import GRACE, REVEAL, Job, Lanes, drawn_terms, offered_terms
+from .network import COIN, Network
+
+Steps = Iterator[tuple[str, Receipt]]
+FIRST_THREE = (0, 1, 2)
+_RELAY_FEE = COIN // 10
+_BACKGROUND = 99
+_ACCUSED, _ACCUSER = 1, 2  # IJury.Decision
+
+
+class Walk:
+    """One network, and which job comes next in each lane."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._lanes = Lanes()
+
+    # ---- what the parties have open beside the jobs that are measured
+
+    def open_offered(self) -> None:
+        self._offered(_BACKGROUND)
+
+    def open_drawn(self) -> None:
+        job, _ = self._drawn(_BACKGROUND)
+        job.draw()
+        for index in FIRST_THREE:
+            job.take(index)
+
+    # ---- one worker by offer
+
+    def optimistic(self) -> Steps:
+        """Post with an offer, commit, settle after silence."""
+        job, posted = self._offered(1)
+        yield "JobBoard.postWithOffers", posted
+        yield "JobBoard.commit (offer)", job.commit(0)
+        job.await_silence()
+        yield "JobBoard.settle (silence)", job.settle(by=self.network.workers[0])
+
+    def piggyback(self) -> Steps:
+        """The commit of a job settles the one before it."""
+        earlier, _ = self._offered(1)
+        earlier.commit(0)
+        job, posted = self._offered(2)
+        yield "JobBoard.postWithOffers", posted
+        earlier.await_silence()
+        yield "JobBoard.commitAndSettle", job.commit_and_settle(0, earlier)
+        self._finish_offered(job)
+
+    def settled_together(self, count: int = 10) -> Steps:
+        jobs = [self._offered(lane)[0] for lane in range(1, count + 1)]
+        for job in jobs:
+            job.commit(0)
+        jobs[-1].await_silence()
+        network = self.network
+        terms, held = [job.terms.as_tuple() for job in jobs], [job.held for job in jobs]
+        yield f"JobBoard.settleMany ({count} jobs)", network.transact(
+            network.workers[0], "JobBoard", "settleMany", terms, held
+        )
+
+    def relayed_offer(self) -> Steps:
+        """A gasless requester: the relayer posts his order with an offer of a worker he allows."""
+        job, posted = Job.post_for(self.network, self._offered_terms(1), fee=_RELAY_FEE, workers=(0,))
+        yield "JobBoard.postFor (offer, fee)", posted
+        self._finish_offered(job)
+
+    def fallback_offers(self) -> Steps:
+        """Three offers, the third of which serves: the first two are cancelled."""
+        for index in (1, 2):
+            self.network.transact(self.network.workers[index], "OfferScheduler", "raiseEpoch")
+        job, posted = Job.post_with_offers(self.network, self._offered_terms(1), (1, 2, 0))
+        yield "JobBoard.postWithOffers (third of three)", posted
+        self._finish_offered(job)
+
+    def no_show(self) -> Steps:
+        job, _ = self._offered(1)
+        self.network.chain.at(job.clock + 1)
+        yield "JobBoard.expire (no-show)", job.expire()
+
+    def rejected_rightly(self) -> Steps:
+        """The jury finds the worker wrong: he is slashed, the money comes back."""
+        job = self._committed_offered()
+        yield "AcceptanceVerifier.reject", job.reject()
+        job.decide(_ACCUSED)
+        yield "JobBoard.settle (jury, slash)", job.settle()
+        yield "AcceptanceVerifier.releaseBond (returned)", job.release_bond()
+
+    def rejected_wrongly(self) -> Steps:
+        job = self._committed_offered()
+        job.reject()
+        job.decide(_ACCUSER)
+        yield "JobBoard.settle (jury, paid)", job.settle()
+        yield "AcceptanceVerifier.releaseBond (to the jury)", job.release_bond()
+
+    # ---- three workers by lot
+
+    def replicated(self) -> Steps:
+        """Everybody for himself; the last reveal settles."""
+        job, posted = self._drawn(1)
+        yield "JobBoard.post", posted
+        job.draw()
+        for index, name in zip(FIRST_THREE, ("first", "second", "last"), strict=True):
+            yield f"JobBoard.take ({name})", job.take(index)
+        yield "JobBoard.progress", job.progress(0)
+        for index, name in zip(FIRST_THREE, ("first", "second", "last"), strict=True):
+            yield f"JobBoard.commit ({name})", job.commit(index)
+        yield "ReplicationVerifier.reveal (first)", job.reveal([0])
+        yield "ReplicationVerifier.reveal (second)", job.reveal([1])
+        yield "ReplicationVerifier.reveal (last, settles)", job.reveal([2], complete=True)
+
+    def relayed(self) -> Steps:
+        """Signed takes, seals and openings, posted by a relayer."""
+        job, posted = self._drawn(1)
+        yield "JobBoard.post", posted
+        job.draw()
+        yield "JobBoard.takeMany (3)", job.take_many(FIRST_THREE)
+        yield "JobBoard.commitMany (3)", job.commit_many(["right"] * 3)
+        yield "ReplicationVerifier.reveal (3, settles)", job.reveal(
+            FIRST_THREE, by=self.network.relayer, complete=True
+        )
+
+    def relay_fails(self) -> Steps:
+        """Taken together, and then everybody has to act for himself."""
+        job, _ = self._drawn(1)
+        job.draw()
+        job.take_many(FIRST_THREE)
+        yield "JobBoard.commit (first, unfolds)", job.commit(0)
+        job.commit(1)
+        job.commit(2)
+        job.reveal([0])
+        job.reveal([1])
+        yield "ReplicationVerifier.reveal (last, settles nothing)", job.reveal([2])
+        yield "JobBoard.settle (three agree)", job.settle()
+
+    def relayed_post(self) -> Steps:
+        job, posted = Job.post_for(self.network, drawn_terms(self.network, self._lanes.next(1)), fee=_RELAY_FEE)
+        yield "JobBoard.postFor (fee)", posted
+        yield "JobBoard.cancel", job.cancel()
+
+    def nobody_takes(self) -> Steps:
+        job, _ = self._drawn(1)
+        self.network.chain.at(job.terms.take_by + 1)
+        yield "JobBoard.expire (nobody took)", job.expire()
+
+    def one_silent(self) -> Steps:
+        """Two of three deliver and agree."""
+        job = self._assigned()
+        job.commit(0)
+        job.commit(1)
+        yield "JobBoard.closeWork", job.close_work()
+        job.reveal([0])
+        yield "ReplicationVerifier.reveal (second of two, settles)", job.reveal([1], complete=True)
+
+    def second_round(self) -> Steps:
+        """Two against one; two more are drawn, and the one is slashed."""
+        job = self._assigned()
+        for index, answer in zip(FIRST_THREE, ("right", "right", "wrong"), strict=True):
+            job.commit(index, answer)
+        job.reveal([0])
+        job.reveal([1])
+        yield "ReplicationVerifier.reveal (unequal, opens two seats)", job.reveal([2], complete=True)
+        job.draw_extra()
+        yield "JobBoard.take (extra)", job.take(3)
+        yield "JobBoard.take (last extra)", job.take(4)
+        yield "JobBoard.commitExtra", job.commit(3)
+        yield "JobBoard.commitExtra (last)", job.commit(4)
+        yield "ReplicationVerifier.reveal (extra)", job.reveal([3])
+        yield "ReplicationVerifier.reveal (settles five, one slashed)", job.reveal([4], complete=True)
+
+    def second_round_relayed(self) -> Steps:
+        """The same, with signatures."""
+        job, _ = self._drawn(1)
+        job.draw()
+        job.take_many(FIRST_THREE)
+        job.commit_many(["right", "right", "wrong"])
+        yield "ReplicationVerifier.reveal (3, opens two seats)", job.reveal(
+            FIRST_THREE, by=self.network.relayer, complete=True
+        )
+        job.draw_extra()
+        yield "JobBoard.takeMany (2 extra)", job.take_many((3, 4))
+        job.commit(3)
+        job.commit(4)
+        yield "ReplicationVerifier.reveal (2 extra, settles five, one slashed)", job.reveal(
+            (3, 4), by=self.network.relayer, complete=True
+        )
+
+    def half_revealed(self) -> Steps:
+        """Two disagree, the third says nothing: anyone opens the second round, which nobody joins."""
+        job = self._assigned()
+        for index, answer in zip(FIRST_THREE, ("right", "wrong", "right"), strict=True):
+            job.commit(index, answer)
+        job.reveal([0])
+        job.reveal([1])
+        self.network.chain.at(job.clock + REVEAL + GRACE + 1)
+        yield "ReplicationVerifier.openExtra", job.open_extra()
+        self.network.chain.at(job.clock + job.terms.settle_time + 1)
+        yield "JobBoard.settle (three, two slashed)", job.settle()
+
+    def retired(self) -> Steps:
+        yield "JobBoard.retire", self.network.transact(
+            self.network.requester, "JobBoard", "retire", self._lanes.next(1)
+        )
+
+    # ---- pieces
+
+    def _offered_terms(self, lane: int) -> JobTerms:
+        return offered_terms(self.network, self._lanes.next(lane))
+
+    def _offered(self, lane: int) -> tuple[Job, Receipt]:
+        return Job.post_with_offers(self.network, self._offered_terms(lane))
+
+    def _committed_offered(self) -> Job:
+        job, _ = self._offered(1)
+        job.commit(0)
+        return job
+
+    def _finish_offered(self, job: Job) -> None:
+        if not job.held[0].commitment.strip(b"\0"):
+            job.commit(0)
+        job.await_silence()
+        job.settle()
+
+    def _drawn(self, lane: int) -> tuple[Job, Receipt]:
+        return Job.post(self.network, drawn_terms(self.network, self._lanes.next(lane)))
+
+    def _assigned(self) -> Job:
+        job, _ = self._drawn(1)
+        job.draw()
+        for index in FIRST_THREE:
+            job.take(index)
+        return job

@@ -1,0 +1,131 @@
+"""Standing offers: signed by the worker, matched with a job in the transaction that posts it; and how they are taken back.
+
+Who holds an offer can seat this worker in a job of one seat, at once and without asking, until it expires or the epoch
+is raised. The daemon need not be told: it sees its seat on chain and works.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+
+from tensorgrid.chain.contracts import Contracts
+from tensorgrid.domain.errors import Reverted, TensorgridError, Unreachable
+from tensorgrid.domain.jobs import ZERO32, JobId, hardware_class
+from tensorgrid.domain.money import Amount
+from tensorgrid.domain.signing import Offer, StandingOffer, offer_digest
+from tensorgrid_worker.config import WorkerConfig
+from tensorgrid_worker.gate import Gate
+from tensorgrid_worker.journal import Journal
+from tensorgrid_worker.keys import sign_digest
+from tensorgrid_worker.parts import Parts, opened
+from tensorgrid_worker.rows import Row, Status
+from tensorgrid_worker.standing import Standing
+from tensorgrid_worker.start import HomeInUse, lock
+
+NO_JOB = JobId(ZERO32)
+"""What the outbox keeps a step under that belongs to no job."""
+RAISE_EPOCH = "raise_epoch:"
+PATIENCE_SECONDS = 120.0
+POLL_SECONDS = 0.3
+
+
+class OfferInvalid(TensorgridError):
+    """An offer that nobody could use, or that this worker should not make. Says what to change."""
+
+
+def make_offer(
+    config: WorkerConfig, *, price: str, seconds: int, wall: int | None = None, max_stake: int | None = None
+) -> StandingOffer:
+    """Signed and noted in the journal. `price`: such as "0.5 USDC"; `wall`: the most work time that a job may set.
+
+    Raises OfferInvalid, SpecInvalid, UnknownToken, and what `opened` raises.
+    """
+    with opened(config) as parts:
+        contracts, me = parts.contracts, parts.account.address
+        gate = Gate.of(config, contracts.deployment, contracts.parameters.values().min_stake)
+        amount = Amount.parse(price, contracts.deployment.tokens)
+        longest = contracts.offers.max_offer_life()
+        _check(gate, contracts, me, amount, seconds, longest)
+        offer = Offer(
+            min_price=amount.units,
+            max_wall=config.max_wall_seconds + config.work_margin_seconds if wall is None else wall,
+            max_stake=gate.max_stake if max_stake is None else max_stake,
+            expiry=contracts.connection.latest().timestamp + seconds,
+            epoch=contracts.offers.epoch_of(me),
+        )
+        kind, token, scheduler = hardware_class(config.hardware_class), amount.token.address, contracts.offers.address
+        digest = offer_digest(offer, kind, token, chain_id=contracts.chain_id, scheduler=scheduler)
+        parts.journal.note_offer(offer.expiry)
+        signed = offer.signed(sign_digest(parts.account, digest))
+        return StandingOffer(me, contracts.chain_id, scheduler, kind, token, signed)
+
+
+def _check(gate: Gate, contracts: Contracts, me: str, price: Amount, seconds: int, longest: int) -> None:
+    if not 1 <= seconds <= longest:
+        raise OfferInvalid(f"an offer is good for 1 to {longest} s; {seconds} s is not; sign a new one when it expires")
+    if price.token.address not in gate.tokens:
+        raise OfferInvalid(f"this worker's accepted_tokens leave out {price.token.symbol}; add it, or ask for another")
+    if price.units < max(1, gate.min_price):
+        raise OfferInvalid(f"{price} is below this worker's min_price of {gate.min_price} units; ask for more")
+    if problem := Standing(contracts, me, gate.class_name).problem():
+        raise OfferInvalid(f"nobody could use this worker's offer: it is {problem}")
+
+
+def cancel_offers(config: WorkerConfig) -> int:
+    """Make every offer signed so far worthless; returns the new epoch once that is on chain.
+
+    The daemon owns the key's nonces: when it runs it sends the transaction, otherwise we do. Raises Unreachable when it
+    is not mined in time (it will be), Reverted, and what `opened` raises.
+    """
+    config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with opened(config) as parts, contextlib.ExitStack() as stack:
+        scheduler, me = parts.contracts.offers, parts.account.address
+        old = scheduler.epoch_of(me)
+        ask_to_cancel(parts.journal, parts.contracts, old)
+        submitter = None
+        with contextlib.suppress(HomeInUse):
+            stack.enter_context(lock(config.home))
+            submitter = parts.submitter(config)
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while (epoch := scheduler.epoch_of(me)) == old:
+            if submitter is not None:
+                submitter.step(parts.contracts.connection.latest().number)
+            refused = [row for row in parts.journal.outbox(Status.REFUSED, Status.DEAD) if _raises(row, old)]
+            if refused:
+                raise Reverted(refused[0].reason, {}, "the epoch could not be raised")
+            if time.monotonic() > give_up:
+                raise Unreachable("the transaction is not mined yet; see that this key has gas, and ask again later")
+            time.sleep(POLL_SECONDS)
+        parts.journal.forget_offers()
+        return epoch
+
+
+def ask_to_cancel(journal: Journal, contracts: Contracts, epoch: int) -> None:
+    """Leave the raising of `epoch` to the submitter: idempotent, and safe through any crash."""
+    journal.enqueue(NO_JOB, f"{RAISE_EPOCH}{epoch}", contracts.offers.raise_epoch())
+
+
+def _raises(row: Row, epoch: int) -> bool:
+    return (row.job, row.kind) == (NO_JOB, f"{RAISE_EPOCH}{epoch}")
+
+
+def parse_seconds(text: str) -> int:
+    """ "90s", "30m", "1h" or a number of seconds. Raises OfferInvalid."""
+    match = re.fullmatch(r"(\d{1,9})([smh]?)", text.strip())
+    if match is None:
+        raise OfferInvalid(f'{text[:40]!a} is not a time; write one such as "90s", "30m" or "1h"')
+    return int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def as_text(offer: StandingOffer, price: str) -> str:
+    """For people: what was promised, and the line to hand to requesters."""
+    until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(offer.offer.expiry))
+    return "\n".join(
+        [
+            f"{offer.worker} works for {price} and up, jobs of {offer.offer.max_wall} s at most, until {until}",
+            "hand this line to requesters; whoever has it can seat this worker:",
+            offer.to_json(),
+        ]
+    )
