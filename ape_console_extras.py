@@ -1,6 +1,7 @@
 """What `ape console` knows beside ape's own names: the devnet that is running.
 
-    client, contracts, deployment, board, escrow, vault, registry, reputation, parameters, beacon, lottery, replication
+    client, contracts, deployment, board, escrow, vault, registry, reputation, parameters, beacon, lottery, offers,
+    replication, acceptance (None where the network has no jury)
 
 Without a devnet only `devnet_home` and `connect` are there. Start one with `tensorgrid devnet`.
 """
@@ -16,7 +17,8 @@ def connect(network: str | None = None) -> dict[str, Any]:
 
     client = Client(network)
     contracts = client.contracts
-    names = ("board", "escrow", "vault", "registry", "reputation", "parameters", "beacon", "lottery", "replication")
+    ledgers = ("board", "escrow", "vault", "registry", "reputation", "parameters", "beacon")
+    names = (*ledgers, "lottery", "offers", "replication", "acceptance")
     return {
         "client": client,
         "contracts": contracts,

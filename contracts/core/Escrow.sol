@@ -13,7 +13,12 @@ import {BURN} from "../types/Money.sol";
 contract Escrow is IEscrow, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
-    mapping(address controller => mapping(address token => mapping(address account => Balance))) private _balances;
+    /// @dev A Balance, read once and written once.
+    struct Purse {
+        uint256 word; // held in the upper half, free in the lower
+    }
+
+    mapping(address controller => mapping(address token => mapping(address account => Purse))) private _purses;
 
     /// @inheritdoc IEscrow
     function deposit(address controller, address token, address account, uint256 amount)
@@ -44,22 +49,22 @@ contract Escrow is IEscrow, ReentrancyGuardTransient {
     function withdraw(address controller, address token, uint256 amount, address to) external nonReentrant {
         require(to != address(0), ZeroAddress());
         require(amount > 0, ZeroAmount());
-        Balance storage balance = _balances[controller][token][msg.sender];
-        uint256 free = balance.free;
+        Purse storage purse = _purses[controller][token][msg.sender];
+        uint256 free = _free(purse.word);
         require(free >= amount, FreeTooSmall(controller, token, msg.sender, free, amount));
-        balance.free = uint128(free - amount);
+        purse.word -= amount;
         emit Withdrawn(controller, token, msg.sender, amount, to);
         IERC20(token).safeTransfer(to, amount);
     }
 
     /// @inheritdoc IEscrow
     function hold(address token, address account, uint256 amount) external {
-        Balance storage balance = _balances[msg.sender][token][account];
-        (uint256 free, uint256 held) = (balance.free, balance.held);
-        require(free >= amount, FreeTooSmall(msg.sender, token, account, free, amount));
+        Purse storage purse = _purses[msg.sender][token][account];
+        uint256 word = purse.word;
+        require(_free(word) >= amount, FreeTooSmall(msg.sender, token, account, _free(word), amount));
         unchecked {
-            // amount <= free, and both parts are below 2^128
-            (balance.free, balance.held) = (uint128(free - amount), _to128(held + amount));
+            _check128(_held(word) + amount); // amount <= free < 2^128
+            purse.word = word - amount + (amount << 128);
         }
     }
 
@@ -72,34 +77,34 @@ contract Escrow is IEscrow, ReentrancyGuardTransient {
         uint256 released
     ) external {
         require(accounts.length == amounts.length, LengthMismatch(accounts.length, amounts.length));
-        mapping(address account => Balance) storage balances = _balances[msg.sender][token];
-        uint256 paid = _creditAll(balances, accounts, amounts);
+        mapping(address account => Purse) storage purses = _purses[msg.sender][token];
+        uint256 leaving = released + _creditAll(purses, accounts, amounts);
 
         // INVARIANT (E1, E3): what leaves `held` of this controller's payer is exactly what becomes free, there or elsewhere.
         // Read after the credits: the payer may be among those paid.
-        Balance storage balance = balances[payer];
-        (uint256 free, uint256 held) = (balance.free, balance.held);
-        uint256 leaving = paid + released;
-        require(held >= leaving, HeldTooSmall(msg.sender, token, payer, held, leaving));
+        Purse storage purse = purses[payer];
+        uint256 word = purse.word;
+        require(_held(word) >= leaving, HeldTooSmall(msg.sender, token, payer, _held(word), leaving));
         unchecked {
-            // released <= leaving <= held, and both parts are below 2^128
-            (balance.free, balance.held) = (_to128(free + released), uint128(held - leaving));
+            _check128(_free(word) + released); // released <= leaving <= held < 2^128
+            purse.word = word + released - (leaving << 128);
         }
     }
 
     /// @inheritdoc IEscrow
     function flushBurned(address controller, address token) external nonReentrant returns (uint256 amount) {
-        Balance storage balance = _balances[controller][token][BURN];
-        amount = balance.free;
+        Purse storage purse = _purses[controller][token][BURN];
+        amount = _free(purse.word);
         require(amount > 0, ZeroAmount());
-        balance.free = 0;
+        purse.word -= amount;
         emit Burned(controller, token, amount);
         IERC20(token).safeTransfer(BURN, amount);
     }
 
     /// @inheritdoc IEscrow
     function balanceOf(address controller, address token, address account) external view returns (Balance memory) {
-        return _balances[controller][token][account];
+        uint256 word = _purses[controller][token][account].word;
+        return Balance({free: uint128(word), held: uint128(word >> 128)});
     }
 
     function _deposit(address controller, address token, address account, uint256 amount)
@@ -112,28 +117,42 @@ contract Escrow is IEscrow, ReentrancyGuardTransient {
         IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
         credited = IERC20(token).balanceOf(address(this)) - before;
         require(credited > 0, ZeroAmount());
-        _balances[controller][token][account].free = _to128(_balances[controller][token][account].free + credited);
+        _credit(_purses[controller][token][account], credited);
         emit Deposited(controller, token, account, credited);
     }
 
     function _creditAll(
-        mapping(address account => Balance) storage balances,
+        mapping(address account => Purse) storage purses,
         address[] calldata accounts,
         uint256[] calldata amounts
     ) private returns (uint256 sum) {
         for (uint256 i = 0; i < amounts.length; ++i) {
             uint256 amount = amounts[i];
             if (amount == 0) continue;
-            Balance storage balance = balances[accounts[i]];
-            balance.free = _to128(balance.free + amount);
+            _credit(purses[accounts[i]], amount);
             unchecked {
                 sum += amount; // each is below 2^128 by now
             }
         }
     }
 
-    function _to128(uint256 amount) private pure returns (uint128) {
+    function _credit(Purse storage purse, uint256 amount) private {
+        uint256 word = purse.word;
+        _check128(_free(word) + amount);
+        unchecked {
+            purse.word = word + amount; // the lower half has room
+        }
+    }
+
+    function _free(uint256 word) private pure returns (uint256) {
+        return uint128(word);
+    }
+
+    function _held(uint256 word) private pure returns (uint256) {
+        return word >> 128;
+    }
+
+    function _check128(uint256 amount) private pure {
         require(amount <= type(uint128).max, AmountTooLarge(amount));
-        return uint128(amount);
     }
 }

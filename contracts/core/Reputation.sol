@@ -8,13 +8,18 @@ import {IReputation} from "../interfaces/IReputation.sol";
 
 /// @title Reputation, as IReputation says
 contract Reputation is IReputation {
+    /// @dev A Score, read once and written once.
+    struct Record {
+        uint256 word; // from the lowest bit: points 128, at 40, wins 32, faults 32
+    }
+
     /// @inheritdoc IReputation
     uint40 public immutable HALF_LIFE;
 
     /// @dev Scores saturate here instead of reverting: a score must never be what keeps a job from settling.
     uint256 private constant MOST = uint128(type(int128).max);
 
-    mapping(address reporter => mapping(address worker => Score)) private _scores;
+    mapping(address reporter => mapping(address worker => Record)) private _records;
 
     error HalfLifeZero();
 
@@ -25,42 +30,62 @@ contract Reputation is IReputation {
 
     /// @inheritdoc IReputation
     function addWin(address worker, uint256 points) external {
-        Score memory score = _scores[msg.sender][worker];
-        score.wins += 1;
-        _write(worker, score, _decayed(score) + int256(Math.min(points, MOST)));
+        Record storage record = _records[msg.sender][worker];
+        uint256 word = record.word;
+        int256 before = _decayed(word);
+        record.word = _pack(before + int256(Math.min(points, MOST)), _wins(word) + 1, _faults(word));
     }
 
     /// @inheritdoc IReputation
     function addFault(address worker, uint256 points) external {
-        Score memory score = _scores[msg.sender][worker];
-        int256 before = _decayed(score);
-        score.faults += 1;
-        _write(worker, score, (before > 0 ? before / 2 : before) - int256(Math.min(points, MOST)));
+        Record storage record = _records[msg.sender][worker];
+        uint256 word = record.word;
+        int256 before = _decayed(word);
+        if (before > 0) before /= 2;
+        record.word = _pack(before - int256(Math.min(points, MOST)), _wins(word), _faults(word) + 1);
     }
 
     /// @inheritdoc IReputation
     function pointsOf(address reporter, address worker) external view returns (int256) {
-        return _decayed(_scores[reporter][worker]);
+        return _decayed(_records[reporter][worker].word);
     }
 
     /// @inheritdoc IReputation
     function scoreOf(address reporter, address worker) external view returns (Score memory) {
-        return _scores[reporter][worker];
+        uint256 word = _records[reporter][worker].word;
+        return Score({points: _points(word), at: _at(word), wins: _wins(word), faults: _faults(word)});
     }
 
-    function _write(address worker, Score memory score, int256 points) private {
-        score.points = int128(SignedMath.max(SignedMath.min(points, int256(MOST)), -int256(MOST)));
-        score.at = uint40(block.timestamp);
-        _scores[msg.sender][worker] = score;
-    }
-
-    function _decayed(Score memory score) private view returns (int256) {
-        uint256 size = SignedMath.abs(score.points);
-        if (size == 0) return 0;
-        uint256 age = block.timestamp - score.at;
+    function _decayed(uint256 word) private view returns (int256) {
+        int256 points = _points(word);
+        if (points == 0) return 0;
+        uint256 size = SignedMath.abs(points);
+        uint256 age = block.timestamp - _at(word);
         size >>= age / HALF_LIFE;
         // Within a half-life the curve is a straight line from `size` to half of it; what is taken away rounds up.
         size -= Math.ceilDiv(size * (age % HALF_LIFE), 2 * uint256(HALF_LIFE));
-        return score.points < 0 ? -int256(size) : int256(size);
+        return points < 0 ? -int256(size) : int256(size);
+    }
+
+    /// @dev With `points` as of now.
+    function _pack(int256 points, uint256 wins, uint256 faults) private view returns (uint256) {
+        points = SignedMath.max(SignedMath.min(points, int256(MOST)), -int256(MOST));
+        return uint128(int128(points)) | block.timestamp << 128 | wins << 168 | faults << 200;
+    }
+
+    function _points(uint256 word) private pure returns (int128) {
+        return int128(uint128(word));
+    }
+
+    function _at(uint256 word) private pure returns (uint40) {
+        return uint40(word >> 128);
+    }
+
+    function _wins(uint256 word) private pure returns (uint32) {
+        return uint32(word >> 168);
+    }
+
+    function _faults(uint256 word) private pure returns (uint32) {
+        return uint32(word >> 200);
     }
 }

@@ -29,14 +29,16 @@ abstract contract Seating is Outcomes {
     }
 
     /// @inheritdoc IJobBoard
-    function takeMany(JobTerms calldata terms, Seat[] calldata held, Signature[] calldata signatures) external {
+    function takeMany(JobTerms calldata terms, Signature[] calldata signatures) external {
         Entry memory entry = _find(terms);
+        // INVARIANT: who signed for the first round is never seated in the second, whose clocks he has not seen.
+        _expect(entry, JobState.Posted);
         bytes32 digest = takeDigest(entry.id);
         address[] memory workers = new address[](signatures.length);
         for (uint256 i = 0; i < workers.length; ++i) {
             workers[i] = ECDSA.recover(digest, signatures[i].r, signatures[i].vs);
         }
-        _take(terms, entry, held, workers);
+        _take(terms, entry, new Seat[](0), workers);
     }
 
     /// @inheritdoc IJobBoard

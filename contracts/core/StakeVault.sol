@@ -13,6 +13,17 @@ import {BURN} from "../types/Money.sol";
 contract StakeVault is IStakeVault, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
+    /// @dev An Allocation, read once and written once.
+    struct Stake {
+        uint256 word; // from the lowest bit: active 96, locked 96, since 40, locks 16, capped 8
+    }
+
+    // In a Stake's word: one unit locked, one second of `since`, one job in progress, the mark of a cap.
+    uint256 private constant ONE_LOCKED = 1 << 96;
+    uint256 private constant ONE_SECOND = 1 << 192;
+    uint256 private constant ONE_JOB = 1 << 232;
+    uint256 private constant CAPPED = 1 << 248;
+
     /// @inheritdoc IStakeVault
     address public immutable STAKE_TOKEN;
     /// @inheritdoc IStakeVault
@@ -23,8 +34,7 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
     /// @inheritdoc IStakeVault
     mapping(address finder => uint256) public claimableOf;
 
-    mapping(address provider => mapping(address worker => mapping(address controller => Allocation))) private
-        _allocations;
+    mapping(address provider => mapping(address worker => mapping(address controller => Stake))) private _stakes;
     mapping(address provider => mapping(address worker => mapping(address controller => Exit))) private _exits;
     mapping(address provider => mapping(address worker => mapping(address controller => LockCap))) private _caps;
     uint256 private _burned; // slashed, not yet sent to BURN
@@ -55,27 +65,27 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
         require(amount > 0, ZeroAmount());
         uint256 free = freeOf[msg.sender][worker];
         require(free >= amount, FreeTooSmall(msg.sender, worker, free, amount));
-        Allocation storage allocation = _allocations[msg.sender][worker][controller];
-        uint256 active = allocation.active + amount;
+        Stake storage stake = _stakes[msg.sender][worker][controller];
+        uint256 word = stake.word;
+        uint256 active = _active(word) + amount;
         require(active <= type(uint96).max, AmountTooLarge(active));
         freeOf[msg.sender][worker] = free - amount;
-        allocation.active = uint96(active);
-        allocation.since = uint40(block.timestamp);
+        stake.word = word + amount + (block.timestamp - _since(word)) * ONE_SECOND;
         emit Allocated(msg.sender, worker, controller, amount);
     }
 
     /// @inheritdoc IStakeVault
     function requestExit(address worker, address controller, uint256 amount) external {
         require(amount > 0, ZeroAmount());
-        Allocation storage allocation = _allocations[msg.sender][worker][controller];
-        uint256 active = allocation.active;
+        Stake storage stake = _stakes[msg.sender][worker][controller];
+        uint256 active = _active(stake.word);
         require(active >= amount, StakeTooSmall(worker, active, amount));
         Exit storage exit = _exits[msg.sender][worker][controller];
         uint256 leaving = exit.amount + amount;
         require(leaving <= type(uint96).max, AmountTooLarge(leaving));
         uint40 readyAt = uint40(block.timestamp) + EXIT_DELAY;
         // More than is unlocked may be asked for: until a lock ends, what stands in the queue backs it.
-        allocation.active = uint96(active - amount);
+        stake.word -= amount;
         (exit.amount, exit.readyAt) = (uint96(leaving), readyAt);
         emit ExitRequested(msg.sender, worker, controller, amount, readyAt);
     }
@@ -86,9 +96,9 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
         uint256 leaving = exit.amount;
         require(leaving > 0, NoExit(worker));
         require(block.timestamp >= exit.readyAt, ExitNotReady(worker, exit.readyAt));
-        Allocation storage allocation = _allocations[msg.sender][worker][controller];
+        uint256 word = _stakes[msg.sender][worker][controller].word;
         // INVARIANT (S2): what a job has locked stays, however long it has been in the queue.
-        amount = Math.min(leaving, allocation.active + leaving - allocation.locked);
+        amount = Math.min(leaving, _active(word) + leaving - _locked(word));
         exit.amount = uint96(leaving - amount);
         freeOf[msg.sender][worker] += amount;
         emit ExitFinished(msg.sender, worker, controller, amount);
@@ -97,7 +107,8 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
     /// @inheritdoc IStakeVault
     function setLockCap(address worker, address controller, bool capped, uint96 cap) external {
         require(controller != address(0), ZeroAddress());
-        _allocations[msg.sender][worker][controller].capped = capped;
+        Stake storage stake = _stakes[msg.sender][worker][controller];
+        if (_isCapped(stake.word) != capped) stake.word ^= CAPPED;
         // What was locked today under an earlier cap stays counted: a new cap is no second helping.
         _caps[msg.sender][worker][controller].cap = cap;
         emit LockCapSet(msg.sender, worker, controller, capped, cap);
@@ -121,15 +132,15 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
         external
         returns (uint40 since, uint16 locks, uint96 active)
     {
-        Allocation storage allocation = _allocations[provider][worker][msg.sender];
-        uint96 locked = allocation.locked;
-        (since, locks, active) = (allocation.since, allocation.locks + 1, allocation.active);
+        Stake storage stake = _stakes[provider][worker][msg.sender];
+        uint256 word = stake.word;
+        (since, locks, active) = (_since(word), _locks(word) + 1, _active(word));
         // INVARIANT (S1): a new lock is backed by stake that stays, not by what is on its way out.
-        uint256 available = Math.saturatingSub(active, locked);
+        uint256 available = _lockable(word);
         require(available >= amount, StakeTooSmall(worker, available, amount));
-        if (allocation.capped) _countToday(provider, worker, amount);
+        if (_isCapped(word)) _countToday(provider, worker, amount);
         unchecked {
-            (allocation.locked, allocation.locks) = (locked + uint96(amount), locks); // locked + amount <= active
+            stake.word = word + amount * ONE_LOCKED + ONE_JOB; // locked + amount <= active; locks + 1 fits, see above
         }
     }
 
@@ -142,13 +153,17 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
         address finder,
         uint256 finderShare
     ) external {
-        Allocation storage allocation = _allocations[provider][worker][msg.sender];
-        uint256 locked = allocation.locked;
-        require(locked >= amount, LockedTooSmall(worker, locked, amount));
+        Stake storage stake = _stakes[provider][worker][msg.sender];
+        uint256 word = stake.word;
+        require(_locked(word) >= amount, LockedTooSmall(worker, _locked(word), amount));
         // INVARIANT: no job costs more than was locked for it.
         require(amount >= slashed, LockedTooSmall(worker, amount, slashed));
-        (allocation.locked, allocation.locks) = (uint96(locked - amount), allocation.locks - 1);
-        if (slashed > 0) _slash(provider, worker, slashed, finder, finderShare);
+        require(_locks(word) > 0, LockedTooSmall(worker, 0, amount));
+        unchecked {
+            word -= amount * ONE_LOCKED + ONE_JOB; // locked >= amount, locks >= 1
+        }
+        if (slashed > 0) word -= _slash(provider, worker, _active(word), slashed, finder, finderShare);
+        stake.word = word;
     }
 
     // ---- anyone
@@ -180,7 +195,14 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
         view
         returns (Allocation memory)
     {
-        return _allocations[provider][worker][controller];
+        uint256 word = _stakes[provider][worker][controller].word;
+        return Allocation({
+            active: _active(word),
+            locked: uint96(_locked(word)),
+            since: _since(word),
+            locks: _locks(word),
+            capped: _isCapped(word)
+        });
     }
 
     /// @inheritdoc IStakeVault
@@ -195,9 +217,9 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
 
     /// @inheritdoc IStakeVault
     function lockable(address provider, address worker, address controller) external view returns (uint256) {
-        Allocation storage allocation = _allocations[provider][worker][controller];
-        uint256 available = Math.saturatingSub(allocation.active, allocation.locked);
-        if (!allocation.capped) return available;
+        uint256 word = _stakes[provider][worker][controller].word;
+        uint256 available = _lockable(word);
+        if (!_isCapped(word)) return available;
         LockCap storage cap = _caps[provider][worker][controller];
         return Math.min(available, Math.saturatingSub(cap.cap, _usedToday(cap)));
     }
@@ -220,8 +242,20 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
     }
 
     /// @dev The job's lock is gone already; the caller has seen that `slashed` is part of it.
-    function _slash(address provider, address worker, uint256 slashed, address finder, uint256 finderShare) private {
-        _take(provider, worker, slashed);
+    /// @return fromActive what the caller has to take off the active stake
+    function _slash(
+        address provider,
+        address worker,
+        uint256 active,
+        uint256 slashed,
+        address finder,
+        uint256 finderShare
+    ) private returns (uint256 fromActive) {
+        // Lost is what is active first, then what is in the exit queue, whose places later stake never fills again.
+        fromActive = Math.min(active, slashed);
+        // INVARIANT (S1): other jobs' locks stay covered: active + exiting loses no more than the locks have lost.
+        if (fromActive < slashed) _exits[provider][worker][msg.sender].amount -= uint96(slashed - fromActive);
+
         // INVARIANT (S3): slashed = finder's share + burned, burned >= half, rounded towards burning.
         uint256 share = finder == address(0) ? 0 : Math.min(finderShare, slashed / 2);
         _burned += slashed - share;
@@ -229,13 +263,27 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
         emit Slashed(provider, worker, msg.sender, slashed - share, finder, share);
     }
 
-    /// @dev Lost stake is active stake first; only what that does not cover leaves the exit queue, whose places are never
-    /// filled again by what is allocated later. Other jobs' locks stay covered: active + exiting >= all locks before, and
-    /// both sides have lost what this job's lock was, or less on the left.
-    function _take(address provider, address worker, uint256 slashed) private {
-        Allocation storage allocation = _allocations[provider][worker][msg.sender];
-        uint256 fromActive = Math.min(allocation.active, slashed);
-        allocation.active -= uint96(fromActive);
-        if (fromActive < slashed) _exits[provider][worker][msg.sender].amount -= uint96(slashed - fromActive);
+    function _active(uint256 word) private pure returns (uint96) {
+        return uint96(word);
+    }
+
+    function _locked(uint256 word) private pure returns (uint256) {
+        return uint96(word >> 96);
+    }
+
+    function _since(uint256 word) private pure returns (uint40) {
+        return uint40(word >> 192);
+    }
+
+    function _locks(uint256 word) private pure returns (uint16) {
+        return uint16(word >> 232);
+    }
+
+    function _isCapped(uint256 word) private pure returns (bool) {
+        return word >> 248 != 0;
+    }
+
+    function _lockable(uint256 word) private pure returns (uint256) {
+        return Math.saturatingSub(_active(word), _locked(word));
     }
 }

@@ -71,7 +71,7 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
     function profileOf(address worker) external view returns (Profile memory) {
         Record storage record = _known(worker);
         return Profile({
-            payout: _payeeOf(record),
+            payout: record.ownPayee ? record.payout : record.provider,
             hardwareClass: record.hardwareClass,
             fingerprint: record.fingerprint,
             capability: record.capability,
@@ -83,9 +83,14 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
     }
 
     /// @inheritdoc IWorkerRegistry
-    function standing(address worker) external view returns (address, address, uint40, uint16, bytes5) {
+    function standing(address worker)
+        external
+        view
+        returns (address provider, address payee, uint40 since, uint16 capacity, bytes5 classTag)
+    {
         Record storage record = _records[worker];
-        return (record.provider, _payeeOf(record), record.since, record.capacity, record.classTag);
+        (provider, since, capacity, classTag) = (record.provider, record.since, record.capacity, record.classTag);
+        payee = record.ownPayee ? record.payout : provider;
     }
 
     /// @inheritdoc IWorkerRegistry
@@ -110,9 +115,5 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
         record.fingerprint = profile.fingerprint;
         record.recipient = profile.recipient;
         record.metadata = profile.metadata;
-    }
-
-    function _payeeOf(Record storage record) private view returns (address) {
-        return record.ownPayee ? record.payout : record.provider;
     }
 }

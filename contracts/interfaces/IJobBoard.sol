@@ -136,9 +136,10 @@ interface IJobBoard {
     /// CapacityReached, SiblingSeated, OwnJob, SeatsFull, PriceAboveTerms, IStakeVault.StakeTooSmall, IStakeVault.LockCapReached
     function take(JobTerms calldata terms, Seat[] calldata held) external;
 
-    /// @notice Anyone: as many takes as there are signatures (EIP-712 Take(bytes32 job) by each worker), all or none.
+    /// @notice Anyone: as many first-round takes as there are signatures (EIP-712 Take(bytes32 job) by each worker), all or
+    /// none.
     /// @dev reverts as `take`; a wrong signature recovers to a stranger: UnknownWorker
-    function takeMany(JobTerms calldata terms, Seat[] calldata held, Signature[] calldata signatures) external;
+    function takeMany(JobTerms calldata terms, Signature[] calldata signatures) external;
 
     /// @notice Anyone: publish the CID digest of sealed progress. An event under the caller's name, nothing is stored or
     /// checked: readers take it from those who hold seats.
@@ -219,8 +220,8 @@ interface IJobBoard {
     function judgement(JobTerms calldata terms, Seat[] calldata held) external view returns (Ruling[] memory);
 
     function idOf(JobTerms calldata terms) external view returns (JobId);
-    /// @notice The job posted with this nonce. State None: not posted (retired nonces of a lane never used again included);
-    /// Superseded: ended, and overwritten by the lane's next job, so that only its events tell how.
+    /// @notice The job posted with this nonce. State None: not posted yet. Superseded: ended (or never posted, and passed over),
+    /// and overwritten by the lane's next job, so that only its events tell how. A retired nonce reads as Cancelled.
     function jobOf(address requester, uint256 nonce) external view returns (Job memory);
     /// @notice What the lane holds: the state and the sequence of its last job. Free to post when the state is an end or None.
     function laneOf(address requester, uint256 lane) external view returns (JobState state, uint16 sequence);

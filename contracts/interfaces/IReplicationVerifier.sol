@@ -59,8 +59,8 @@ interface IReplicationVerifier is IVerifier {
         bytes32 receiptDigest;
     }
 
-    /// @notice Anyone: open commitments of one round. When that completes the first round with all results equal, or the
-    /// second round, the job is settled at once, provided that `held` is complete (otherwise anyone settles later).
+    /// @notice Anyone: open commitments of one round. When that completes the first round with all results equal, the job is
+    /// settled at once, provided that `held` is complete (otherwise, and after a second round, anyone settles later).
     /// @param held the job's seats as IJobBoard says; those of the openings, and all for settling at once
     /// @dev reverts NotCommitted, AlreadyRevealed, RevealTooEarly, RevealTooLate, CommitmentMismatch, RootExpected (seats of
     /// both rounds mixed), IJobBoard.UnknownJob, IJobBoard.WrongSeats

@@ -79,14 +79,13 @@ contract ReplicationVerifier is IReplicationVerifier {
             _open(id, lane, record, held, openings[i], extra);
         }
 
-        bool over = extra ? _secondShown(job, record) : _firstShown(job, record);
-        bool agreed = over && !extra && _agreed(record);
-        bool settles = over && _canSettle(job, held);
-        if (agreed && settles) return _settleAgreed(terms, id, held);
+        bool over = !extra && _firstShown(job, record);
+        bool agreed = over && _agreed(record);
+        // Agreed, somebody is paid, so no closer's bounty is at stake that would end up with this contract.
+        if (agreed && _canSettle(job, held)) return _settleAgreed(terms, id, held);
         // The reveal that completes an undecided round goes on by itself: no second transaction, nobody to wait for.
-        if (over && !extra && !agreed) _openSecond(terms, id, lane, record);
+        if (over && !agreed) _openSecond(terms, id, lane, record);
         _records[lane] = record;
-        if (extra && settles) IJobBoard(BOARD).settle(terms, held);
     }
 
     /// @inheritdoc IReplicationVerifier

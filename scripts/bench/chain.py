@@ -39,13 +39,16 @@ class Receipt:
 class Chain:
     """A running anvil; a context manager. A block per transaction, one second apart, unless `at` says otherwise.
 
+    `traced`: it remembers every step of every transaction, for `profile`.
     Senders need no keys here: the chain takes everybody's word for who sends. What they pay is the same.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, traced: bool = False) -> None:
+        options = ("--steps-tracing",) if traced else ()
         self._processes = Processes()
         try:
-            self.anvil = Anvil(find_anvil(), self._processes, log=folder / "anvil.log", genesis=_GENESIS)
+            log = folder / "anvil.log"
+            self.anvil = Anvil(find_anvil(), self._processes, log=log, genesis=_GENESIS, options=options)
             self.anvil.connection.rpc("anvil_autoImpersonateAccount", True)
         except BaseException:
             self._processes.close()

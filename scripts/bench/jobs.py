@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
 from tensorgrid.chain.abi import decode, type_of
-from tensorgrid.domain.encoding import keccak256, sha256, word
-from tensorgrid.domain.jobs import TERMS_TYPE, ExitClass, JobId, JobTerms, ReplicationClocks, commitment
+from tensorgrid.domain.eip712 import Signature
+from tensorgrid.domain.encoding import keccak256, sha256
+from tensorgrid.domain.jobs import (
+    EMPTY_SEAT,
+    ZERO32,
+    AcceptanceClocks,
+    ExitClass,
+    JobTerms,
+    Opening,
+    ReplicationClocks,
+    Seat,
+    commitment,
+    nonce_of,
+    seal_digest,
+    take_digest,
+)
 from tensorgrid.domain.results import result_root
 
 from .chain import Receipt
@@ -20,22 +35,7 @@ TAKE, WORK, REVEAL, GRACE, EXTRA_TAKE = 400, 600, 100, 50, 200
 WINDOW = 300
 _SETTLE = 2 * (REVEAL + GRACE + EXTRA_TAKE) + WORK
 _OFFER_LIFE = 3000
-_ZERO = "0x" + "0" * 40
-_ZERO32 = bytes(32)
-
-
-class Seat(NamedTuple):
-    """A seat as JobTaken and JobSealed show it; in ABI order."""
-
-    worker: str
-    provider: str
-    payee: str
-    price: int
-    commitment: bytes
-
-
-NOT_SHOWN = Seat(_ZERO, _ZERO, _ZERO, 0, _ZERO32)
-"""Stands for a seat that a call does not need."""
+_UNSIGNED = Signature(ZERO32, ZERO32)
 
 
 class Lanes:
@@ -46,7 +46,7 @@ class Lanes:
 
     def next(self, lane: int) -> int:
         self._last[lane] = self._last.get(lane, 0) + 1
-        return lane << 16 | self._last[lane]
+        return nonce_of(lane, self._last[lane])
 
 
 def drawn_terms(network: Network, nonce: int, *, workers: int = 3) -> JobTerms:
@@ -76,22 +76,18 @@ def drawn_terms(network: Network, nonce: int, *, workers: int = 3) -> JobTerms:
 
 def offered_terms(network: Network, nonce: int) -> JobTerms:
     """The accept tier: one worker, by his signed offer; silence is consent."""
-    from dataclasses import replace
-
     return replace(
         drawn_terms(network, nonce, workers=1),
         reserve=0,
         scheduler=network.address("OfferScheduler"),
         verifier=network.address("AcceptanceVerifier"),
-        verifier_params=WINDOW.to_bytes(32, "big"),
+        verifier_params=AcceptanceClocks(WINDOW).pack(),
         settle_time=WINDOW + 1000,
     )
 
 
-def signed(account: LocalAccount, digest: bytes) -> tuple[bytes, bytes]:
-    """In the short form of EIP-2098."""
-    made = account.unsafe_sign_hash(digest)
-    return made.r.to_bytes(32, "big"), (made.s | (made.v - 27) << 255).to_bytes(32, "big")
+def signed(account: LocalAccount, digest: bytes) -> Signature:
+    return Signature.of_bytes(bytes(account.unsafe_sign_hash(digest).signature))
 
 
 class Job:
@@ -99,10 +95,11 @@ class Job:
 
     def __init__(self, network: Network, terms: JobTerms) -> None:
         self.network, self.terms = network, terms
-        self.id = JobId(network.ask("JobBoard", "idOf", terms.as_tuple()))
+        self._place = (network.chain.chain_id, network.address("JobBoard"))
+        self.id = terms.id(*self._place)
         self.held: list[Seat] = []  # seat n at index n - 1
         self.folded = False
-        self._secrets: dict[int, tuple[bytes, bytes, bytes]] = {}
+        self._openings: dict[int, Opening] = {}
 
     # ---- posting
 
@@ -126,10 +123,8 @@ class Job:
         job.folded = bool(workers)
         allowed = [network.workers[i].address for i in workers]
         order = (network.relayer.address, fee, network.chain.now + 600, allowed)
-        made = network.requester.unsafe_sign_hash(network.ask("JobBoard", "orderDigest", terms.as_tuple(), order))
-        return job, job._board(
-            network.relayer, "postFor", terms.as_tuple(), order, bytes(made.signature), job.offers(workers)
-        )
+        signature = signed(network.requester, network.ask("JobBoard", "orderDigest", terms.as_tuple(), order)).to_bytes()
+        return job, job._board(network.relayer, "postFor", terms.as_tuple(), order, signature, job.offers(workers))
 
     def offers(self, workers: Sequence[int]) -> list[tuple[Any, ...]]:
         return [self._offer(index) for index in workers]
@@ -137,9 +132,9 @@ class Job:
     def _offer(self, index: int) -> tuple[Any, ...]:
         """For less than the requester would pay, and live."""
         bounds = (PRICE - COIN, 2 * WORK, 1000 * STAKE_COIN, self.network.chain.now + _OFFER_LIFE, 0)
-        unsigned = (*bounds, (_ZERO32, _ZERO32))
+        unsigned = (*bounds, _UNSIGNED.as_tuple())
         digest = self.network.ask("OfferScheduler", "offerDigest", self.terms.as_tuple(), unsigned)
-        return (*bounds, signed(self.network.workers[index], digest))
+        return (*bounds, signed(self.network.workers[index], digest).as_tuple())
 
     def cancel(self) -> Receipt:
         return self._board(self.network.requester, "cancel", self.terms.as_tuple())
@@ -158,24 +153,23 @@ class Job:
         self.network.chain.at(take_by - (take_by - opens_at) // 8)
 
     def take(self, index: int) -> Receipt:
-        held = self.held if self.folded else []
+        held = self._all if self.folded else []
         receipt = self._board(self.network.workers[index], "take", self.terms.as_tuple(), held)
         self.folded = len(self.held) == self.terms.workers == 1
         return receipt
 
     def take_many(self, indexes: Sequence[int]) -> Receipt:
-        digest = self.network.ask("JobBoard", "takeDigest", self.id)
-        signatures = [signed(self.network.workers[i], digest) for i in indexes]
-        held = self.held if self.folded else []
+        digest = take_digest(self.id, *self._place)
+        signatures = [signed(self.network.workers[i], digest).as_tuple() for i in indexes]
         self.folded = not self.held and len(indexes) == self.terms.workers
-        return self._board(self.network.relayer, "takeMany", self.terms.as_tuple(), held, signatures)
+        return self._board(self.network.relayer, "takeMany", self.terms.as_tuple(), signatures)
 
     # ---- work
 
     def commit(self, index: int, answer: str = "right") -> Receipt:
         number = self.number_of(index)
         sealed = self.seal(index, answer)
-        function, subject = ("commit", self.ref) if number <= self.terms.workers else ("commitExtra", self.terms.as_tuple())
+        function, subject = ("commit", self._ref) if number <= self.terms.workers else ("commitExtra", self.terms.as_tuple())
         receipt = self._board(self.network.workers[index], function, subject, number, self._own(index), sealed)
         self.folded = self.folded and len(self.held) == 1
         return receipt
@@ -184,8 +178,8 @@ class Job:
         return self._board(
             self.network.workers[index],
             "commitAndSettle",
-            *(self.ref, self.number_of(index), self._own(index), self.seal(index, "right")),
-            *(earlier.terms.as_tuple(), earlier.held),
+            *(self._ref, self.number_of(index), self._own(index), self.seal(index, "right")),
+            *(earlier.terms.as_tuple(), earlier._all),
         )
 
     def commit_many(self, answers: Sequence[str | None]) -> Receipt:
@@ -193,46 +187,44 @@ class Job:
         seals, signatures = [], []
         for number, answer in enumerate(answers, 1):
             index = self._index_of(number)
-            seals.append(_ZERO32 if answer is None else self.seal(index, answer))
-            digest = self.network.ask("JobBoard", "sealDigest", self.id, seals[-1])
-            signatures.append((_ZERO32, _ZERO32) if answer is None else signed(self.network.workers[index], digest))
-        return self._board(self.network.relayer, "commitMany", self.ref, self.held, seals, signatures)
+            seals.append(ZERO32 if answer is None else self.seal(index, answer))
+            digest = seal_digest(self.id, seals[-1], *self._place)
+            signature = _UNSIGNED if answer is None else signed(self.network.workers[index], digest)
+            signatures.append(signature.as_tuple())
+        return self._board(self.network.relayer, "commitMany", self._ref, self._all, seals, signatures)
 
     def progress(self, index: int) -> Receipt:
         return self._board(self.network.workers[index], "progress", self.id, sha256(b"a snapshot"))
 
     def close_work(self) -> Receipt:
         self.network.chain.at(self.clock + 1)
-        return self._board(self.network.closer, "closeWork", self.terms.as_tuple(), self.held)
+        return self._board(self.network.closer, "closeWork", self.terms.as_tuple(), self._all)
 
     def seal(self, index: int, answer: str) -> bytes:
         """What the worker commits to; its secrets are kept."""
         salt, receipt = sha256(b"salt %d" % index), sha256(b"receipt %d" % index)
         root = result_root(self.id, ExitClass.OK, sha256(answer.encode()))
         shown = root if self.number_of(index) > self.terms.workers else keccak256(root)
-        self._secrets[index] = (salt, shown, receipt)
+        self._openings[index] = Opening(self.number_of(index), salt, shown, receipt)
         return commitment(self.id, self.network.workers[index].address, salt, shown, receipt)
 
     # ---- judgement
 
     def reveal(self, indexes: Sequence[int], *, by: LocalAccount | None = None, complete: bool = False) -> Receipt:
         """`complete`: shows all seats, so that what this decides is settled at once."""
-        openings = [(self.number_of(i), *self._secrets[i]) for i in indexes]
-        numbers = [opening[0] for opening in openings]
-        held = self.held if complete or self.folded else self._only(numbers)
-        sender = by or self.network.workers[indexes[0]]
-        return self.network.transact(
-            sender, "ReplicationVerifier", "reveal", self.terms.as_tuple(), held, openings
-        )
+        openings = [self._openings[index] for index in indexes]
+        held = self._all if complete or self.folded else self._only([opening.number for opening in openings])
+        sender, shown = by or self.network.workers[indexes[0]], [opening.as_tuple() for opening in openings]
+        return self.network.transact(sender, "ReplicationVerifier", "reveal", self.terms.as_tuple(), held, shown)
 
     def open_extra(self) -> Receipt:
         return self.network.transact(
-            self.network.closer, "ReplicationVerifier", "openExtra", self.terms.as_tuple(), self.held
+            self.network.closer, "ReplicationVerifier", "openExtra", self.terms.as_tuple(), self._all
         )
 
     def reject(self) -> Receipt:
         return self.network.transact(
-            self.network.requester, "AcceptanceVerifier", "reject", self.terms.as_tuple(), self.held
+            self.network.requester, "AcceptanceVerifier", "reject", self.terms.as_tuple(), self._all
         )
 
     def release_bond(self) -> Receipt:
@@ -250,10 +242,10 @@ class Job:
         self.network.chain.at(self.clock + WINDOW + 1)
 
     def settle(self, *, by: LocalAccount | None = None) -> Receipt:
-        return self._board(by or self.network.closer, "settle", self.terms.as_tuple(), self.held)
+        return self._board(by or self.network.closer, "settle", self.terms.as_tuple(), self._all)
 
     def expire(self) -> Receipt:
-        return self._board(self.network.closer, "expire", self.terms.as_tuple(), self.held)
+        return self._board(self.network.closer, "expire", self.terms.as_tuple(), self._all)
 
     # ---- how it stands
 
@@ -264,10 +256,12 @@ class Job:
         return int(job[7])
 
     @property
-    def ref(self) -> tuple[str, int, bytes]:
-        """JobRef: the job without its terms."""
-        words = b"".join(word(value) for value in self.terms.as_tuple())  # type: ignore[arg-type]
-        return (self.terms.requester, self.terms.nonce, keccak256(keccak256(TERMS_TYPE.encode()) + words))
+    def _ref(self) -> tuple[str, int, bytes]:
+        return self.terms.ref().as_tuple()
+
+    @property
+    def _all(self) -> list[tuple[Any, ...]]:
+        return [seat.as_tuple() for seat in self.held]
 
     def number_of(self, index: int) -> int:
         worker = self.network.workers[index].address
@@ -276,11 +270,13 @@ class Job:
     def _index_of(self, number: int) -> int:
         return [worker.address for worker in self.network.workers].index(self.held[number - 1].worker)
 
-    def _own(self, index: int) -> list[Seat]:
-        return self.held if self.folded else [self.held[self.number_of(index) - 1]]
+    def _own(self, index: int) -> list[tuple[Any, ...]]:
+        """The worker's own seat alone, where that is enough."""
+        return self._all if self.folded else [self.held[self.number_of(index) - 1].as_tuple()]
 
-    def _only(self, numbers: Sequence[int]) -> list[Seat]:
-        return [seat if number in numbers else NOT_SHOWN for number, seat in enumerate(self.held, 1)]
+    def _only(self, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
+        shown = [seat if number in numbers else EMPTY_SEAT for number, seat in enumerate(self.held, 1)]
+        return [seat.as_tuple() for seat in shown]
 
     # ---- seats as the events tell
 
@@ -300,7 +296,7 @@ class Job:
             if entry.name == "JobTaken":
                 number, provider, payee, price = values
                 assert number == len(self.held) + 1
-                self.held.append(Seat(worker, provider, payee, price, _ZERO32))
+                self.held.append(Seat(worker, provider, payee, price))
             else:
                 at = next(i for i, seat in enumerate(self.held) if seat.worker == worker)
-                self.held[at] = self.held[at]._replace(commitment=values[0])
+                self.held[at] = replace(self.held[at], commitment=values[0])

@@ -1,37 +1,82 @@
-"""What parties do with their money, stake and names, apart from jobs. Each can be walked again by the same parties."""
+"""What parties do with their money, stake and names, apart from jobs. Each can be done again by the same parties."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tensorgrid.chain.abi import encode
+from tensorgrid.domain.encoding import keccak256
+
 from .chain import Receipt
-from .network import COIN, MOST, STAKE_COIN, Network, permit_digest
+from .network import COIN, STAKE_COIN, UNSTAKED, Network
 
 Steps = Iterator[tuple[str, Receipt]]
+_PERMIT = keccak256(b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)")
 _STAKE = 10_000 * STAKE_COIN
-_NEW = -1  # the pair that comes without stake
 
 
-class Purse:
-    """A newcomer with tokens in his wallet and nothing in the escrow."""
+def money(network: Network) -> Steps:
+    """In by an approval given long ago, and out again, all but a rest."""
+    owner, board, token = network.newcomer, network.address("JobBoard"), network.address("TestToken.USDC")
+    yield "Escrow.deposit", network.deposit(owner, 100 * COIN)
+    yield "Escrow.withdraw", network.transact(owner, "Escrow", "withdraw", board, token, 90 * COIN, owner.address)
 
-    def __init__(self, network: Network) -> None:
-        self._network = network
 
-    def money(self) -> Steps:
-        """In by approval, in by permit, out again."""
-        network, owner = self._network, self._network.newcomer
-        board, token = network.address("JobBoard"), network.address("TestToken.USDC")
-        yield "Escrow.deposit", network.deposit(owner, 100 * COIN)
-        deadline = network.chain.now + 600
-        digest = permit_digest(network, owner.address, network.address("Escrow"), MOST, deadline)
-        made = owner.unsafe_sign_hash(digest)
-        r, s = made.r.to_bytes(32, "big"), made.s.to_bytes(32, "big")
-        yield "Escrow.depositWithPermit", network.transact(
-            owner, "Escrow", "depositWithPermit", board, token, owner.address, 100 * COIN, deadline, made.v, r, s
-        )
-        yield "Escrow.withdraw", network.transact(owner, "Escrow", "withdraw", board, token, 50 * COIN, owner.address)
+def permitted_money(network: Network) -> Steps:
+    """In by a permit, without any approval before."""
+    owner, board, token = network.guest, network.address("JobBoard"), network.address("TestToken.USDC")
+    amount, deadline = 100 * COIN, network.chain.now + 600
+    nonce = network.ask("TestToken.USDC", "nonces", owner.address)
+    words = encode(
+        ["bytes32", "address", "address", "uint256", "uint256", "uint256"],
+        [_PERMIT, owner.address, network.address("Escrow"), amount, nonce, deadline],
+    )
+    domain = network.ask("TestToken.USDC", "DOMAIN_SEPARATOR")
+    made = owner.unsafe_sign_hash(keccak256(b"\x19\x01" + domain + keccak256(words)))
+    r, s = made.r.to_bytes(32, "big"), made.s.to_bytes(32, "big")
+    yield "Escrow.depositWithPermit", network.transact(
+        owner, "Escrow", "depositWithPermit", board, token, owner.address, amount, deadline, made.v, r, s
+    )
 
-    def by_permit(self) -> Steps:
-        """The very first deposit, by permit."""
-        raise NotImplementedError
+
+def names(network: Network) -> Steps:
+    """A provider's first worker, later the next one; a new price."""
+    index = next(i for i in UNSTAKED if network.ask("WorkerRegistry", "registeredAt", network.workers[i].address) == 0)
+    yield "WorkerRegistry.register", network.register(index)
+    owner, price = network.owner_of(index), COIN + index
+    yield "WorkerRegistry.update", network.transact(
+        owner, "WorkerRegistry", "update", network.workers[index].address, network.profile(owner, price=price)
+    )
+    yield "OfferScheduler.raiseEpoch", network.transact(network.workers[0], "OfferScheduler", "raiseEpoch")
+
+
+def stake(network: Network) -> Steps:
+    """In, to the board, and all the way out, but for a rest everywhere."""
+    index = UNSTAKED[0]
+    owner, worker, board = network.owner_of(index), network.workers[index].address, network.address("JobBoard")
+    yield "StakeVault.deposit", network.transact(owner, "StakeVault", "deposit", worker, _STAKE)
+    yield "StakeVault.allocate", network.allocate(index, _STAKE // 2)
+    yield "StakeVault.setLockCap", network.transact(
+        owner, "StakeVault", "setLockCap", worker, board, True, _STAKE // 10
+    )
+    yield "StakeVault.requestExit", network.transact(owner, "StakeVault", "requestExit", worker, board, _STAKE // 4)
+    network.chain.at(network.chain.now + network.ask("StakeVault", "EXIT_DELAY") + 1)
+    yield "StakeVault.finishExit", network.transact(owner, "StakeVault", "finishExit", worker, board)
+    yield "StakeVault.withdraw", network.transact(
+        owner, "StakeVault", "withdraw", worker, _STAKE // 4, owner.address
+    )
+
+
+def found_out(network: Network) -> Steps:
+    """A finder's share, claimed. No shipped verifier names a finder yet, so the tests' own controller slashes."""
+    index, controller, vault = UNSTAKED[0], network.address("StubController"), network.interface("StakeVault")
+    owner, worker, finder = network.owner_of(index), network.workers[index].address, network.closer
+    network.transact(owner, "StakeVault", "deposit", worker, _STAKE)
+    network.transact(owner, "StakeVault", "allocate", worker, controller, _STAKE)
+    for payload in (
+        vault.encode_call("lock", owner.address, worker, _STAKE),
+        vault.encode_call("release", owner.address, worker, _STAKE, _STAKE, finder.address, _STAKE // 2),
+    ):
+        network.transact(network.deployer, "StubController", "run", network.address("StakeVault"), payload)
+    yield "StakeVault.claim", network.transact(finder, "StakeVault", "claim", finder.address)
+    yield "StakeVault.flushBurned", network.transact(network.closer, "StakeVault", "flushBurned")

@@ -11,7 +11,7 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
-from tensorgrid.chain.abi import Interface, encode, interface
+from tensorgrid.chain.abi import Interface, interface
 from tensorgrid.deploy import creation_code, deploy
 from tensorgrid.devnet.accounts import Keyring
 from tensorgrid.domain.jobs import hardware_class
@@ -27,7 +27,8 @@ STAKE_COIN = 10**18
 CPU = hardware_class("cpu")
 MOST = 2**256 - 1
 SEED = 3
-WORKERS = 6
+STAKED = range(5)  # workers by index: enough for every seat of a job
+UNSTAKED = (5, 6)  # of one provider, not registered yet
 CAPACITY = 1000
 JURY_FEE = 2 * COIN
 _DECISION_TIME = 600
@@ -36,7 +37,7 @@ _GAS_MONEY = 10**24
 
 
 class Network:
-    """Contracts by name, parties by role. `workers[i]` belongs to `providers[i]`; the last pair comes without stake.
+    """Contracts by name, parties by role. Each worker has a provider of its own, but for those that come later.
 
     Everybody has a wallet full of tokens and has approved the ledgers once. The requester has deposited, workers are
     registered and staked; nobody has posted a job yet, and no policy is admitted.
@@ -47,10 +48,11 @@ class Network:
         keys = Keyring(SEED)
         self.deployer, self.requester = keys.account("deployer"), keys.account("requester")
         self.relayer, self.closer, self.newcomer = (keys.account(role) for role in ("relayer", "closer", "newcomer"))
-        self.providers = [keys.account(f"provider-{i}") for i in range(WORKERS)]
-        self.workers = [keys.account(f"worker-{i}") for i in range(WORKERS)]
-        everybody = [self.deployer, self.requester, self.relayer, self.closer, self.newcomer]
-        for account in (*everybody, *self.providers, *self.workers):
+        self.guest = keys.account("guest")  # has approved nothing
+        self.providers = [keys.account(f"provider-{i}") for i in range(len(STAKED) + 1)]
+        self.workers = [keys.account(f"worker-{i}") for i in range(len(STAKED) + len(UNSTAKED))]
+        others = [self.deployer, self.requester, self.relayer, self.closer, self.newcomer, self.guest]
+        for account in (*others, *self.providers, *self.workers):
             chain.anvil.fund(account.address, _GAS_MONEY)
         self._at: dict[str, tuple[str, Interface]] = {}
         self._deploy()
@@ -58,8 +60,10 @@ class Network:
             self.give(account, "TestToken.USDC", _WALLET, "Escrow")
         for provider in self.providers:
             self.give(provider, "TestToken.TGS", _STAKE, "StakeVault")
+        self.transact(self.guest, "TestToken.USDC", "mint", self.guest.address, _WALLET)
         self.deposit(self.requester)
-        for index in range(WORKERS - 1):
+        self.deposit(self.requester, _WALLET // 4, controller="AcceptanceVerifier")  # what rejecting takes as bond
+        for index in STAKED:
             self.enrol(index)
         chain.mine(1)
         chain.remember()
@@ -103,18 +107,23 @@ class Network:
         self.transact(account, token, "mint", account.address, amount)
         self.transact(account, token, "approve", self.address(ledger), MOST)
 
-    def deposit(self, account: LocalAccount, amount: int = _WALLET // 2) -> Receipt:
-        return self.transact(
-            account, "Escrow", "deposit", self.address("JobBoard"), self.address("TestToken.USDC"), account.address, amount
-        )
+    def deposit(
+        self, account: LocalAccount, amount: int = _WALLET // 2, controller: str = "JobBoard"
+    ) -> Receipt:
+        token = self.address("TestToken.USDC")
+        return self.transact(account, "Escrow", "deposit", self.address(controller), token, account.address, amount)
+
+    def owner_of(self, index: int) -> LocalAccount:
+        """The worker's provider."""
+        return self.providers[min(index, len(STAKED))]
 
     def enrol(self, index: int) -> None:
         self.register(index)
-        self.transact(self.providers[index], "StakeVault", "deposit", self.workers[index].address, _STAKE // 2)
+        self.transact(self.owner_of(index), "StakeVault", "deposit", self.workers[index].address, _STAKE // 2)
         self.allocate(index, _STAKE // 4)
 
-    def register(self, index: int, *, provider: int | None = None) -> Receipt:
-        owner, worker = self.providers[index if provider is None else provider], self.workers[index]
+    def register(self, index: int) -> Receipt:
+        owner, worker = self.owner_of(index), self.workers[index]
         consent = worker.unsafe_sign_hash(self.ask("WorkerRegistry", "consentDigest", worker.address, owner.address))
         return self.transact(
             owner, "WorkerRegistry", "register", worker.address, self.profile(owner), bytes(consent.signature)
@@ -126,9 +135,8 @@ class Network:
         return (owner.address, CPU, fingerprint, 1000, price, CAPACITY, recipient, metadata)
 
     def allocate(self, index: int, amount: int) -> Receipt:
-        return self.transact(
-            self.providers[index], "StakeVault", "allocate", self.workers[index].address, self.address("JobBoard"), amount
-        )
+        worker, board = self.workers[index].address, self.address("JobBoard")
+        return self.transact(self.owner_of(index), "StakeVault", "allocate", worker, board, amount)
 
     # ---- set-up
 
@@ -136,15 +144,23 @@ class Network:
         deployment = deploy(_Backend(self), NetworkParameters.load("devnet"))
         for name, ref in deployment.contracts.items():
             self._at[name] = (ref.address, interface(name.partition(".")[0]))
-        jury = self.deploy_double("StubJury", _DECISION_TIME)
         self.deploy_double("StubController")
-        receipt = self.chain.send(
-            self.deployer.address, None, creation_code("AcceptanceVerifier", (self.address("JobBoard"), jury))
-        )
-        assert receipt.contract is not None
-        self._at["AcceptanceVerifier"] = (receipt.contract, interface("AcceptanceVerifier"))
-        self.transact(self.deployer, "Parameters", "setVerifier", receipt.contract, True)
+        self._complete()
         self.transact(self.deployer, "StubJury", "setFee", self.address("TestToken.USDC"), JURY_FEE)
+
+    def _complete(self) -> None:
+        if "OfferScheduler" not in self._at:
+            self._create("OfferScheduler", self.address("JobBoard"))
+            self.transact(self.deployer, "Parameters", "setScheduler", self.address("OfferScheduler"), True)
+        if "AcceptanceVerifier" not in self._at:
+            self._create("StubJury", _DECISION_TIME)
+            self._create("AcceptanceVerifier", self.address("JobBoard"), self.address("StubJury"))
+            self.transact(self.deployer, "Parameters", "setVerifier", self.address("AcceptanceVerifier"), True)
+
+    def _create(self, name: str, *args: Any) -> None:
+        receipt = self.chain.send(self.deployer.address, None, creation_code(name, args))
+        assert receipt.contract is not None
+        self._at[name] = (receipt.contract, interface(name))
 
 
 class _Backend:
@@ -171,19 +187,8 @@ class _Backend:
 
 
 @contextmanager
-def running() -> Iterator[Network]:
+def running(*, traced: bool = False) -> Iterator[Network]:
     """A fresh network on a fresh chain."""
-    with TemporaryDirectory(prefix="tensorgrid-bench-") as folder, Chain(Path(folder)) as chain:
+    with TemporaryDirectory(prefix="tensorgrid-bench-") as folder, Chain(Path(folder), traced=traced) as chain:
         yield Network(chain)
 
-
-def permit_digest(network: Network, owner: str, spender: str, amount: int, deadline: int) -> bytes:
-    """EIP-2612, as the test token has it."""
-    from tensorgrid.domain.encoding import keccak256
-
-    kind = keccak256(b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)")
-    nonce = network.ask("TestToken.USDC", "nonces", owner)
-    words = encode(
-        ["bytes32", "address", "address", "uint256", "uint256", "uint256"], [kind, owner, spender, amount, nonce, deadline]
-    )
-    return keccak256(b"\x19\x01" + network.ask("TestToken.USDC", "DOMAIN_SEPARATOR") + keccak256(words))

@@ -61,7 +61,7 @@ class Walk:
             job.commit(0)
         jobs[-1].await_silence()
         network = self.network
-        terms, held = [job.terms.as_tuple() for job in jobs], [job.held for job in jobs]
+        terms, held = [job.terms.as_tuple() for job in jobs], [[seat.as_tuple() for seat in job.held] for job in jobs]
         yield f"JobBoard.settleMany ({count} jobs)", network.transact(
             network.workers[0], "JobBoard", "settleMany", terms, held
         )
@@ -109,7 +109,6 @@ class Walk:
         job.draw()
         for index, name in zip(FIRST_THREE, ("first", "second", "last"), strict=True):
             yield f"JobBoard.take ({name})", job.take(index)
-        yield "JobBoard.progress", job.progress(0)
         for index, name in zip(FIRST_THREE, ("first", "second", "last"), strict=True):
             yield f"JobBoard.commit ({name})", job.commit(index)
         yield "ReplicationVerifier.reveal (first)", job.reveal([0])
@@ -132,6 +131,7 @@ class Walk:
         job, _ = self._drawn(1)
         job.draw()
         job.take_many(FIRST_THREE)
+        yield "JobBoard.progress", job.progress(0)
         yield "JobBoard.commit (first, unfolds)", job.commit(0)
         job.commit(1)
         job.commit(2)
@@ -173,10 +173,11 @@ class Walk:
         yield "JobBoard.commitExtra", job.commit(3)
         yield "JobBoard.commitExtra (last)", job.commit(4)
         yield "ReplicationVerifier.reveal (extra)", job.reveal([3])
-        yield "ReplicationVerifier.reveal (settles five, one slashed)", job.reveal([4], complete=True)
+        yield "ReplicationVerifier.reveal (last extra)", job.reveal([4])
+        yield "JobBoard.settle (five seats, one slashed)", job.settle()
 
     def second_round_relayed(self) -> Steps:
-        """The same, with signatures."""
+        """The first round with signatures; in the second everybody takes for himself."""
         job, _ = self._drawn(1)
         job.draw()
         job.take_many(FIRST_THREE)
@@ -185,12 +186,12 @@ class Walk:
             FIRST_THREE, by=self.network.relayer, complete=True
         )
         job.draw_extra()
-        yield "JobBoard.takeMany (2 extra)", job.take_many((3, 4))
+        yield "JobBoard.take (extra, unfolds)", job.take(3)
+        job.take(4)
         job.commit(3)
         job.commit(4)
-        yield "ReplicationVerifier.reveal (2 extra, settles five, one slashed)", job.reveal(
-            (3, 4), by=self.network.relayer, complete=True
-        )
+        yield "ReplicationVerifier.reveal (2 extra)", job.reveal((3, 4), by=self.network.relayer, complete=True)
+        job.settle()
 
     def half_revealed(self) -> Steps:
         """Two disagree, the third says nothing: anyone opens the second round, which nobody joins."""
@@ -209,6 +210,22 @@ class Walk:
             self.network.requester, "JobBoard", "retire", self._lanes.next(1)
         )
 
+    def burned(self) -> Steps:
+        """What fees and no-shows have burned is really sent away."""
+        job, _ = self._offered(1)
+        self._finish_offered(job)
+        token, board = job.terms.pay_token, self.network.address("JobBoard")
+        yield "Escrow.flushBurned", self.network.transact(self.network.closer, "Escrow", "flushBurned", board, token)
+
+    def kept_round(self) -> Steps:
+        """A beacon's value kept for later than the chain itself remembers it."""
+        job, _ = self._drawn(1)
+        round_ = self.network.ask("JobBoard", "jobOf", job.terms.requester, job.terms.nonce)[8]
+        self.network.chain.mine(3)
+        yield "BlockBeacon.store", self.network.transact(self.network.closer, "BlockBeacon", "store", round_, b"")
+        self.network.chain.at(job.terms.take_by + 1)
+        job.expire()
+
     # ---- pieces
 
     def _offered_terms(self, lane: int) -> JobTerms:
@@ -223,7 +240,7 @@ class Walk:
         return job
 
     def _finish_offered(self, job: Job) -> None:
-        if not job.held[0].commitment.strip(b"\0"):
+        if not job.held[0].committed:
             job.commit(0)
         job.await_silence()
         job.settle()

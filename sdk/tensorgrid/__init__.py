@@ -24,10 +24,13 @@ if TYPE_CHECKING:
         JobCancelled,
         JobFailed,
         JobNotTaken,
+        JobRejected,
         JobUnknown,
         KeyMissing,
         NoAgreement,
         NodeRefused,
+        OfferUnusable,
+        OrderUnusable,
         ResultRejected,
         Reverted,
         SandboxUnavailable,
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
         WrongChain,
     )
     from tensorgrid.domain.money import Amount, Token
+    from tensorgrid.domain.offers import StandingOffer
+    from tensorgrid.domain.orders import SignedOrder
     from tensorgrid.domain.specs import JobSpec
     from tensorgrid.metrics import report
     from tensorgrid.ordering.terms import Estimate
@@ -67,6 +72,8 @@ _HOME = {
     "Run": "tensorgrid.runs.run",
     "RunStatus": "tensorgrid.runs.run",
     "SeatStatus": "tensorgrid.runs.run",
+    "SignedOrder": "tensorgrid.domain.orders",
+    "StandingOffer": "tensorgrid.domain.offers",
     "Token": "tensorgrid.domain.money",
     "job": "tensorgrid.decorators",
     "report": "tensorgrid.metrics",
@@ -90,11 +97,14 @@ __all__ = [
     "JobFunction",
     "JobNotTaken",
     "JobOptions",
+    "JobRejected",
     "JobSpec",
     "JobUnknown",
     "KeyMissing",
     "NoAgreement",
     "NodeRefused",
+    "OfferUnusable",
+    "OrderUnusable",
     "Provenance",
     "Result",
     "ResultRejected",
@@ -103,7 +113,9 @@ __all__ = [
     "RunStatus",
     "SandboxUnavailable",
     "SeatStatus",
+    "SignedOrder",
     "SpecInvalid",
+    "StandingOffer",
     "StillRunning",
     "StorageError",
     "TensorgridError",

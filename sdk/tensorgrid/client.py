@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,23 +14,27 @@ from eth_account.signers.local import LocalAccount
 from tensorgrid.chain.connection import Connection
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.deployments import home as home_folder
+from tensorgrid.chain.receipts import TxReceipt
 from tensorgrid.chain.send import Sender
-from tensorgrid.domain.errors import BlobNotFound, InsufficientFunds, JobUnknown, SpecInvalid
-from tensorgrid.domain.jobs import JobId, JobTerms
+from tensorgrid.domain import schema
+from tensorgrid.domain.errors import InsufficientFunds, JobUnknown, SpecInvalid
+from tensorgrid.domain.jobs import ZERO_ADDRESS, JobId, JobTerms
 from tensorgrid.domain.money import Amount, Token
-from tensorgrid.domain.specs import JobSpec
+from tensorgrid.domain.offers import StandingOffer
+from tensorgrid.domain.orders import Order, SignedOrder
 from tensorgrid.network import IDENTITY_FILE, Network, open_identity, open_keystore
-from tensorgrid.ordering.options import Buyable, JobOptions
-from tensorgrid.ordering.packing import PackedJob, pack
-from tensorgrid.ordering.posting import CPU, draft_terms, resolve_class, take_deadline
-from tensorgrid.ordering.terms import Estimate, estimate_of, parse_duration
+from tensorgrid.ordering import funding
+from tensorgrid.ordering.lanes import in_free_lane, own_lane
+from tensorgrid.ordering.matching import HandedOffer, read_offers, serving
+from tensorgrid.ordering.planning import Planner, Work
+from tensorgrid.ordering.posting import take_deadline
+from tensorgrid.ordering.relaying import check_order, sign_order
+from tensorgrid.ordering.terms import Estimate, parse_duration
 from tensorgrid.privacy import Identity
 from tensorgrid.runs.run import Run
 from tensorgrid.runs.trail import Trail, postings
 from tensorgrid.storage.base import BlobStore
 from tensorgrid.storage.open import open_store
-
-Work = Callable[..., Any] | Buyable | JobSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,6 @@ class Holdings:
     wallet: Amount
     free: Amount
     held: Amount
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    packed: PackedJob
-    terms: JobTerms
-    estimate: Estimate
 
 
 class Client:
@@ -107,29 +104,117 @@ class Client:
 
     # ------------------------------------------------------------------------------------------------------------ work
 
-    def submit(self, work: Work, arguments: dict[str, Any] | None = None, **options: Any) -> Run:
-        """Check, fund, store, post: after it the money is locked and workers are drawn.
+    def submit(
+        self,
+        work: Work,
+        arguments: dict[str, Any] | None = None,
+        *,
+        offers: Iterable[HandedOffer] = (),
+        **options: Any,
+    ) -> Run:
+        """Check, fund, store, post: after it the money is locked, and workers are drawn or the offer's starts at once.
 
-        work: a function, a @tg.job function, or a JobSpec whose blobs are stored already. options: as in JobOptions,
-        over those of the decorator. Whatever can be refused is refused before anything is sent; money that was
-        deposited for a posting that then failed is free in the escrow, and the next one uses it first. Also taken:
+        work: a function, a @tg.job function, or a JobSpec whose blobs are stored already. offers: with verify="accept",
+        workers' standing offers (or their JSON); the first that serves gets the job at its price. options: as in
+        JobOptions, over those of the decorator. Whatever can be refused is refused before anything is sent; money that
+        was deposited for a posting that then failed is free in the escrow, and the next one uses it first. Also taken:
         nonce, take_by (chain time) and stake (per worker, stake-token units) of the JobTerms, chosen well without.
 
-        Raises SpecInvalid, FunctionNotPortable, UnknownToken, InsufficientFunds, StorageError, ChainError.
+        Raises SpecInvalid, FunctionNotPortable, UnknownToken, InsufficientFunds, OfferUnusable, StorageError,
+        ChainError.
         """
-        plan = self._plan(work, arguments, dict(options))
+        plan = self._planner.plan(work, arguments, options, read_offers(offers))
         self._check_funds(plan.terms)
         plan.packed.store(self.store)
-        self._fund(plan.terms)
+        funding.have_free(self.sender, self.contracts, self._escrow(plan.terms), self.contracts.board.address)
         # funding took a few blocks; the time to take starts now
         take_by = options.get("take_by") or take_deadline(self.contracts, plan.estimate.take_seconds)
-        terms = replace(plan.terms, take_by=take_by)
-        receipt = self.sender.transact(self.contracts.board.post(terms))
+        terms, receipt = self._post(replace(plan.terms, take_by=take_by), plan.offers)
         return self.run(self.contracts.id_of(terms), posted_block=receipt.block)
 
-    def estimate(self, work: Work, arguments: dict[str, Any] | None = None, **options: Any) -> Estimate:
+    def estimate(
+        self,
+        work: Work,
+        arguments: dict[str, Any] | None = None,
+        *,
+        offers: Iterable[HandedOffer] = (),
+        **options: Any,
+    ) -> Estimate:
         """What `submit` would hold and probably cost; nothing is sent or stored. Raises as `submit`."""
-        return self._plan(work, arguments, options).estimate
+        return self._planner.plan(work, arguments, options, read_offers(offers)).estimate
+
+    def order(
+        self,
+        work: Work,
+        arguments: dict[str, Any] | None = None,
+        *,
+        relay_fee: Amount | str | None = None,
+        relayer: str | None = None,
+        post_within: str | int = "10m",
+        workers: Iterable[str] = (),
+        offers: Iterable[HandedOffer] = (),
+        **options: Any,
+    ) -> SignedOrder:
+        """Sign a job for somebody else to post: no transaction of ours, no coin for gas. `to_json()` is what he needs.
+
+        The money must be free in the escrow by then (`deposit`). relay_fee: to whoever posts it, on top of the budget;
+        relayer: who alone may; post_within: until when. With verify="accept" the relayer brings workers' offers: those
+        of `workers`, or of the `offers` handed here, or of anybody, up to the budget; what is not asked comes back.
+        The job gets a lane of its own, so that no other job can overtake the order; `revoke` takes it back.
+
+        Raises as `submit`, without ChainError for a posting.
+        """
+        handed = read_offers(offers)
+        plan = self._planner.plan(work, arguments, {"nonce": own_lane(), **options}, handed, relayed=True)
+        post_by = self.connection.now() + parse_duration(post_within)
+        longest = self.contracts.parameters.bounds().max_take_time
+        take_by = options.get("take_by") or post_by + plan.estimate.take_seconds
+        if take_by > self.connection.now() + longest:
+            raise SpecInvalid(f"post_within and take_within together are longer than the {longest} s that are allowed")
+        allowed = tuple(workers) or tuple(dict.fromkeys(offer.worker for offer in handed))
+        order = Order(
+            relayer=schema.any_address(relayer, "relayer") if relayer else ZERO_ADDRESS,
+            relay_fee=self._fee(relay_fee, plan.terms),
+            post_by=post_by,
+            workers=tuple(schema.any_address(worker, "workers") for worker in allowed),
+        )
+        signed = sign_order(self.account, self.contracts, replace(plan.terms, take_by=take_by), order, plan.offers)
+        free = self.contracts.escrow.balance(signed.board, signed.terms.pay_token, self.account.address).free
+        if free < signed.escrow:
+            token = self.token(signed.terms.pay_token)
+            raise InsufficientFunds(
+                f"posting would lock {Amount(signed.escrow, token)} and {Amount(free, token)} are free in the escrow; "
+                f"deposit {Amount(signed.escrow - free, token)} first"
+            )
+        plan.packed.store(self.store)
+        return signed
+
+    def relay(
+        self, order: SignedOrder | str, *, offers: Iterable[HandedOffer] = (), least_fee: Amount | str | None = None
+    ) -> Run:
+        """As a relayer: post another's signed order (or its JSON text) and get its fee, free in the escrow.
+
+        offers: those to match it with, beside those that came with it. least_fee: what posting must be worth.
+        Raises OrderUnusable, OfferUnusable, ChainError.
+        """
+        signed = SignedOrder.from_json(order) if isinstance(order, str) else order
+        terms = signed.terms
+        check_order(self.contracts, signed, self.account.address, self._fee(least_fee, terms))
+        passed: list[StandingOffer] = []
+        if terms.scheduler == self.contracts.offers.address:
+            every = (*read_offers(offers), *signed.offers)
+            passed = serving(self.contracts, every, terms, signed.order.workers)
+        call = self.contracts.board.post_for(terms, signed.order, signed.signature, [one.offer for one in passed])
+        receipt = self.sender.transact(call)
+        return self.run(signed.id, posted_block=receipt.block)
+
+    def revoke(self, order: SignedOrder | str) -> None:
+        """Take a signed order (or its JSON text) back: nobody can post it any more.
+
+        Raises OrderUnusable, Reverted (NonceUsed: it was posted already, or taken back).
+        """
+        signed = SignedOrder.from_json(order) if isinstance(order, str) else order
+        self.sender.transact(self.contracts.board.retire(signed.terms.nonce))
 
     def run(self, job: JobId | bytes | str, *, posted_block: int | None = None) -> Run:
         """A posted job by its id, from any process: 32 bytes, 0x + 64 hex digits, or an unambiguous beginning of them.
@@ -166,22 +251,14 @@ class Client:
             found.append(Holdings(Amount(wallet, token), Amount(balance.free, token), Amount(balance.held, token)))
         return found
 
-    def deposit(self, amount: Amount | str) -> None:
+    def deposit(self, amount: Amount | str, *, permit: bool = False) -> None:
         """Move money from the wallet into the escrow, free: it can be withdrawn again at any time.
 
-        Raises InsufficientFunds, UnknownToken, Reverted.
+        permit: sign the allowance (EIP-2612) instead of sending it, which saves a transaction where the token can.
+        Raises InsufficientFunds, UnknownToken, Reverted, ChainError (a token without permits).
         """
-        wanted = self._amount(amount)
-        token = self.contracts.token(wanted.token.address)
-        have = token.balance_of(self.account.address)
-        if have < wanted.units:
-            raise InsufficientFunds(f"the wallet has {Amount(have, wanted.token)}, {wanted} are to be deposited")
-        if token.allowance(self.account.address, self.contracts.escrow.address) < wanted.units:
-            self.sender.transact(token.approve(self.contracts.escrow.address, wanted.units))
-        board = self.contracts.board.address
-        self.sender.transact(
-            self.contracts.escrow.deposit(board, wanted.token.address, self.account.address, wanted.units)
-        )
+        board, key = self.contracts.board.address, self.account if permit else None
+        funding.deposit(self.sender, self.contracts, self._amount(amount), board, permit_by=key)
 
     def withdraw(self, amount: Amount | str, to: str | None = None) -> None:
         """Take free money out of the escrow into the wallet, or to another address. Raises UnknownToken, Reverted."""
@@ -197,37 +274,32 @@ class Client:
         """The job's events; what a Run reads."""
         return Trail(self.connection, self.contracts, job, posted_block)
 
-    def _plan(self, work: Work, arguments: dict[str, Any] | None, changes: dict[str, Any]) -> _Plan:
-        fixed = {name: changes.pop(name) for name in ("nonce", "stake", "take_by") if name in changes}
-        options = (work.settings if isinstance(work, Buyable) else JobOptions()).changed(**changes)
-        if options.budget is None:
-            raise SpecInvalid('no budget; say how much it may cost at most, such as budget="5 USDC"')
-        budget = self._amount(options.budget)
-        class_name = resolve_class(self.contracts, options.gpu)
-        packed = self._pack(work, arguments or {}, options, class_name)
-        terms, prices, clocks = draft_terms(
-            self.contracts,
-            packed.spec,
-            budget,
-            requester=self.account.address,
-            class_name=class_name,
-            take_seconds=None if options.take_within is None else parse_duration(options.take_within),
-            **fixed,
-        )
-        return _Plan(packed, terms, estimate_of(prices, clocks, budget.token))
+    @property
+    def _planner(self) -> Planner:
+        return Planner(self.contracts, self.store, self.account.address, lambda: self.identity.recipient)
 
-    def _pack(self, work: Work, arguments: dict[str, Any], options: JobOptions, class_name: str) -> PackedJob:
-        if isinstance(work, JobSpec):
-            if arguments:
-                raise SpecInvalid("a JobSpec carries its own arguments; pass them there")
-            named = [work.bundle.cid, *(ref.cid for ref in work.inputs.values())]
-            missing = [cid for cid in named if not self.store.has(cid)]
-            if missing:
-                raise BlobNotFound(f"the spec names {missing[0]}, which the store does not have; store it first")
-            return PackedJob(work, ())
-        function = work.function if isinstance(work, Buyable) else work
-        recipients = (self.identity.recipient, *options.recipients)
-        return pack(function, arguments, options, gpus=int(class_name != CPU), recipients=recipients)
+    def _post(self, terms: JobTerms, offers: tuple[StandingOffer, ...]) -> tuple[JobTerms, TxReceipt]:
+        board = self.contracts.board
+
+        def post(nonce: int) -> tuple[JobTerms, TxReceipt]:
+            chosen = replace(terms, nonce=nonce)
+            passed = [handed.offer for handed in offers]
+            call = board.post_with_offers(chosen, passed) if passed else board.post(chosen)
+            return chosen, self.sender.transact(call)
+
+        return post(terms.nonce) if terms.nonce else in_free_lane(board, terms.requester, post)
+
+    def _escrow(self, terms: JobTerms) -> Amount:
+        return Amount(terms.escrow, self.token(terms.pay_token))
+
+    def _fee(self, fee: Amount | str | None, terms: JobTerms) -> int:
+        """In units of the job's own token. Raises SpecInvalid for another one."""
+        if fee is None:
+            return 0
+        amount = self._amount(fee)
+        if amount.token.address != terms.pay_token:
+            raise SpecInvalid(f"the fee for posting is paid in the job's token, not in {amount.token.symbol}")
+        return amount.units
 
     def _check_funds(self, terms: JobTerms) -> None:
         token = self.token(terms.pay_token)
@@ -239,11 +311,6 @@ class Client:
                 f"the job would lock {Amount(terms.escrow, token)}; the wallet has {Amount(wallet, token)} and the "
                 f"escrow {Amount(free, token)} free. Lower the budget, or add {short} to {terms.requester}"
             )
-
-    def _fund(self, terms: JobTerms) -> None:
-        balance = self.contracts.escrow.balance(self.contracts.board.address, terms.pay_token, terms.requester)
-        if balance.free < terms.escrow:
-            self.deposit(Amount(terms.escrow - balance.free, self.token(terms.pay_token)))
 
     def _amount(self, amount: Amount | str) -> Amount:
         return amount if isinstance(amount, Amount) else Amount.parse(amount, self.tokens)

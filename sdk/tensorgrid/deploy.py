@@ -17,7 +17,9 @@ from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.errors import ChainError, UnknownDeployment
 from tensorgrid.domain.jobs import hardware_class
 from tensorgrid.domain.money import Token
-from tensorgrid.parameters import NetworkParameters, TokenParameters
+from tensorgrid.parameters import JuryParameters, NetworkParameters, TokenParameters
+
+SCHEDULERS = ("LotteryScheduler", "OfferScheduler")
 
 
 class DeployBackend(Protocol):
@@ -102,6 +104,8 @@ class _Deployer:
         self._ledgers(stake_token)
         self._logic()
         self._lists(tokens)
+        if p.jury is not None:
+            self._acceptance(p.jury, tokens)
         return Deployment(
             chain_id=self._backend.chain_id,
             network=p.network,
@@ -126,16 +130,25 @@ class _Deployer:
     def _logic(self) -> None:
         ledgers = ("Escrow", "StakeVault", "WorkerRegistry", "Reputation", "Parameters", "BlockBeacon")
         board = self._create("JobBoard", *(self._contracts[name].address for name in ledgers))
-        self._create("LotteryScheduler", board)
-        self._create("ReplicationVerifier", board)
+        for plugin in (*SCHEDULERS, "ReplicationVerifier"):
+            self._create(plugin, board)
 
     def _lists(self, tokens: list[Token]) -> None:
         for rule, token in zip(self._parameters.tokens, tokens, strict=True):
             self._set("setToken", token.address, (rule.units(rule.max_escrow), rule.score_weight))
-        self._set("setScheduler", self._contracts["LotteryScheduler"].address, True)
+        for name in SCHEDULERS:
+            self._set("setScheduler", self._contracts[name].address, True)
         self._set("setVerifier", self._contracts["ReplicationVerifier"].address, True)
         for name in self._parameters.hardware_classes:
             self._set("setHardwareClass", hardware_class(name), True)
+
+    def _acceptance(self, wanted: JuryParameters, tokens: list[Token]) -> None:
+        """The accept tier with a stand-in for a jury."""
+        jury = self._create("StubJury", wanted.decision_time)
+        for rule, token in zip(self._parameters.tokens, tokens, strict=True):
+            self._backend.send(jury, "StubJury", "setFee", (token.address, rule.units(wanted.fee)))
+        verifier = self._create("AcceptanceVerifier", self._contracts["JobBoard"].address, jury)
+        self._set("setVerifier", verifier, True)
 
     def _token(self, wanted: TokenParameters) -> Token:
         if wanted.address is not None:

@@ -76,6 +76,14 @@ def finish_exit(sender: Sender, contracts: Contracts, worker: str) -> TxReceipt:
     return sender.transact(contracts.vault.finish_exit(worker, contracts.board.address))
 
 
+def set_lock_cap(sender: Sender, contracts: Contracts, worker: str, cap: int | None) -> TxReceipt:
+    """Let the worker's jobs lock at most `cap` (stake-token units) per day of chain time; None ends that.
+
+    It bounds what a stolen hot key can put at risk before its offers are called back.
+    """
+    return sender.transact(contracts.vault.set_lock_cap(worker, contracts.board.address, cap))
+
+
 def withdraw_stake(sender: Sender, contracts: Contracts, worker: str, amount: int, to: str) -> TxReceipt:
     """Send free stake to `to`. Raises Reverted (FreeTooSmall)."""
     return sender.transact(contracts.vault.withdraw(worker, amount, to))

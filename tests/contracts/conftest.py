@@ -1,13 +1,19 @@
-"""The deployed network, once per session: ape rolls the chain back to it after every test."""
+"""What is deployed once per session: ape rolls the chain back to it after every test."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from tests.contracts.ledgers import Ledgers
 from tests.contracts.world import World
 
 
 @pytest.fixture(scope="session")
 def world(accounts: Any, chain: Any) -> World:
     return World(accounts, chain)
+
+
+@pytest.fixture(scope="session")
+def ledgers(accounts: Any, chain: Any) -> Ledgers:
+    return Ledgers(accounts, chain)

@@ -108,8 +108,9 @@ class Job:
         for taken in receipt.decode_logs(board.JobTaken):
             if bytes(taken.id) == self.id:
                 assert taken.number == len(self.held) + 1
-                seat = SeatHeld(str(taken.worker), str(taken.provider), str(taken.payee), int(taken.price), ZERO32)
-                self.held.append(seat)
+                log = taken.event_arguments  # ape has a `provider` of its own
+                seat = (str(log["worker"]), str(log["provider"]), str(log["payee"]), int(log["price"]), ZERO32)
+                self.held.append(SeatHeld(*seat))
         for sealed in receipt.decode_logs(board.JobSealed):
             if bytes(sealed.id) == self.id:
                 at = self.number_of(str(sealed.worker)) - 1

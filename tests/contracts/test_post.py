@@ -110,8 +110,6 @@ def test_post__escrow_above_the_free_balance__is_refused(world: World) -> None:
         ({"stake": 100 * WEI - 1}, "StakeBelowMinimum", {"have": 100 * WEI - 1, "need": 100 * WEI}),
         ({"no_show_bond": 5 * WEI - 1}, "BondBelowMinimum", {"have": 5 * WEI - 1, "need": 5 * WEI}),
         ({"no_show_bond": STAKE + 1}, "BondAboveStake", {"bond": STAKE + 1, "stake": STAKE}),
-        ({"workers": 0}, "SeatsOutOfRange", {"have": 0, "max": 5}),
-        ({"workers": 6}, "SeatsOutOfRange", {"have": 6, "max": 5}),
         ({"reopens": 3}, "ReopensOutOfRange", {"have": 3, "max": 2}),
         ({"work_time": 9}, "TimeOutOfRange", {"what": "workTime", "have": 9, "min": 10}),
         ({"work_time": 7201, "settle_time": 15_000}, "TimeOutOfRange", {"what": "workTime", "have": 7201, "max": 7200}),
@@ -140,12 +138,11 @@ def test_post__terms_that_do_not_fit__are_refused(
 @pytest.mark.parametrize(
     ("changes", "error", "values"),
     [
-        ({"price": MOST[128]}, "EscrowAboveLimit", {"limit": TOKEN_LIMIT}),
+        ({"price": MOST[128], "reserve": 0}, "EscrowAboveLimit", {"limit": TOKEN_LIMIT}),
         ({"price": PRICE, "reserve": MOST[128]}, "EscrowAboveLimit", {"limit": TOKEN_LIMIT}),
         ({"bounty": MOST[128]}, "EscrowAboveLimit", {"limit": TOKEN_LIMIT}),
         ({"fee_bps": MOST[16]}, "WrongFee", {"have": MOST[16], "need": 100}),
         ({"no_show_bond": MOST[128]}, "BondAboveStake", {"bond": MOST[128], "stake": STAKE}),
-        ({"workers": MOST[8]}, "SeatsOutOfRange", {"have": MOST[8], "max": 5}),
         ({"reopens": MOST[8]}, "ReopensOutOfRange", {"have": MOST[8], "max": 2}),
         ({"take_by": MOST[40]}, "TimeOutOfRange", {"what": "takeTime", "max": 3600}),
         ({"work_time": MOST[32]}, "TimeOutOfRange", {"what": "workTime", "max": 7200}),
@@ -178,6 +175,16 @@ def test_post__bits_beyond_a_field__are_refused(world: World, name: str) -> None
     with pytest.raises(ContractLogicError):
         world.board(data=bytes(words), sender=world.requester)
     assert world.held(world.requester) == 0
+
+
+@pytest.mark.parametrize("workers", [0, 6, MOST[8]])
+def test_post__more_seats_than_a_job_can_have_or_none__are_refused_whatever_the_verifier_says(
+    world: World, workers: int
+) -> None:
+    stub = world.deploy_double("StubVerifier", world.board)
+    world.parameters.setVerifier(stub, True, sender=world.deployer)
+    with refused("SeatsOutOfRange", have=workers, max=5):
+        world.post(workers=workers, verifier=str(stub.address))
 
 
 @pytest.mark.parametrize("kind", ["scheduler", "verifier"])

@@ -98,8 +98,8 @@ def show(job: Job, indexes: list[int], together: bool) -> Any:
 
 
 def first_round(world: World, plays: list[str], together: bool = False) -> tuple[Job, Purses, Any]:
-    """Up to its end, and the opening of a second one where it is needed. Purses as before the reveals, and the receipt of
-    the last of them."""
+    """Up to its end, and the opening of a second one where it is needed. Also the purses before the reveals, and the
+    receipt of the last of them."""
     job = world.committed([None if play == "-" else play.rstrip("!") for play in plays], relayed=together)
     assert bool(job.record.folded) == together
     before = Purses.of(world)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests import model
+from tests.contracts.ledgers import Ledgers
 from tests.contracts.world import PARAMETERS, PRICE, WEI, World
 
 HALF_LIFE = PARAMETERS.half_life
@@ -13,46 +14,44 @@ MOST = 2**127 - 1
 
 
 @pytest.fixture
-def reporter(world: World) -> Any:
-    return world.spare[0]
+def reporter(ledgers: Ledgers) -> Any:
+    return ledgers.controller
 
 
-def points(world: World, reporter: Any) -> int:
-    return int(world.reputation.pointsOf(reporter, world.stranger))
+def points(ledgers: Ledgers, reporter: Any) -> int:
+    return int(ledgers.reputation.pointsOf(reporter, ledgers.stranger))
 
 
-def win(world: World, reporter: Any, amount: int) -> Any:
-    return world.reputation.addWin(world.stranger, amount, sender=reporter)
+def win(ledgers: Ledgers, reporter: Any, amount: int) -> Any:
+    return ledgers.reputation.addWin(ledgers.stranger, amount, sender=reporter)
 
 
-def fault(world: World, reporter: Any, amount: int) -> Any:
-    return world.reputation.addFault(world.stranger, amount, sender=reporter)
+def fault(ledgers: Ledgers, reporter: Any, amount: int) -> Any:
+    return ledgers.reputation.addFault(ledgers.stranger, amount, sender=reporter)
 
 
-def test_win__adds_under_the_reporter_alone(world: World, reporter: Any) -> None:
-    receipt = win(world, reporter, 100)
-    [event] = list(receipt.decode_logs(world.reputation.Scored))
-    assert (event.reporter, event.worker, event.change, event.points) == (reporter, world.stranger, 100, 100)
-    assert points(world, reporter) == 100
-    assert points(world, world.board) == 0
-    score = world.reputation.scoreOf(reporter, world.stranger)
-    assert (score.points, score.at, score.wins, score.faults) == (100, world.now, 1, 0)
+def test_win__adds_under_the_reporter_alone(ledgers: Ledgers, reporter: Any) -> None:
+    win(ledgers, reporter, 100)
+    assert points(ledgers, reporter) == 100
+    assert points(ledgers, ledgers.board) == 0
+    score = ledgers.reputation.scoreOf(reporter, ledgers.stranger)
+    assert (score.points, score.at, score.wins, score.faults) == (100, ledgers.now, 1, 0)
 
 
-def test_fault__halves_what_is_positive_then_subtracts(world: World, reporter: Any) -> None:
-    win(world, reporter, 1001)
-    fault(world, reporter, 30)
+def test_fault__halves_what_is_positive_then_subtracts(ledgers: Ledgers, reporter: Any) -> None:
+    win(ledgers, reporter, 1001)
+    fault(ledgers, reporter, 30)
     decayed = 1001 - -(-1001 // (2 * HALF_LIFE))  # one second of decay lies between, rounded up
-    assert points(world, reporter) == decayed // 2 - 30
+    assert points(ledgers, reporter) == decayed // 2 - 30
 
 
-def test_fault__on_a_negative_score__only_subtracts(world: World, reporter: Any) -> None:
-    fault(world, reporter, 30_000)
-    assert points(world, reporter) == -30_000
-    fault(world, reporter, 10)
+def test_fault__on_a_negative_score__only_subtracts(ledgers: Ledgers, reporter: Any) -> None:
+    fault(ledgers, reporter, 30_000)
+    assert points(ledgers, reporter) == -30_000
+    fault(ledgers, reporter, 10)
     decayed = 30_000 - 30_000 // (2 * HALF_LIFE)  # one second of decay lies between
-    assert points(world, reporter) == -decayed - 10
-    score = world.reputation.scoreOf(reporter, world.stranger)
+    assert points(ledgers, reporter) == -decayed - 10
+    score = ledgers.reputation.scoreOf(reporter, ledgers.stranger)
     assert (score.wins, score.faults) == (0, 2)
 
 
@@ -62,24 +61,24 @@ def test_fault__on_a_negative_score__only_subtracts(world: World, reporter: Any)
     [(0, 1000), (HALF_LIFE // 2, 750), (HALF_LIFE, 500), (HALF_LIFE * 3 // 2, 375), (HALF_LIFE * 20, 0), (10**9, 0)],
 )
 def test_decay__halves_every_half_life_with_straight_lines_between(
-    world: World, reporter: Any, sign: int, age: int, expected: int
+    ledgers: Ledgers, reporter: Any, sign: int, age: int, expected: int
 ) -> None:
-    (win if sign > 0 else fault)(world, reporter, 1000)
+    (win if sign > 0 else fault)(ledgers, reporter, 1000)
     if age:
-        world.at(world.now + age)
-        world.mine(1)
+        ledgers.at(ledgers.now + age)
+        ledgers.mine(1)
     # mining the asked time once, the read sees that block or the pending one a second later: at most one point less
-    assert 0 <= expected - sign * points(world, reporter) <= 2
+    assert 0 <= expected - sign * points(ledgers, reporter) <= 2
 
 
-def test_scores__saturate_instead_of_reverting(world: World, reporter: Any) -> None:
-    win(world, reporter, 2**256 - 1)
-    win(world, reporter, 2**256 - 1)
-    assert points(world, reporter) <= MOST
+def test_scores__saturate_instead_of_reverting(ledgers: Ledgers, reporter: Any) -> None:
+    win(ledgers, reporter, 2**256 - 1)
+    win(ledgers, reporter, 2**256 - 1)
+    assert points(ledgers, reporter) <= MOST
     for _ in range(3):
-        fault(world, reporter, 2**256 - 1)
-    assert points(world, reporter) >= -MOST
-    win(world, reporter, 1)
+        fault(ledgers, reporter, 2**256 - 1)
+    assert points(ledgers, reporter) >= -MOST
+    win(ledgers, reporter, 1)
 
 
 def test_board__scores_by_fee_and_weight(world: World) -> None:
@@ -89,7 +88,7 @@ def test_board__scores_by_fee_and_weight(world: World) -> None:
     job.take(3, 4)
     job.commit(3, "a")
     job.commit(4, "a")
-    job.reveal_root(3, 4)
+    job.reveal(3, 4)
     job.settle()
     worth = model.fee_on(100, PRICE) * (WEI // 10) // WEI
     have = [world.reputation.scoreOf(world.board, worker) for worker in world.workers[:5]]

@@ -19,7 +19,7 @@ def test_take__drawn_worker__gets_the_next_seat_and_locks_stake(world: World) ->
     receipt = job.take(0)
     [taken] = list(receipt.decode_logs(world.board.JobTaken))
     assert (taken.id, taken.worker, taken.number, taken.price) == (job.id, world.workers[0], 1, PRICE)
-    assert (taken.provider, taken.payee) == (world.providers[0], world.providers[0])
+    assert (job.held[0].provider, taken.payee) == (world.providers[0], world.providers[0])
     allocation = world.allocation(0)
     assert (allocation.active, allocation.locked, allocation.locks) == (ALLOCATED, STAKE, 1)
     assert (job.state, job.record.taken, job.record.folded) == (JobState.POSTED, 1, False)

@@ -46,6 +46,8 @@ WINDOW, DECISION, JURY_FEE = 300, 2000, 70_001
 LEAST_PRICE = 700_001  # what workers' offers ask
 ALLOCATED = 1000 * WEI
 FUNDS = 1_000_000_000
+# The chain's clock runs ahead of every wall clock: the tester never sets a block before the machine's own time.
+START = 2_000_000_000
 
 PARAMETERS = NetworkParameters(
     network="test",
@@ -118,6 +120,7 @@ class World:
 
     def __init__(self, accounts: Any, chain: Any) -> None:
         self.chain = chain
+        self.at(START)
         self.deployer, self.requester, self.stranger, self.closer = (accounts[i] for i in range(4))
         self.providers = [accounts[i] for i in range(4, 10)]
         self.workers = [accounts[i] for i in range(10, 16)]
@@ -288,14 +291,14 @@ class World:
             job.close_work()
         return job
 
-    def assigned(self, workers: int = 3, *, relayed: bool = False, **changes: Any) -> Job:
+    def assigned(self, seats: int = 3, /, *, relayed: bool = False, **changes: Any) -> Job:
         """A job whose seats are all taken by the first workers."""
         job = self.post(**changes)
         job.draw()
         if relayed:
-            job.take_many(*range(workers))
+            job.take_many(*range(seats))
         else:
-            job.take(*range(workers))
+            job.take(*range(seats))
         return job
 
     def accepted(self, worker: int = 0, price: int = LEAST_PRICE, answer: str | None = "a", **changes: Any) -> Job:

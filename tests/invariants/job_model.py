@@ -8,41 +8,58 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tests import model
-from tests.contracts.world import EXTRA_TAKE, GRACE, REVEAL, SETTLE, WORK
+from tests.contracts.world import DECISION, EXTRA_TAKE, GRACE, REVEAL, WINDOW, WORK
 
-FIRST, EXTRA = 3, 2
+EXTRA = 2
 ENDED = {"settled", "cancelled", "expired"}
 
 
 @dataclass
 class SeatModel:
     worker: int
+    price: int  # what the seat costs; at most what the terms offer
     answer: str | None = None  # what it committed to; None: nothing yet
     revealed: bool = False
 
 
 @dataclass
 class JobModel:
+    """`tier`: "replicate" (three seats, drawn), "accept" (one seat, by an offer) or "told" (two seats, drawn; a verifier
+    that says what it is told to say)."""
+
+    tier: str
+    requester: str
+    lane: int
     price: int
     bounty: int
     escrow: int
     posted_at: int
     take_by: int
+    settle_time: int
     state: str = "posted"
+    folded: bool = False  # all seats were given in one call, and have not changed one at a time
     deadline: int = 0
     committed_at: int = 0
-    opened_at: int | None = None
+    opened_at: int | None = None  # the second round of the replicate tier
+    rejected_at: int | None = None  # by the requester, in the accept tier
+    decision: str | None = None  # of the jury about that
+    bond: int = 0  # of the requester, still held
     seats: list[SeatModel] = field(default_factory=list)
 
     # ---- what there is
 
     @property
+    def workers(self) -> int:
+        """First-round seats."""
+        return {"replicate": 3, "accept": 1, "told": 2}[self.tier]
+
+    @property
     def first(self) -> list[SeatModel]:
-        return self.seats[:FIRST]
+        return self.seats[: self.workers]
 
     @property
     def extra(self) -> list[SeatModel]:
-        return self.seats[FIRST:]
+        return self.seats[self.workers :]
 
     def seat(self, worker: int) -> SeatModel | None:
         return next((seat for seat in self.seats if seat.worker == worker), None)
@@ -59,16 +76,21 @@ class JobModel:
     def first_reveal_by(self) -> int:
         return self.committed_at + REVEAL + GRACE
 
+    @property
+    def extra_reveal_by(self) -> int:
+        return self.extra_work_by + REVEAL + GRACE
+
     # ---- what a call may do at second `now`
 
-    def may_take(self, worker: int, now: int) -> bool:
-        if self.seat(worker):
+    def may_take(self, takers: list[int], now: int) -> bool:
+        """All of them, in one call."""
+        if len(set(takers)) < len(takers) or any(self.seat(worker) for worker in takers):
             return False
         if self.state == "posted":
-            return now <= self.take_by
+            return len(self.seats) + len(takers) <= self.workers and now <= self.take_by
         if self.state != "committed" or self.opened_at is None:
             return False
-        return len(self.extra) < EXTRA and now <= self.extra_take_by
+        return len(self.extra) + len(takers) <= EXTRA and now <= self.extra_take_by
 
     def may_commit(self, worker: int, now: int) -> bool:
         seat = self.seat(worker)
@@ -80,42 +102,56 @@ class JobModel:
 
     def may_close(self, now: int) -> bool:
         some = any(seat.answer for seat in self.first)
-        return self.state == "assigned" and some and self.deadline < now <= self.deadline + SETTLE
+        return self.state == "assigned" and some and self.deadline < now <= self.deadline + self.settle_time
 
-    def may_reveal(self, worker: int, now: int) -> bool:
-        seat = self.seat(worker)
-        if self.state != "committed" or seat is None or seat.answer is None or seat.revealed:
+    def may_reveal(self, workers: list[int], now: int) -> bool:
+        """All of them, in one call: seats of one round only."""
+        seats = [self.seat(worker) for worker in workers]
+        if self.tier != "replicate" or self.state != "committed" or len(set(workers)) < len(workers) or not seats:
             return False
-        if seat in self.extra:
-            return self.extra_sealed(now) and now <= self.extra_work_by + REVEAL + GRACE
-        return now <= self.first_reveal_by
+        if any(seat is None or seat.answer is None or seat.revealed for seat in seats):
+            return False
+        if all(seat in self.extra for seat in seats):
+            return self.extra_sealed(now) and now <= self.extra_reveal_by
+        return all(seat in self.first for seat in seats) and now <= self.first_reveal_by
 
     def may_open(self, now: int) -> bool:
         ends = now + EXTRA_TAKE + WORK + REVEAL + GRACE
         return self.undecided(now) and self.opened_at is None and ends < self.deadline
 
+    def may_reject(self, now: int) -> bool:
+        accept = self.tier == "accept" and self.state == "committed"
+        return accept and self.rejected_at is None and now <= self.committed_at + WINDOW
+
+    def may_release_bond(self, now: int) -> bool:
+        return self.bond > 0 and self.decided_by_jury(now) is not None
+
     def may_settle(self, now: int) -> bool:
         if self.state != "committed":
             return False
-        if now >= self.deadline:
+        if self.tier == "told" or now >= self.deadline:
             return True
+        if self.tier == "accept":
+            if self.rejected_at is None:
+                return now > self.committed_at + WINDOW
+            return self.decided_by_jury(now) is not None
         if self.opened_at is None:
             return self.first_over(now) and not self.undecided(now)
         all_shown = all(seat.revealed for seat in self.extra if seat.answer)
-        return now > self.extra_work_by + REVEAL + GRACE or (self.extra_sealed(now) and all_shown)
+        return now > self.extra_reveal_by or (self.extra_sealed(now) and all_shown)
 
     def may_expire(self, now: int) -> bool:
         if self.state == "posted":
             return now > self.take_by
         # What somebody committed to could have been closed and settled for that long.
-        late = SETTLE if any(seat.answer for seat in self.first) else 0
+        late = self.settle_time if any(seat.answer for seat in self.first) else 0
         return self.state == "assigned" and now > self.deadline + late
 
-    # ---- rounds
+    # ---- rounds of the replicate tier, and the jury of the accept tier
 
     def first_over(self, now: int) -> bool:
         everybody = all(seat.revealed for seat in self.first if seat.answer)
-        return self.state == "committed" and (everybody or now > self.first_reveal_by)
+        return self.tier == "replicate" and self.state == "committed" and (everybody or now > self.first_reveal_by)
 
     def undecided(self, now: int) -> bool:
         return self.first_over(now) and not model.decided([view(seat) for seat in self.first])
@@ -126,38 +162,62 @@ class JobModel:
         no_more_takers = len(self.extra) == EXTRA or now > self.extra_take_by
         return no_more_takers and (all(seat.answer for seat in self.extra) or now > self.extra_work_by)
 
+    def decided_by_jury(self, now: int) -> str | None:
+        if self.rejected_at is None:
+            return None
+        late = now > self.rejected_at + DECISION
+        return self.decision or ("hung" if late else None)
+
     # ---- what a call does
 
-    def take(self, worker: int, now: int) -> None:
-        self.seats.append(SeatModel(worker))
-        if self.state == "posted" and len(self.seats) == FIRST:
+    def take(self, takers: list[int], now: int, prices: list[int] | None = None) -> None:
+        self.folded = not self.seats and len(takers) == self.workers
+        prices = prices or [self.price] * len(takers)
+        self.seats += [SeatModel(worker, price) for worker, price in zip(takers, prices, strict=True)]
+        if self.state == "posted" and len(self.seats) == self.workers:
             self.state, self.deadline = "assigned", now + WORK
 
-    def commit(self, worker: int, answer: str, now: int) -> None:
+    def commit(self, worker: int, answer: str, now: int, *, alone: bool = True) -> None:
+        """`alone`: by himself, not among signed ones."""
         seat = self.seat(worker)
         assert seat is not None
         seat.answer = answer
+        if alone and len(self.seats) > 1:
+            self.folded = False
         if self.state == "assigned" and all(seat.answer for seat in self.first):
             self.close(now)
 
     def close(self, now: int) -> None:
-        self.state, self.committed_at, self.deadline = "committed", now, now + SETTLE
+        self.state, self.committed_at, self.deadline = "committed", now, now + self.settle_time
 
-    def reveal(self, worker: int, now: int) -> None:
-        seat = self.seat(worker)
-        assert seat is not None
-        seat.revealed = True
-        completes = seat in self.first and all(seat.revealed for seat in self.first if seat.answer)
-        if completes and not model.decided([view(seat) for seat in self.first]):
-            self.opened_at = now
+    def reveal(self, workers: list[int], now: int, *, all_shown: bool) -> bool:
+        """`all_shown`: the call shows every seat of the job. Returns whether it settles the job on the way."""
+        for seat in map(self.seat, workers):
+            assert seat is not None
+            seat.revealed = True
+        if self.opened_at is not None:
+            return all_shown and all(seat.revealed for seat in self.extra if seat.answer)
+        if not all(seat.revealed for seat in self.first if seat.answer):
+            return False
+        if model.decided([view(seat) for seat in self.first]):
+            return all_shown
+        self.opened_at = now
+        return False
 
-    def rulings(self) -> list[model.Ruling]:
+    def rulings(self, now: int, told: model.Ruling | None = None) -> list[model.Ruling]:
+        """What ends the job at this second; `told`: what the verifier of the told tier says of every seat."""
         if self.state == "posted":
             return [model.Ruling(0) for _ in self.seats]
         if self.state == "assigned":
             return [model.Ruling(0, "none" if seat.answer else "no-show") for seat in self.seats]
+        if self.tier == "told":
+            assert told is not None
+            return [told for _ in self.seats]
+        if self.tier == "accept":
+            [seat] = self.seats
+            return [model.accept(seat.price, seat.answer is not None, self.decided_by_jury(now))]
         return model.judge(self.price, [view(seat) for seat in self.seats])
 
 
 def view(seat: SeatModel) -> model.Seat:
-    return model.Seat(committed=seat.answer is not None, answer=seat.answer if seat.revealed else None)
+    return model.Seat(seat.answer is not None, seat.answer if seat.revealed else None, seat.price)

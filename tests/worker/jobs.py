@@ -30,7 +30,8 @@ from tensorgrid_worker.records import JobRecord, Preparation, SeatRecord
 from tensorgrid_worker.rows import Result
 
 ME, SECOND, THIRD, FOURTH, STRANGER = (f"0x{digit * 40}" for digit in "12345")
-TOKEN, SCHEDULER, VERIFIER, PROVIDER, PAYEE = (f"0x{digit * 40}" for digit in "abcde")
+PROVIDER, PAYEE = (f"0x{digit * 40}" for digit in "89")
+TOKEN, SCHEDULER, VERIFIER = (f"0x{digit * 40}" for digit in "abc")
 SEALED = b"\x01" * 32
 SEED = b"\x05" * 32
 JOB = JobId(b"\x30" * 31 + b"\x00")  # its last byte leaves the first turn to seat 3, then 1, 2

@@ -17,6 +17,7 @@ from tensorgrid.chain.calls import Call
 from tensorgrid.chain.follow import Cursor
 from tensorgrid.domain.jobs import JobId
 from tensorgrid_worker.journal import Journal, JournalForeign
+from tensorgrid_worker.offers import NO_JOB
 from tensorgrid_worker.records import Preparation
 from tensorgrid_worker.rows import Status
 from tensorgrid_worker.status import as_table, read_status
@@ -168,3 +169,25 @@ def test_status__what_people_see(path: Path) -> None:
     table = as_table(found)
     assert "paid 5" in table and "sending settle" in table
     assert "\x1b" not in table
+
+
+def test_offers__the_latest_expiry_is_kept__until_all_are_cancelled(path: Path) -> None:
+    journal = Journal(path)
+    journal.claim({"worker": ME})
+    assert journal.offers_until() == 0
+    journal.note_offer(2_000)
+    journal.note_offer(1_500)
+    assert Journal(path).offers_until() == 2_000
+    journal.claim({"worker": ME})  # still the same owner
+    journal.forget_offers()
+    assert journal.offers_until() == 0
+
+
+def test_outbox__beside_the_daemon__a_command_may_leave_a_step(path: Path) -> None:
+    """`cancel-offers` while the daemon runs: the daemon sends it, for it owns the key's nonces."""
+    daemons, command = Journal(path), Journal(path)
+    command.enqueue(NO_JOB, "raise_epoch:3", CALL)
+    command.enqueue(NO_JOB, "raise_epoch:3", CALL)
+    (row,) = daemons.outbox(Status.NEW)
+    assert (row.job, row.kind) == (NO_JOB, "raise_epoch:3")
+    assert daemons.kinds() == {}  # no job's step: the planner does not see it

@@ -6,7 +6,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.worker.jobs import FOURTH, JOB, ME, SEALED, SECOND, SEED, TAKE_BY, THIRD, make_record, make_result, make_terms
+from tests.worker.jobs import (
+    FOURTH,
+    JOB,
+    ME,
+    SEALED,
+    SECOND,
+    SEED,
+    TAKE_BY,
+    THIRD,
+    make_record,
+    make_result,
+    make_terms,
+)
 
 from tensorgrid.chain.records import Tally
 from tensorgrid.domain.jobs import ZERO32, ExtraSeats, Job, JobId, JobState
@@ -70,7 +82,9 @@ def offered(state: JobState = JobState.ASSIGNED, **changes: Any) -> JobView:
     record = make_record(ME, terms=terms, assigned_block=10, preparation=Preparation.NEW)
     clock = WORK_BY if state is JobState.ASSIGNED else COMMITTED_AT
     sealed = int(state is not JobState.ASSIGNED)
-    return replace(seen(record, job(state, taken=1, committed=sealed, clock=clock, silent=True), 1, seed=SEED), **changes)
+    return replace(
+        seen(record, job(state, taken=1, committed=sealed, clock=clock, silent=True), 1, seed=SEED), **changes
+    )
 
 
 def dos(view: JobView, memory: Memory | None = None, *, now: int = NOW, capacity: int = 1) -> list[str]:
@@ -263,7 +277,13 @@ def sent(do: Do, status: Status = Status.SENT, memory: Memory = WITH_RESULT) -> 
             NOW,
             ["close"],
         ),
-        ("ended, not yet confirmed", JobView(make_record(SECOND, ME, THIRD, assigned_block=14), job(JobState.SETTLED, taken=3)), Memory(ME), NOW, []),
+        (
+            "ended, not yet confirmed",
+            JobView(make_record(SECOND, ME, THIRD, assigned_block=14), job(JobState.SETTLED, taken=3)),
+            Memory(ME),
+            NOW,
+            [],
+        ),
     ],
 )
 def test_plan(why: str, view: JobView, memory: Memory, now: int, expected: list[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.worker.jobs import FOURTH, JOB, ME, SECOND, THIRD, history, make_record, make_seat, make_terms
+from tests.worker.jobs import FOURTH, JOB, ME, SECOND, THIRD, history, make_seat, make_terms
 
 from tensorgrid.domain.jobs import ZERO32, JobId
 from tensorgrid_worker.records import (
@@ -13,7 +13,6 @@ from tensorgrid_worker.records import (
     apply,
     rewind,
     seats_from_text,
-    seats_told,
     seats_to_text,
     terms_from_text,
     terms_to_text,
@@ -40,13 +39,6 @@ def test_apply__whole_life() -> None:
 
 def test_apply__committed_by_some__the_others_seats_are_empty() -> None:
     assert [seat.commitment for seat in fold(14)[JOB].held] == [ZERO32, ZERO32, b"\x03" * 32]
-
-
-def test_seats_told__from_all_events__whatever_is_recorded() -> None:
-    """What a reader with `confirmations` asks the chain for: the seats of this moment."""
-    assert seats_told(make_record(), history()) == fold(20)[JOB].held
-    assert seats_told(fold(13)[JOB], history()) == fold(20)[JOB].held
-    assert seats_told(make_record(job=JobId(b"\x01" * 32)), history()) == ()
 
 
 def test_apply__told_twice__counts_once() -> None:

@@ -17,8 +17,9 @@ from eth_account import Account
 
 from tensorgrid.domain.errors import KeyMissing, SandboxUnavailable
 from tensorgrid_worker.config import ConfigInvalid, WorkerConfig, load_config
+from tensorgrid_worker.keys import unlock
 from tensorgrid_worker.sandbox.plain import Plain
-from tensorgrid_worker.start import HomeInUse, choose_sandbox, run_worker, unlock
+from tensorgrid_worker.start import HomeInUse, choose_sandbox, run_worker
 
 SECRET = "0x" + "5a" * 32
 PASSWORD = "correct horse"
@@ -40,7 +41,9 @@ def settings(tmp_path: Path) -> dict[str, Any]:
     keystore.write_text(json.dumps(Account.encrypt(SECRET, PASSWORD, kdf="pbkdf2", iterations=1)))
     password.write_text(PASSWORD + "\n")
     deployment = tmp_path / "deployment.json"
-    names = "Parameters Escrow StakeVault WorkerRegistry Reputation BlockBeacon JobBoard LotteryScheduler"
+    names = (
+        "Parameters Escrow StakeVault WorkerRegistry Reputation BlockBeacon JobBoard LotteryScheduler OfferScheduler"
+    )
     contract = {"block": 1, "tx": "0x" + "0" * 64, "code_hash": "0x" + "1" * 64}
     deployment.write_text(
         json.dumps(

@@ -45,7 +45,7 @@ def call_for(
 def _commit(contracts: Contracts, view: JobView, result: Result, passenger: JobView | None) -> Call:
     board, terms, number = contracts.board, view.record.terms, view.number
     me = view.held[number - 1]
-    commitment = result.commitment(me.worker, extra=view.is_extra)
+    commitment = result.commitment(me.worker, extra=view.is_extra, silent=view.job.silent)
     # Folded, the board wants all seats; a sibling who commits first unfolds it, and then all of them will still do.
     held = view.held if view.job.folded else (me,)
     if view.is_extra:

@@ -76,7 +76,7 @@ def offer(
     price: Annotated[str, typer.Option("--price", help='Least pay of a job, such as "0.5 USDC".')],
     config: Config = None,
     life: Annotated[str, typer.Option("--for", help="How long it can be used: 90s, 30m, at most 1h.")] = "30m",
-    wall: Annotated[str | None, typer.Option("--wall", help="Longest work time of a job; else max_wall_seconds.")] = None,
+    wall: Annotated[str | None, typer.Option("--wall", help="Longest work time; else max_wall_seconds.")] = None,
     max_stake: Annotated[int | None, typer.Option("--max-stake", help="Most stake one job locks, in units.")] = None,
     as_json: AsJson = False,
 ) -> None:

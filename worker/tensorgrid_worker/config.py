@@ -41,7 +41,7 @@ class WorkerConfig(BaseSettings):
     poll_seconds: float = Field(default=0.7, gt=0, le=60)
     confirmations: int = Field(default=0, ge=0, le=256)
     stagger_seconds: int = Field(default=3, ge=0, le=600)  # between workers that could all close the same job
-    settle_patience_seconds: int = Field(default=30, ge=0, le=3600)  # a settlement waits so long for a commit to ride on
+    settle_patience_seconds: int = Field(default=30, ge=0, le=3600)  # for a commit to settle with
     resend_seconds: float = Field(default=30, gt=0)  # a transaction not mined by then is sent again, for more
     drain_seconds: float = Field(default=3600, ge=0)  # after SIGTERM: most that jobs in progress may still take
 

@@ -221,8 +221,10 @@ class Daemon:
         for job, record in list(records.items()):
             if job in self._judged or record.ended or record.preparation is not Preparation.NEW:
                 continue
+            if record.assigned_block and not record.extra_block and not record.number_of(self._me):
+                continue  # there is no seat to be had
             self._judged.add(job)
-            if record.number_of(self._me):  # posted with our offer, or taken by us before the journal was lost: it is ours
+            if record.number_of(self._me):  # posted with our offer, or the journal was lost after the take
                 self._joblog(job).say("job.ours", price=record.terms.price, block=record.posted_block)
                 continue
             if refusal := self._gate.refusal(record.terms, self._me):
@@ -340,5 +342,5 @@ def _belongs(result: Result, view: JobView) -> bool:
     """What was committed to is what will be opened; before that, what was computed with the job's seed as it is now."""
     if view.committed:
         mine = view.held[view.number - 1]
-        return result.commitment(mine.worker, extra=view.is_extra) == mine.commitment
+        return result.commitment(mine.worker, extra=view.is_extra, silent=view.job.silent) == mine.commitment
     return result.seed == view.seed

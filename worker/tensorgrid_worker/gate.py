@@ -12,6 +12,8 @@ from tensorgrid_worker.config import ConfigInvalid, WorkerConfig
 MOST_LEAST_STAKES = 10
 """Unless told otherwise, a worker risks so many times the least stake of its network in one job."""
 
+ACCEPTANCE = "AcceptanceVerifier"
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -25,6 +27,7 @@ class Gate:
     min_price: int
     max_stake: int
     min_reveal_seconds: int = 0
+    acceptance: str = ""  # the verifier of the tier in which silence is consent; empty: the network has none
 
     @classmethod
     def of(cls, config: WorkerConfig, deployment: Deployment, least_stake: int) -> Gate:
@@ -45,13 +48,14 @@ class Gate:
             min_price=config.min_price,
             max_stake=config.max_stake or MOST_LEAST_STAKES * least_stake,
             min_reveal_seconds=config.min_reveal_seconds,
+            acceptance=deployment.address(ACCEPTANCE) if ACCEPTANCE in deployment.contracts else "",
         )
 
     def refusal(self, terms: JobTerms, me: str) -> str:
         """Why not, in words; empty when the terms will do."""
         if terms.pay_token not in self.tokens:
             return f"it pays in {terms.pay_token}, which this worker does not accept"
-        if terms.scheduler != self.scheduler or terms.verifier != self.verifier:
+        if terms.scheduler != self.scheduler or terms.verifier not in {self.verifier, self.acceptance}:
             return "it names a scheduler or verifier that this worker does not know"
         if terms.hardware_class != self.hardware_class:
             return f"it wants other hardware than {self.class_name!r}"
@@ -60,6 +64,7 @@ class Gate:
         if self.max_stake and terms.stake > self.max_stake:
             return f"it locks {terms.stake} of stake, this worker risks {self.max_stake} at most"
         clocks = ReplicationClocks.unpack(terms.verifier_params)
-        if (reveal := clocks.reveal_time + clocks.grace) < self.min_reveal_seconds:
+        reveal = clocks.reveal_time + clocks.grace
+        if terms.verifier == self.verifier and reveal < self.min_reveal_seconds:
             return f"it gives {reveal} s to reveal, and silence costs the stake: {self.min_reveal_seconds} s at least"
         return "it is our own" if terms.requester == me else ""

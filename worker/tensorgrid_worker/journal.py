@@ -70,7 +70,10 @@ class Journal:
         """Bind an empty journal to its owner (worker, chain, board). Raises JournalForeign when it is another's."""
         wanted = {"version": VERSION, **owner}
         with self._transaction() as db:
-            found = {row["key"]: row["value"] for row in db.execute("SELECT * FROM meta WHERE key NOT IN ('cursor', 'offers')")}
+            found = {
+                row["key"]: row["value"]
+                for row in db.execute("SELECT * FROM meta WHERE key NOT IN ('cursor', 'offers')")
+            }
             if not found:
                 db.executemany("INSERT INTO meta VALUES (?, ?)", wanted.items())
             elif found != wanted:

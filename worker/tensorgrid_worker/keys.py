@@ -11,10 +11,11 @@ from pathlib import Path
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_typing import Hash32
 
+from tensorgrid.domain.eip712 import Signature
 from tensorgrid.domain.errors import KeyMissing
-from tensorgrid.domain.jobs import JobId
-from tensorgrid.domain.signing import Signature, seal_digest, take_digest
+from tensorgrid.domain.jobs import JobId, seal_digest, take_digest
 
 MAX_KEYSTORE = 64 * 1024
 
@@ -37,15 +38,15 @@ def unlock(keystore: Path, password_file: Path) -> LocalAccount:
 
 def sign_digest(account: LocalAccount, digest: bytes) -> Signature:
     """Of 32 bytes that an EIP-712 hash has made."""
-    signed = account.unsafe_sign_hash(digest)
-    return Signature.of(signed.v, signed.r, signed.s)
+    signed = account.unsafe_sign_hash(Hash32(digest))
+    return Signature.from_vrs(signed.v, signed.r, signed.s)
 
 
 def sign_take(account: LocalAccount, job: JobId, *, chain_id: int, board: str) -> Signature:
-    """For JobBoard.takeMany: "seat me in this job". Good as long as the job has seats; the stake is locked when posted."""
-    return sign_digest(account, take_digest(job, chain_id=chain_id, board=board))
+    """For JobBoard.takeMany: "seat me in this job". Good while it has seats; the stake is locked when posted."""
+    return sign_digest(account, take_digest(job, chain_id, board))
 
 
 def sign_seal(account: LocalAccount, job: JobId, commitment: bytes, *, chain_id: int, board: str) -> Signature:
     """For JobBoard.commitMany. A seat commits once, so sign no second commitment for the same job."""
-    return sign_digest(account, seal_digest(job, commitment, chain_id=chain_id, board=board))
+    return sign_digest(account, seal_digest(job, commitment, chain_id, board))

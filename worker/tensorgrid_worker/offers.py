@@ -1,4 +1,4 @@
-"""Standing offers: signed by the worker, matched with a job in the transaction that posts it; and how they are taken back.
+"""Standing offers: signed by the worker, matched with a job in the transaction that posts it; and their recall.
 
 Who holds an offer can seat this worker in a job of one seat, at once and without asking, until it expires or the epoch
 is raised. The daemon need not be told: it sees its seat on chain and works.
@@ -9,23 +9,26 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from dataclasses import replace
 
 from tensorgrid.chain.contracts import Contracts
+from tensorgrid.chain.signing import sign
+from tensorgrid.domain.eip712 import Signature
 from tensorgrid.domain.errors import Reverted, TensorgridError, Unreachable
 from tensorgrid.domain.jobs import ZERO32, JobId, hardware_class
 from tensorgrid.domain.money import Amount
-from tensorgrid.domain.signing import Offer, StandingOffer, offer_digest
+from tensorgrid.domain.offers import Offer, StandingOffer
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.gate import Gate
 from tensorgrid_worker.journal import Journal
-from tensorgrid_worker.keys import sign_digest
-from tensorgrid_worker.parts import Parts, opened
+from tensorgrid_worker.parts import opened
 from tensorgrid_worker.rows import Row, Status
 from tensorgrid_worker.standing import Standing
 from tensorgrid_worker.start import HomeInUse, lock
 
 NO_JOB = JobId(ZERO32)
 """What the outbox keeps a step under that belongs to no job."""
+UNSIGNED = Signature(ZERO32, ZERO32)
 RAISE_EPOCH = "raise_epoch:"
 PATIENCE_SECONDS = 120.0
 POLL_SECONDS = 0.3
@@ -54,12 +57,18 @@ def make_offer(
             max_stake=gate.max_stake if max_stake is None else max_stake,
             expiry=contracts.connection.latest().timestamp + seconds,
             epoch=contracts.offers.epoch_of(me),
+            signature=UNSIGNED,
         )
-        kind, token, scheduler = hardware_class(config.hardware_class), amount.token.address, contracts.offers.address
-        digest = offer_digest(offer, kind, token, chain_id=contracts.chain_id, scheduler=scheduler)
+        bare = StandingOffer(
+            worker=me,
+            chain_id=contracts.chain_id,
+            scheduler=contracts.offers.address,
+            hardware_class=hardware_class(config.hardware_class),
+            pay_token=amount.token.address,
+            offer=offer,
+        )
         parts.journal.note_offer(offer.expiry)
-        signed = offer.signed(sign_digest(parts.account, digest))
-        return StandingOffer(me, contracts.chain_id, scheduler, kind, token, signed)
+        return replace(bare, offer=replace(offer, signature=sign(parts.account, bare.message())))
 
 
 def _check(gate: Gate, contracts: Contracts, me: str, price: Amount, seconds: int, longest: int) -> None:
@@ -112,7 +121,7 @@ def _raises(row: Row, epoch: int) -> bool:
 
 
 def parse_seconds(text: str) -> int:
-    """ "90s", "30m", "1h" or a number of seconds. Raises OfferInvalid."""
+    """Of "90s", "30m", "1h" or a number of seconds. Raises OfferInvalid."""
     match = re.fullmatch(r"(\d{1,9})([smh]?)", text.strip())
     if match is None:
         raise OfferInvalid(f'{text[:40]!a} is not a time; write one such as "90s", "30m" or "1h"')

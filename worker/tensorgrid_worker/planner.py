@@ -14,7 +14,6 @@ from tensorgrid.domain.jobs import ZERO32, ExtraSeats, Job, JobId, JobState, Rep
 from tensorgrid_worker.records import JobRecord, Preparation
 from tensorgrid_worker.rows import Result, Status
 
-
 CARRY_MARGIN = 60
 """Seconds before its deadline from which a commit goes alone."""
 UNDER_WAY = frozenset({Status.NEW, Status.SENT})
@@ -66,7 +65,7 @@ class JobView:
     @property
     def committed(self) -> bool:
         """Whether our own seat has a commitment."""
-        return bool(self.number) and self.held[self.number - 1].commitment != ZERO32
+        return bool(self.number) and self.held[self.number - 1].committed
 
     @property
     def is_extra(self) -> bool:

@@ -126,15 +126,6 @@ def rewind(records: dict[JobId, JobRecord], block: int) -> list[JobId]:
     return touched
 
 
-def seats_told(record: JobRecord, events: Iterable[Event]) -> tuple[Seat, ...]:
-    """The seats of `record` as all of its events in the chain's order tell, whatever the record holds itself."""
-    told = replace(record, seats=())
-    for event in events:
-        if isinstance(event, JobTaken | JobSealed) and event.id == record.id:
-            told = _changed(told, event, "") or told
-    return told.held
-
-
 def terms_to_text(terms: JobTerms) -> str:
     """For the journal."""
     return json.dumps(_plain(terms))

@@ -8,12 +8,23 @@ from dataclasses import dataclass, field, replace
 from tensorgrid.chain.connection import BlockRef
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.events import decode
+from tensorgrid.chain.history import held_of
 from tensorgrid.chain.records import Tally
-from tensorgrid.domain.errors import Reverted
-from tensorgrid.domain.jobs import ZERO32, ExtraSeats, Job, JobId, JobState, ReplicationClocks, Seat, job_seed
+from tensorgrid.domain.errors import ChainError, Reverted
+from tensorgrid.domain.jobs import (
+    ZERO32,
+    AcceptanceClocks,
+    ExtraSeats,
+    Job,
+    JobId,
+    JobState,
+    ReplicationClocks,
+    Seat,
+    job_seed,
+)
 from tensorgrid_worker.calls import call_for
 from tensorgrid_worker.planner import Do, JobView
-from tensorgrid_worker.records import JobRecord, Preparation, seats_told
+from tensorgrid_worker.records import JobRecord, Preparation
 
 MOST_OFFERS = 16
 """Jobs of others that are looked at in one round, dearest first: a flood of postings is not our work."""
@@ -77,7 +88,7 @@ class ViewReader:
         job = self.contracts.board.job(record.terms.requester, record.terms.nonce)
         held = record.held
         for _ in range(MOST_LOOKS):
-            if job.state.ended or _fits(job, held):
+            if job.state.ended or job.state is JobState.NONE or _fits(job, held):
                 break
             held = self._seats_now(record)
             job = self.contracts.board.job(record.terms.requester, record.terms.nonce)
@@ -91,8 +102,11 @@ class ViewReader:
             "fromBlock": hex(record.posted_block),
             "toBlock": "latest",
         }
-        events = (decode(raw, {board: "JobBoard"}) for raw in self.contracts.connection.rpc("eth_getLogs", query))
-        return seats_told(record, [event for event in events if event is not None])
+        found = self.contracts.connection.rpc("eth_getLogs", query)
+        if not isinstance(found, list):
+            raise ChainError("the node sent no list of logs; use another node")
+        events = (decode(raw, {board: "JobBoard"}) for raw in found)
+        return held_of(event for event in events if event is not None)
 
     def _second_round(self, record: JobRecord, job: Job) -> tuple[Tally | None, ExtraSeats | None]:
         if job.state is not JobState.COMMITTED or job.silent:
@@ -127,11 +141,12 @@ class ViewReader:
         job, tally = view.job, view.tally
         if job.state is not JobState.COMMITTED or not _fits(job, view.held):
             return False, False
-        clocks = ReplicationClocks.unpack(view.record.terms.verifier_params)
-        if tally is None:  # silence is consent once the first clock is over; what is contested has its jury's own
-            if not job.contested and head.timestamp < job.clock + clocks.reveal_time:
+        params = view.record.terms.verifier_params
+        if tally is None:  # silence is consent once the window is over; a jury takes its own time
+            if not job.contested and head.timestamp < job.clock + AcceptanceClocks.unpack(params).window:
                 return False, False
         else:
+            clocks = ReplicationClocks.unpack(params)
             committed = (job.committed & (1 << view.record.terms.workers) - 1).bit_count()
             over = tally.revealed == committed or head.timestamp > job.clock + clocks.reveal_time + clocks.grace
             if not over and not tally.extra_opened_at:
@@ -168,7 +183,7 @@ def _number_in(held: Sequence[Seat], worker: str) -> int:
 
 def _fits(job: Job, held: Sequence[Seat]) -> bool:
     """Whether these are all the seats the job has, with all their commitments."""
-    sealed = sum(1 << index for index, seat in enumerate(held) if seat.commitment != ZERO32)
+    sealed = sum(1 << index for index, seat in enumerate(held) if seat.committed)
     return (len(held), sealed) == (job.taken, job.committed)
 
 

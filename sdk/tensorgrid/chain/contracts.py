@@ -10,7 +10,7 @@ from tensorgrid.chain.connection import Connection
 from tensorgrid.chain.deployments import Deployment
 from tensorgrid.chain.money import Escrow, TokenContract
 from tensorgrid.chain.network import Beacon, Parameters, Reputation, WorkerRegistry
-from tensorgrid.chain.plugins import Lottery, Replication
+from tensorgrid.chain.plugins import Acceptance, Lottery, Offers, Replication
 from tensorgrid.chain.records import Draw
 from tensorgrid.chain.stake import StakeVault
 from tensorgrid.domain.encoding import keccak256
@@ -19,7 +19,8 @@ from tensorgrid.domain.jobs import ExtraSeats, Job, JobId, JobTerms, job_seed
 
 
 class Contracts:
-    """Attributes: board, escrow, vault, registry, reputation, parameters, beacon, lottery, replication.
+    """Attributes: board, escrow, vault, registry, reputation, parameters, beacon, lottery, offers, replication, and
+    acceptance, which is None where the network has no jury.
 
     Raises WrongChain when the deployment is of another chain, UnknownDeployment when the code at an address is not what
     was deployed there (a devnet started anew, a wrong file, a lying node).
@@ -44,7 +45,11 @@ class Contracts:
         self.parameters = Parameters(connection, "Parameters", at("Parameters"))
         self.beacon = Beacon(connection, "BlockBeacon", at("BlockBeacon"))
         self.lottery = Lottery(connection, "LotteryScheduler", at("LotteryScheduler"))
+        self.offers = Offers(connection, "OfferScheduler", at("OfferScheduler"))
         self.replication = Replication(connection, "ReplicationVerifier", at("ReplicationVerifier"))
+        self.acceptance: Acceptance | None = None
+        if "AcceptanceVerifier" in deployment.contracts:
+            self.acceptance = Acceptance(connection, "AcceptanceVerifier", at("AcceptanceVerifier"))
         if check:
             self.check_code()
 
@@ -86,12 +91,12 @@ class Contracts:
         else:
             ask(block)
 
-    def first_draw(self, terms: JobTerms, job_id: JobId, job: Job) -> Draw | None:
-        """The draw of the first round; None while its beacon round is not stored."""
-        return self._draw(job_id, job.round, job.posted_at, terms.take_by)
+    def first_draw(self, terms: JobTerms, job: Job) -> Draw | None:
+        """The draw of the first round of a posted job; None while the value of its beacon round cannot be had."""
+        return self._draw(self.id_of(terms), job.round, job.clock, terms.take_by)
 
     def extra_draw(self, job_id: JobId, extra: ExtraSeats) -> Draw | None:
-        """The draw of the extra seats; None while its beacon round is not stored."""
+        """The draw of the extra seats; None while the value of its beacon round cannot be had."""
         return self._draw(job_id, extra.round, extra.opens_at, extra.take_by)
 
     def _draw(self, job_id: JobId, round_number: int, opens_at: int, closes_at: int) -> Draw | None:

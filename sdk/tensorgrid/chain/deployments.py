@@ -27,6 +27,7 @@ REQUIRED = (
     "BlockBeacon",
     "JobBoard",
     "LotteryScheduler",
+    "OfferScheduler",
     "ReplicationVerifier",
 )
 _MAX_FILE = 1 << 20

@@ -19,7 +19,16 @@ from tensorgrid.domain.jobs import JobId
 
 _TRAIL = 128  # blocks of the past whose hashes are remembered
 _ATTEMPTS = 5  # reads of one window while the chain moves under it
-_FOLLOWED = ("JobBoard", "ReplicationVerifier", "StakeVault", "WorkerRegistry", "Reputation", "BlockBeacon", "Escrow")
+_FOLLOWED = (
+    "JobBoard",
+    "ReplicationVerifier",
+    "AcceptanceVerifier",
+    "OfferScheduler",
+    "StakeVault",
+    "WorkerRegistry",
+    "BlockBeacon",
+    "Escrow",
+)
 
 
 @dataclass(frozen=True, slots=True)

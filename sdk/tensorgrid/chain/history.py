@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from tensorgrid.domain.jobs import Fault, JobId, JobTerms
+from tensorgrid.domain.jobs import Fault, JobId, JobTerms, Seat
 from tensorgrid.domain.workers import WorkerProfile
 
 
@@ -46,11 +47,28 @@ class JobPosted(Event):
 
 
 @dataclass(frozen=True)
+class OrderRelayed(Event):
+    SOURCE = ("JobBoard", "OrderRelayed")
+    id: JobId
+    relayer: str
+    fee: int
+
+
+@dataclass(frozen=True)
+class NonceRetired(Event):
+    SOURCE = ("JobBoard", "NonceRetired")
+    requester: str
+    nonce: int
+
+
+@dataclass(frozen=True)
 class JobTaken(Event):
     SOURCE = ("JobBoard", "JobTaken")
     id: JobId
     worker: str
     number: int
+    provider: str
+    payee: str
     price: int
 
 
@@ -74,14 +92,14 @@ class JobSealed(Event):
     SOURCE = ("JobBoard", "JobSealed")
     id: JobId
     worker: str
-    seal: bytes
+    commitment: bytes
 
 
 @dataclass(frozen=True)
 class JobCommitted(Event):
     SOURCE = ("JobBoard", "JobCommitted")
     id: JobId
-    settle_by: int
+    since: int
 
 
 @dataclass(frozen=True)
@@ -108,6 +126,7 @@ class WorkerSettled(Event):
     pay: int
     fault: Fault
     slashed: int
+    agreed: bool
 
 
 @dataclass(frozen=True)
@@ -145,6 +164,37 @@ class ExtraSeatsOpened(Event):
 
 
 @dataclass(frozen=True)
+class Rejected(Event):
+    SOURCE = ("AcceptanceVerifier", "Rejected")
+    id: JobId
+    worker: str
+    bond: int
+
+
+@dataclass(frozen=True)
+class BondReturned(Event):
+    SOURCE = ("AcceptanceVerifier", "BondReturned")
+    id: JobId
+    requester: str
+    bond: int
+
+
+@dataclass(frozen=True)
+class BondForfeited(Event):
+    SOURCE = ("AcceptanceVerifier", "BondForfeited")
+    id: JobId
+    jury: str
+    bond: int
+
+
+@dataclass(frozen=True)
+class EpochRaised(Event):
+    SOURCE = ("OfferScheduler", "EpochRaised")
+    worker: str
+    epoch: int
+
+
+@dataclass(frozen=True)
 class RoundStored(Event):
     SOURCE = ("BlockBeacon", "RoundStored")
     round: int
@@ -168,34 +218,6 @@ class EscrowWithdrawn(Event):
     account: str
     amount: int
     to: str
-
-
-@dataclass(frozen=True)
-class Held(Event):
-    SOURCE = ("Escrow", "Held")
-    controller: str
-    token: str
-    account: str
-    amount: int
-
-
-@dataclass(frozen=True)
-class Distributed(Event):
-    SOURCE = ("Escrow", "Distributed")
-    controller: str
-    token: str
-    payer: str
-    paid: int
-    released: int
-
-
-@dataclass(frozen=True)
-class Credited(Event):
-    SOURCE = ("Escrow", "Credited")
-    controller: str
-    token: str
-    account: str
-    amount: int
 
 
 @dataclass(frozen=True)
@@ -252,24 +274,6 @@ class ExitFinished(Event):
 
 
 @dataclass(frozen=True)
-class Locked(Event):
-    SOURCE = ("StakeVault", "Locked")
-    provider: str
-    worker: str
-    controller: str
-    amount: int
-
-
-@dataclass(frozen=True)
-class Released(Event):
-    SOURCE = ("StakeVault", "Released")
-    provider: str
-    worker: str
-    controller: str
-    amount: int
-
-
-@dataclass(frozen=True)
 class Slashed(Event):
     SOURCE = ("StakeVault", "Slashed")
     provider: str
@@ -278,6 +282,30 @@ class Slashed(Event):
     burned: int
     finder: str
     finder_share: int
+
+
+@dataclass(frozen=True)
+class LockCapSet(Event):
+    SOURCE = ("StakeVault", "LockCapSet")
+    provider: str
+    worker: str
+    controller: str
+    capped: bool
+    cap: int
+
+
+@dataclass(frozen=True)
+class StakeClaimed(Event):
+    SOURCE = ("StakeVault", "Claimed")
+    finder: str
+    amount: int
+    to: str
+
+
+@dataclass(frozen=True)
+class StakeBurned(Event):
+    SOURCE = ("StakeVault", "Burned")
+    amount: int
 
 
 @dataclass(frozen=True)
@@ -295,10 +323,15 @@ class WorkerUpdated(Event):
     profile: WorkerProfile
 
 
-@dataclass(frozen=True)
-class Scored(Event):
-    SOURCE = ("Reputation", "Scored")
-    reporter: str
-    worker: str
-    change: int
-    points: int
+def held_of(events: Iterable[Event]) -> tuple[Seat, ...]:
+    """The seats of ONE job, as its events in chain order have shown them: what calls to the board pass back.
+
+    Others of its events are passed over. Seats are numbered in the order in which they are taken.
+    """
+    held: list[Seat] = []
+    for event in events:
+        if isinstance(event, JobTaken):
+            held.append(Seat(event.worker, event.provider, event.payee, event.price))
+        elif isinstance(event, JobSealed):
+            held = [replace(s, commitment=event.commitment) if s.worker == event.worker else s for s in held]
+    return tuple(held)

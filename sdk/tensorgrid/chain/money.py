@@ -59,6 +59,13 @@ class TokenContract(Contract):
         """Next EIP-2612 nonce."""
         return int(self.read("nonces", owner, block=block))
 
+    def long_name(self, *, block: int | str = "latest") -> str:
+        return str(self.read("name", block=block))
+
+    def domain_separator(self, *, block: int | str = "latest") -> bytes:
+        """Of its permits, 32 bytes."""
+        return bytes(self.read("DOMAIN_SEPARATOR", block=block))
+
     def approve(self, spender: str, amount: int) -> Call:
         return self.build("approve", spender, amount)
 

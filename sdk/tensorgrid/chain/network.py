@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tensorgrid.chain.calls import Call, Contract
-from tensorgrid.chain.records import Bounds, Payee, Score, Standing, TokenRule, Values
+from tensorgrid.chain.records import Admission, Bounds, Score, Standing, TokenRule, Values
+from tensorgrid.domain.jobs import ZERO_ADDRESS, JobTerms
 from tensorgrid.domain.workers import WorkerProfile
 
-ZERO_ADDRESS = "0x" + "0" * 40
+__all__ = ["ZERO_ADDRESS", "Beacon", "Parameters", "Reputation", "WorkerRegistry"]
 
 
 class WorkerRegistry(Contract):
@@ -23,9 +24,6 @@ class WorkerRegistry(Contract):
 
     def standing(self, worker: str, *, block: int | str = "latest") -> Standing:
         return Standing(*self.read("standing", worker, block=block))
-
-    def payee_of(self, worker: str, *, block: int | str = "latest") -> Payee:
-        return Payee(*self.read("payeeOf", worker, block=block))
 
     def consent_digest(self, worker: str, provider: str, *, block: int | str = "latest") -> bytes:
         """What the worker's key signs to belong to `provider`, 32 bytes."""
@@ -55,6 +53,14 @@ class Reputation(Contract):
 
 class Parameters(Contract):
     """Writers are the AccessManager's, which the deployer holds until there is governance."""
+
+    def version(self, *, block: int | str = "latest") -> int:
+        """Rises with every change; 0 while new jobs are paused."""
+        return int(self.read("version", block=block))
+
+    def admit(self, terms: JobTerms, board: str, *, block: int | str = "latest") -> Admission:
+        """As `board` would ask when the terms are posted. Raises Reverted naming what does not fit this network."""
+        return Admission(*self.read("admit", terms.as_tuple(), block=block, sender=board))
 
     def bounds(self, *, block: int | str = "latest") -> Bounds:
         return Bounds(*self.read("bounds", block=block))
@@ -102,9 +108,9 @@ class Beacon(Contract):
         return bool(self.read("isDue", number, block=block))
 
     def value_of(self, number: int, *, block: int | str = "latest") -> bytes:
-        """The stored value, or 32 zero bytes."""
+        """The value of a due round, stored or not; 32 zero bytes while or when it cannot be had."""
         return bytes(self.read("valueOf", number, block=block))
 
     def store(self, number: int, proof: bytes = b"") -> Call:
-        """By anyone, once due."""
+        """By anyone, once due: keep its value for good."""
         return self.build("store", number, proof)

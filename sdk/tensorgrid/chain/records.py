@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tensorgrid.domain.jobs import Fault
+from tensorgrid.domain.jobs import LAST_SEQUENCE, Fault, JobState, fee_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,16 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Stake of one (provider, worker) under one controller; `allocated` includes locked and exiting."""
+    """Stake of one (provider, worker) under one controller. `active`: lockable or locked, without what is exiting.
 
-    allocated: int
+    `since`: when it last grew; `locks`: jobs in progress; `capped`: the provider has set a daily lock cap.
+    """
+
+    active: int
     locked: int
     since: int
     locks: int
+    capped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +39,52 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What `take` asks of the registry; an unknown worker has the zero address as provider."""
+class LockCap:
+    """How much a worker's jobs may lock per day (chain time / 86400); `used` counts on `day`."""
 
-    provider: str
-    since: int
-    capacity: int
-    hardware_class: bytes
+    cap: int
+    used: int
+    day: int
 
 
 @dataclass(frozen=True, slots=True)
-class Payee:
-    """Whose stake it is and where pay is credited."""
+class Standing:
+    """What `take` asks of the registry; an unknown worker has the zero address as provider.
+
+    `payee`: where pay is credited; `class_tag`: the first 5 bytes of the hardware class.
+    """
 
     provider: str
-    payout: str
+    payee: str
+    since: int
+    capacity: int
+    class_tag: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A worker as a scheduler is shown him; `stake` is active under the board, what jobs have locked included."""
+
+    worker: str
+    provider: str
+    stake: int
+
+    def as_tuple(self) -> tuple[str, str, int]:
+        """In ABI order, for contract calls."""
+        return self.worker, self.provider, self.stake
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The last job of one lane of a requester: NONE and 0 where there was none."""
+
+    state: JobState
+    sequence: int
+
+    @property
+    def free(self) -> bool:
+        """Whether the next job may be posted there: the last one has ended, and a sequence is left."""
+        return (self.state is JobState.NONE or self.state.ended) and self.sequence < LAST_SEQUENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +159,39 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a verifier asks of terms: least reserve (pay-token units) and least settle time (seconds)."""
+    """What a verifier asks of terms: least reserve (basis points of one price, rounded up) and settle time (seconds).
 
-    reserve: int
+    `silent`: silence is consent; uncontested, the job pays by its terms once the first clock has passed.
+    """
+
+    reserve_bps: int
     settle_time: int
+    silent: bool
+
+    def reserve(self, price: int) -> int:
+        """In pay-token units."""
+        return fee_on(self.reserve_bps, price)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the board remembers of an admitted policy; field order is the ABI order."""
+
+    version: int
+    min_take_time: int
+    max_take_time: int
+    reserve_bps: int
+    silent: bool
+    draws: bool
+    max_escrow: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bond:
+    """What a rejection still holds of the requester, and since when (0: none)."""
+
+    amount: int
+    since: int
 
 
 @dataclass(frozen=True, slots=True)

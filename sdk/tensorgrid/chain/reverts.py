@@ -1,4 +1,4 @@
-"""What a contract said when it refused: revert data to Reverted, with the names and values of the custom error."""
+"""What a contract said when it refused: revert data to one of domain.refusals, with the values of the custom error."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ from typing import Any
 
 from tensorgrid.chain.abi import Entry, Interface, decode, interface
 from tensorgrid.chain.artifacts import artifact_names
-from tensorgrid.chain.hints import HINTS, PANICS
 from tensorgrid.domain.errors import ChainError, Reverted
+from tensorgrid.domain.refusals import REFUSALS
 
 _ERROR_STRING = bytes.fromhex("08c379a0")  # Error(string)
 _PANIC = bytes.fromhex("4e487b71")  # Panic(uint256)
 _MAX_TEXT = 500
+_PANICS: dict[int, str] = {
+    0x01: "an assertion failed: please report this",
+    0x11: "arithmetic overflow",
+    0x12: "division by zero",
+    0x21: "no such value of an enum",
+    0x32: "index out of range",
+    0x41: "too much memory",
+}
 
 # Errors of OpenZeppelin tokens: those of foreign payment tokens, which have no artifact here (EIP-6093).
 _STANDARD = [
@@ -31,7 +39,7 @@ _STANDARD = [
 
 
 def decode_revert(data: bytes) -> Reverted:
-    """The typed refusal. Never fails: data that nobody knows becomes UnknownError(data)."""
+    """The refusal as its own exception. Never fails: data that nobody knows becomes UnknownError(data)."""
     selector, arguments = data[:4], data[4:]
     if not data:
         return Reverted("NoReason", {}, "the contract gave no reason; is there a contract of this kind at the address?")
@@ -40,11 +48,12 @@ def decode_revert(data: bytes) -> Reverted:
             return Reverted("Error", {"message": printable(decode(["string"], arguments)[0])})
         if selector == _PANIC:
             code = int(decode(["uint256"], arguments)[0])
-            return Reverted("Panic", {"code": hex(code)}, PANICS.get(code, ""))
+            return Reverted("Panic", {"code": hex(code)}, _PANICS.get(code, ""))
         entry = known_errors().get(selector)
         if entry is not None:
             values = {name: _clean(value) for name, value in entry.decode_inputs(arguments).items()}
-            return Reverted(entry.name, values, HINTS.get(entry.name, ""))
+            kind = REFUSALS.get(entry.name, Reverted)
+            return kind(entry.name, values, kind.__doc__ or "")
     except ChainError:
         pass  # a selector that is ours over arguments that are not: shown as it came
     return Reverted("UnknownError", {"data": data[:132]}, "no contract of this version declares it")

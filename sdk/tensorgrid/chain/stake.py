@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tensorgrid.chain.calls import Call, Contract
-from tensorgrid.chain.records import Allocation, Exit
+from tensorgrid.chain.records import Allocation, Exit, LockCap
 
 
 class StakeVault(Contract):
@@ -25,6 +25,10 @@ class StakeVault(Contract):
 
     def exit_of(self, provider: str, worker: str, controller: str, *, block: int | str = "latest") -> Exit:
         return Exit(*self.read("exitOf", provider, worker, controller, block=block))
+
+    def cap_of(self, provider: str, worker: str, controller: str, *, block: int | str = "latest") -> LockCap:
+        """Counts only where the allocation is `capped`."""
+        return LockCap(*self.read("capOf", provider, worker, controller, block=block))
 
     def lockable(self, provider: str, worker: str, controller: str, *, block: int | str = "latest") -> int:
         """What the controller could lock now."""
@@ -48,6 +52,10 @@ class StakeVault(Contract):
 
     def withdraw(self, worker: str, amount: int, to: str) -> Call:
         return self.build("withdraw", worker, amount, to)
+
+    def set_lock_cap(self, worker: str, controller: str, cap: int | None) -> Call:
+        """By the provider: at most `cap` locked per day under `controller`; None ends the cap."""
+        return self.build("setLockCap", worker, controller, cap is not None, cap or 0)
 
     def claim(self, to: str) -> Call:
         """By a finder: the unburned share of slashes."""

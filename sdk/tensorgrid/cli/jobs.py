@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tensorgrid.cli.loading import arguments_from, function_from
+from tensorgrid.cli.loading import arguments_from, function_from, texts_of
 from tensorgrid.cli.output import (
     JsonOption,
     NetworkOption,
@@ -28,44 +28,64 @@ if TYPE_CHECKING:
     from tensorgrid.runs.outcome import Provenance
     from tensorgrid.runs.run import RunStatus
 
+WorkArgument = Annotated[str, typer.Argument(help="FILE.py:FUNCTION, a function with or without @tg.job.")]
+ArgOption = Annotated[list[str] | None, typer.Option("--arg", "-a", help="NAME=VALUE, the value in JSON or text.")]
+BudgetOption = Annotated[str | None, typer.Option(help='The ceiling, such as "5 USDC".')]
+WallOption = Annotated[str | None, typer.Option(help='Longest run, such as "10m".')]
+VerifyOption = Annotated[
+    str | None, typer.Option(help='"replicate": other workers check; "accept": you do, and silence pays.')
+]
+RejectOption = Annotated[str | None, typer.Option(help='With accept: how long you may reject, such as "10m".')]
+OfferOption = Annotated[
+    list[Path] | None, typer.Option("--offer", help="With accept: a file with a worker's offer; the first that serves.")
+]
 JobArgument = Annotated[str, typer.Argument(help="The job's id, or an unambiguous beginning of it.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (submit, jobs, status, watch, result, logs, cancel):
+    for command in (submit, jobs, status, watch, result, logs, cancel, reject, claim):
         app.command()(command)
 
 
 def submit(
-    what: Annotated[str, typer.Argument(help="FILE.py:FUNCTION, a function with or without @tg.job.")],
-    arg: Annotated[list[str] | None, typer.Option("--arg", "-a", help="NAME=VALUE, the value in JSON or text.")] = None,
-    budget: Annotated[str | None, typer.Option(help='The ceiling, such as "5 USDC".')] = None,
-    wall: Annotated[str | None, typer.Option(help='Longest run, such as "10m".')] = None,
+    what: WorkArgument,
+    arg: ArgOption = None,
+    budget: BudgetOption = None,
+    wall: WallOption = None,
+    verify: VerifyOption = None,
+    reject_within: RejectOption = None,
+    offer: OfferOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost.")] = False,
     network: NetworkOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Buy a run of a function.
 
-    Example: tensorgrid submit train.py:train --arg epochs=3 --budget "5 USDC"
+    Examples: tensorgrid submit train.py:train --arg epochs=3 --budget "5 USDC"; tensorgrid submit train.py:train
+    --budget "1 USDC" --verify accept --offer offer.json
     """
-    function = function_from(what)
-    options = {name: value for name, value in {"budget": budget, "wall": wall}.items() if value is not None}
+    function, offers = function_from(what), texts_of(offer)
+    options = chosen(budget=budget, wall=wall, verify=verify, reject_within=reject_within)
     client = connect(network)
     if dry_run:
-        estimate = client.estimate(function, arguments_from(arg or []), **options)
+        estimate = client.estimate(function, arguments_from(arg or []), offers=offers, **options)
         names = ("price_per_worker", "reserve", "fee_at_most", "bounty", "ceiling", "likely", "refund_if_agreed")
         if as_json:
             print_json({name: amount_json(getattr(estimate, name)) for name in names})
         else:
             pairs({name.replace("_", " "): getattr(estimate, name) for name in names})
         return
-    run = client.submit(function, arguments_from(arg or []), **options)
+    run = client.submit(function, arguments_from(arg or []), offers=offers, **options)
     if as_json:
         print_json({"id": run.hex})
     else:
         say(f"posted {run.hex}")
         say(f"follow it: tensorgrid watch {run.hex[:12]}; fetch it: tensorgrid result {run.hex[:12]} --out result")
+
+
+def chosen(**options: str | None) -> dict[str, Any]:
+    """Those that were given: the others are the decorator's to say."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def jobs(network: NetworkOption = None, as_json: JsonOption = False) -> None:
@@ -100,6 +120,7 @@ def status(job: JobArgument, network: NetworkOption = None, as_json: JsonOption 
             "fee": found.fee,
             "returned": found.returned,
         }
+        | ({"reject by": f"{found.reject_by} (chain time)"} if found.reject_by is not None else {})
     )
     if found.seats:
         print_table(
@@ -127,6 +148,10 @@ def result(
     job: JobArgument,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the files; default: only show.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Give up waiting after so many seconds.")] = None,
+    delivered: Annotated[
+        bool,
+        typer.Option("--delivered", help="With accept: once it is delivered, while you may still reject."),
+    ] = False,
     network: NetworkOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -137,7 +162,7 @@ def result(
     Example: tensorgrid result 0x1234abcd --out result
     """
     run = connect(network).run(job)
-    found = run.result(timeout, kind="numpy")
+    found = run.delivery(timeout, kind="numpy") if delivered else run.result(timeout, kind="numpy")
     plain_values = {name: value for name, value in found.items() if kind_of(value) is None}
     provenance = _provenance_json(found.provenance)
     if out is not None:
@@ -149,7 +174,8 @@ def result(
         print_json({"values": plain_values, "provenance": provenance, "out": str(out) if out else None})
         return
     pairs({plain(name, 64): value for name, value in found.items()} or {"result": "empty"})
-    say(f"checked against the chain; made by {provenance['worker']}, {provenance['cost']['text']} in all")
+    checked = "checked against the chain" if provenance["agreed_by"] else "checked by nobody but you"
+    say(f"{checked}; made by {provenance['worker']}, {provenance['cost']['text']} in all")
     if out is not None:
         say(f"saved in {out}/")
 
@@ -180,6 +206,24 @@ def cancel(job: JobArgument, network: NetworkOption = None) -> None:
     say(f"cancelled; {back} came back to your free balance")
 
 
+def reject(job: JobArgument, network: NetworkOption = None) -> None:
+    """Refuse what was delivered for a job with --verify accept, within its time: a jury decides, a bond is locked.
+
+    Example: tensorgrid reject 0x1234abcd
+    """
+    bond = connect(network).run(job).reject()
+    say(f"rejected; {bond} are locked until the jury has decided: fetch them with `tensorgrid claim {job}`")
+
+
+def claim(job: JobArgument, network: NetworkOption = None) -> None:
+    """Bring the bond of a rejected job home, once the jury has decided.
+
+    Example: tensorgrid claim 0x1234abcd
+    """
+    back = connect(network).run(job).claim()
+    say(f"{back} came back to the wallet" if back else "nothing came back: the jury found the work right")
+
+
 def _status_json(status: RunStatus) -> dict[str, Any]:
     return {
         "id": "0x" + status.id.hex(),
@@ -187,6 +231,7 @@ def _status_json(status: RunStatus) -> dict[str, Any]:
         "phase": status.phase,
         "ended": status.ended,
         "deadline": status.deadline,
+        "reject_by": status.reject_by,
         "paid": amount_json(status.paid),
         "fee": amount_json(status.fee),
         "returned": amount_json(status.returned),

@@ -11,6 +11,8 @@ from typing import Any
 
 from tensorgrid.domain.errors import SpecInvalid
 
+_MAX_TEXT = 1 << 20
+
 
 def function_from(text: str) -> Any:
     """Import the user's own file and take the function out of it. Raises SpecInvalid."""
@@ -31,6 +33,22 @@ def function_from(text: str) -> Any:
     if not callable(getattr(module, name, None)):
         raise SpecInvalid(f"{path} has no function {name}")
     return getattr(module, name)
+
+
+def texts_of(files: Sequence[Path] | None) -> list[str]:
+    """What the files say; "-" is standard input. Raises SpecInvalid."""
+    return [text_of(file) for file in files or ()]
+
+
+def text_of(file: Path) -> str:
+    """At most a megabyte of it; "-" is standard input. Raises SpecInvalid."""
+    try:
+        if str(file) == "-":
+            return sys.stdin.read(_MAX_TEXT)
+        with file.open(encoding="utf-8", errors="replace") as opened:
+            return opened.read(_MAX_TEXT)
+    except OSError as error:
+        raise SpecInvalid(f"{file} cannot be read: {error.strerror}") from error
 
 
 def arguments_from(pairs: Sequence[str]) -> dict[str, Any]:

@@ -36,12 +36,18 @@ def balance(
     print_table(("wallet", "free in escrow", "held by jobs"), [(h.wallet, h.free, h.held) for h in found])
 
 
-def deposit(amount: AmountArgument, network: NetworkOption = None) -> None:
+def deposit(
+    amount: AmountArgument,
+    permit: Annotated[
+        bool, typer.Option("--permit", help="Sign the allowance instead of sending it (EIP-2612): one transaction.")
+    ] = False,
+    network: NetworkOption = None,
+) -> None:
     """Move money from the wallet into the escrow, free: it can be withdrawn again at any time.
 
-    Example: tensorgrid deposit "20 USDC"
+    Example: tensorgrid deposit "20 USDC" --permit
     """
-    connect(network).deposit(amount)
+    connect(network).deposit(amount, permit=permit)
     say(f"deposited {amount}")
 
 

@@ -95,7 +95,6 @@ class _Tale:
             called = f"worker {number}" + (" (liar)" if worker is self.liar else "")
             self.names[worker.address] = called
             self.names[worker.provider.address] = called.replace("worker", "provider")
-        self.seed = options.seed
         self.view = View(console, self.names, live=options.live)
 
     def tell(self) -> tuple[Numbers, list[str]]:
@@ -153,9 +152,8 @@ class _Tale:
             "validation": digits.VALIDATION,
         }
         self.view.say(f"job {number}: {self.client.estimate(digits.train, arguments)}")
-        # a held chain mines what is sent and nothing else: with fixed keys and nonce the draw is the same every time
-        fixed = {} if self.seed is None else {"nonce": number}
-        run = self.client.submit(digits.train, arguments, **fixed)
+        # a held chain mines what is sent and nothing else: with fixed keys the draw is the same every time
+        run = self.client.submit(digits.train, arguments)
         self.net.resume_mining()
         self.view.say(f"posted as {short_id(run.id)}; {LIAR_STAKE} times the stake make the liar's draw almost sure")
         points = run.points()

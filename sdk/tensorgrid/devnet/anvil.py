@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tensorgrid.chain.connection import Connection
@@ -21,10 +22,13 @@ class Anvil:
     """A running chain. Starts with a block per transaction and none in between; `mine_every` lets time pass.
 
     Block timestamps rise by one second per block from `genesis` on. Its randomness is the same in every run, so equal
-    transactions in equal order make equal block hashes. Raises DevnetFailed when it does not start.
+    transactions in equal order make equal block hashes. `options`: more of its own, "--steps-tracing". Raises
+    DevnetFailed when it does not start.
     """
 
-    def __init__(self, program: Path, processes: Processes, *, log: Path, genesis: int) -> None:
+    def __init__(
+        self, program: Path, processes: Processes, *, log: Path, genesis: int, options: Sequence[str] = ()
+    ) -> None:
         self.log = log
         self.mining_every: int | None = None
         self._processes = processes
@@ -34,6 +38,7 @@ class Anvil:
                 *("--host", "127.0.0.1", "--port", "0"),
                 *("--chain-id", str(CHAIN_ID), "--timestamp", str(genesis)),
                 *("--accounts", "0"),  # the well-known keys of every anvil in the world have nothing here
+                *options,
             ],
             log=log,
         )

@@ -30,9 +30,27 @@ class SigningDomain:
     chain_id: int
     contract: str
 
-    def digest(self, message: bytes) -> bytes:
-        """The 32 bytes that are signed. `message`: the struct hash of what is signed."""
-        return keccak256(b"\x19\x01" + _separator(self) + message)
+    @property
+    def separator(self) -> bytes:
+        """32 bytes."""
+        return _separator(self)
+
+    def digest(self, body: bytes) -> bytes:
+        """The 32 bytes that are signed. `body`: the struct hash of what is signed."""
+        return keccak256(b"\x19\x01" + self.separator + body)
+
+
+@dataclass(frozen=True, slots=True)
+class TypedMessage:
+    """Something to sign: a struct hash (32 bytes) and whom it is meant for."""
+
+    domain: SigningDomain
+    body: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """The 32 bytes that are signed."""
+        return self.domain.digest(self.body)
 
 
 @lru_cache(maxsize=64)

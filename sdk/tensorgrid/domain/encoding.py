@@ -39,6 +39,13 @@ def word(value: int | bytes | str) -> bytes:
     return value.ljust(32, b"\0")
 
 
+def checksum_address(address: str) -> str:
+    """The mixed-case spelling of EIP-55 of an 0x-address in any case."""
+    digits = address[2:].lower()
+    marks = keccak256(digits.encode()).hex()
+    return "0x" + "".join(c.upper() if int(mark, 16) > 7 else c for c, mark in zip(digits, marks, strict=False))
+
+
 def canonical_json(value: Any) -> bytes:
     """RFC 8785 bytes. Raises SpecInvalid for what has none (NaN, infinities, integers beyond 2**53, non-JSON types) and
     for nesting deeper than MAX_JSON_DEPTH."""

@@ -3,6 +3,8 @@
 TensorgridError
     SpecInvalid               a job specification that nobody should sign or run
         FunctionNotPortable   a function that cannot travel as source
+    OrderUnusable             a signed order that this network's board would not post
+    OfferUnusable             a worker's offer that this job cannot be matched with
     InsufficientFunds         balance below what the job would lock
     UnknownToken              no such payment token on this network
     UnknownDeployment         no tensorgrid contracts known for this network
@@ -18,13 +20,15 @@ TensorgridError
         WrongChain            the node is of another chain
         NodeRefused           the node does not do this request; `.code` is its JSON-RPC code
         TransactionLost       sent, and not mined in time
-        Reverted              refused by a contract; `.name` and `.args_by_name` carry its evidence
+        Reverted              refused by a contract; `.name` and `.args_by_name` carry its evidence. Each custom error
+                              is a class of its own in tensorgrid.domain.refusals
     JobUnknown                no job of this id was ever posted here
     JobFailed                 the job ended without a result
         FunctionFailed        agreed by the workers: the function raised or reached a limit; `.log` tells
         JobNotTaken           nobody took it; the money is back
         JobCancelled
         WorkersSilent         those who took it never delivered; the money is back
+        JobRejected           the requester rejected it and a jury agreed; the money is back
         NoAgreement           workers disagreed; nobody's result can be trusted
     StillRunning              asked with a timeout, and the job has not ended yet
     ResultRejected            bytes that do not open, or do not hash to what the chain says
@@ -48,6 +52,14 @@ class SpecInvalid(TensorgridError):
 
 class FunctionNotPortable(SpecInvalid):
     """A function that cannot travel as source."""
+
+
+class OrderUnusable(TensorgridError):
+    """A signed order that this network's board would not post."""
+
+
+class OfferUnusable(TensorgridError):
+    """A worker's offer that this job cannot be matched with."""
 
 
 class InsufficientFunds(TensorgridError):
@@ -115,7 +127,7 @@ class TransactionLost(ChainError):
 
 
 class Reverted(ChainError):
-    """Refused by a contract."""
+    """Refused by a contract. Each custom error has a class of its own in tensorgrid.domain.refusals."""
 
     def __init__(self, name: str, args_by_name: dict[str, Any] | None = None, hint: str = "") -> None:
         self.name = name
@@ -151,6 +163,10 @@ class JobCancelled(JobFailed):
 
 class WorkersSilent(JobFailed):
     """Those who took it never delivered; the money is back."""
+
+
+class JobRejected(JobFailed):
+    """The requester rejected it and a jury agreed; the money is back."""
 
 
 class NoAgreement(JobFailed):

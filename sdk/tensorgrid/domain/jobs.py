@@ -1,4 +1,4 @@
-"""Terms, ids, seats, seeds and commitments: the same bytes as contracts/types/JobTypes.sol, proven by asking the contracts."""
+"""Terms, ids, seats and commitments: the same bytes as contracts/types/JobTypes.sol, proven by asking the contracts."""
 
 from __future__ import annotations
 
@@ -151,10 +151,10 @@ class JobTerms:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as the board has it now. `committed`: bit n-1 is seat n's. `digest`: 20 bytes, of the id or of id and seats.
+    """A job as the board has it now. `committed`: bit n-1 is seat n's. `digest`: 20 bytes.
 
     `clock`: when posted (POSTED), the work deadline (ASSIGNED), since when (COMMITTED); Unix seconds.
-    `silent`: uncontested, it pays by its terms. `folded`: the digest covers the seats, and callers must show all of them.
+    `silent`: uncontested, it pays by its terms. `folded`: the digest covers the seats, and callers must show them all.
     """
 
     state: JobState
@@ -205,7 +205,7 @@ EMPTY_SEAT = Seat(ZERO_ADDRESS, ZERO_ADDRESS, ZERO_ADDRESS, 0)
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What opens a commitment. `shown`: keccak256(resultRoot) in a first seat, in an extra one the resultRoot itself."""
+    """What opens a commitment. `shown`: keccak256(resultRoot) in a first seat, in an extra one the root itself."""
 
     number: int
     salt: bytes

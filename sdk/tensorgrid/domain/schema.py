@@ -7,11 +7,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tensorgrid.domain.cids import Cid
+from tensorgrid.domain.encoding import checksum_address
 from tensorgrid.domain.errors import SpecInvalid
 
 MAX_BLOB_BYTES = 1 << 40
 _JOB = re.compile(r"0x[0-9a-f]{64}")
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
+_ANY_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_BYTES32 = re.compile(r"0x[0-9a-fA-F]{64}")
+_HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+_UNITS = re.compile(r"0|[1-9][0-9]{0,77}", re.ASCII)
 
 
 def shown(value: Any) -> str:
@@ -66,6 +71,42 @@ def job(value: Any, what: str) -> bytes:
 def address(value: Any, what: str) -> str:
     """An address in its lower-case 0x-form."""
     return matching(value, _ADDRESS, what)
+
+
+def any_address(value: Any, what: str) -> str:
+    """An address in its mixed-case spelling (EIP-55); a mixed one that is misspelt is refused, lower case is taken."""
+    found = matching(value, _ANY_ADDRESS, what)
+    mixed = checksum_address(found)
+    if found not in (mixed, found.lower()):
+        raise SpecInvalid(f"{what}: {found} is misspelt (EIP-55); copy the address again")
+    return mixed
+
+
+def bytes32(value: Any, what: str) -> bytes:
+    """32 bytes, from 0x + 64 hex digits."""
+    return bytes.fromhex(matching(value, _BYTES32, what)[2:])
+
+
+def hex_bytes(value: Any, most: int, what: str) -> bytes:
+    """At most `most` bytes, from 0x-hex."""
+    if isinstance(value, str) and len(value) > 2 * most + 2:
+        raise SpecInvalid(f"{what} has more than {most} bytes")
+    return bytes.fromhex(matching(value, _HEX, what)[2:])
+
+
+def units(value: Any, bits: int, what: str) -> int:
+    """A natural number below 2**bits, from its decimal text: JSON's own numbers end before money does."""
+    number = int(matching(value, _UNITS, what))
+    if number >> bits:
+        raise SpecInvalid(f"{what} must be below 2**{bits}, not {shown(value)}")
+    return number
+
+
+def listed(value: Any, most: int, what: str) -> list[Any]:
+    """A list of at most `most` entries."""
+    if not isinstance(value, list) or len(value) > most:
+        raise SpecInvalid(f"{what} must be a list of at most {most} entries")
+    return value
 
 
 def cid(value: Any, what: str) -> Cid:

@@ -16,7 +16,7 @@ from tensorgrid.domain.recipients import recipient_bytes
 
 VERSION = 1
 RUNTIME = "python-torch-1"
-TIERS = ("replicate",)
+TIERS = ("replicate", "accept")
 KINDS = ("numpy", "torch")
 
 MAX_SPEC_BYTES = 128 * 1024

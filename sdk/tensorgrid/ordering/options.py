@@ -15,7 +15,9 @@ class JobOptions:
 
     gpu: None for the CPU class, "any" for whatever class the network sells, or a class by name.
     budget: the ceiling, e.g. "5 USDC"; nothing beyond it is ever locked.
-    verify: how the result is checked; "replicate" runs it on three workers, on five when they differ.
+    verify: how the result is checked; "replicate" runs it on three workers, on five when they differ. "accept" runs it
+    on one and checks nothing: it is paid unless you reject it in time, which a jury then judges.
+    reject_within: with "accept", how long you may reject; the network's least time, and a minute at least, if left out.
     wall: the longest one run may take; reaching it is an outcome that is paid.
     """
 
@@ -29,6 +31,7 @@ class JobOptions:
     recipients: tuple[str, ...] = ()
     take_within: str | int | None = None
     progress_every: int = 2
+    reject_within: str | int | None = None
 
     def changed(self, **changes: Any) -> JobOptions:
         """A copy with some options changed. Raises SpecInvalid for names that are no option."""

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.deployments import JobClocks
 from tensorgrid.chain.records import Bounds
 from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid, UnknownToken
-from tensorgrid.domain.jobs import JobTerms, ReplicationClocks, hardware_class
+from tensorgrid.domain.jobs import JobTerms, hardware_class
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.specs import JobSpec
-from tensorgrid.ordering.terms import (
-    REPLICATE_EXTRA_SEATS,
-    REPLICATE_WORKERS,
-    Clocks,
-    Prices,
-    prices_for,
-)
+from tensorgrid.ordering.terms import Clocks, Prices, prices_for
+from tensorgrid.ordering.tiers import tier_of
 
 CPU = "cpu"
 GPU_CLASSES: tuple[str, ...] = ()
@@ -55,11 +49,7 @@ def clocks_for(bounds: Bounds, proposed: JobClocks, wall_seconds: int, take_seco
     if work > bounds.max_work_time:
         longest = (bounds.max_work_time - START_SECONDS) * 4 // 5
         raise SpecInvalid(f"a wall limit of {wall_seconds} s is too long for this network; it allows {longest} s")
-    return Clocks(
-        take=take,
-        work=work,
-        replication=ReplicationClocks(proposed.reveal, proposed.grace, proposed.extra_take),
-    )
+    return Clocks(take=take, work=work)
 
 
 def draft_terms(
@@ -70,11 +60,15 @@ def draft_terms(
     requester: str,
     class_name: str,
     take_seconds: int | None = None,
+    reject_seconds: int | None = None,
+    matched: bool = False,
     nonce: int | None = None,
     take_by: int | None = None,
     stake: int | None = None,
 ) -> tuple[JobTerms, Prices, Clocks]:
     """Terms that `post` will accept, whose whole escrow is within `budget`. `stake` in stake-token units per worker.
+
+    `matched`: the seat is given by an offer. Without `nonce` it is zero, to be replaced by one of a free lane.
 
     Raises UnknownToken (not accepted for new jobs), InsufficientFunds (budget too small), SpecInvalid (above the
     network's limits), Unreachable.
@@ -86,40 +80,40 @@ def draft_terms(
     if budget.units > rule.max_escrow:
         limit = Amount(rule.max_escrow, budget.token)
         raise SpecInvalid(f"a budget of {budget} is above this network's limit of {limit} per job; split the work")
-    prices = prices_for(budget, fee_bps=values.fee_bps, workers=REPLICATE_WORKERS, extra_seats=REPLICATE_EXTRA_SEATS)
-    clocks = clocks_for(
-        bounds, contracts.deployment.clocks or _cautious(bounds), spec.resources.wall_seconds, take_seconds
-    )
+    proposed = contracts.deployment.clocks or _cautious(bounds)
+    tier = tier_of(contracts, spec.tier, proposed, matched=matched, reject_seconds=reject_seconds)
+    prices = prices_for(budget, fee_bps=values.fee_bps, workers=tier.workers, extra_seats=tier.extra_seats)
+    clocks = clocks_for(bounds, proposed, spec.resources.wall_seconds, take_seconds)
     terms = JobTerms(
         requester=requester,
-        nonce=secrets.randbits(128) if nonce is None else nonce,
+        nonce=nonce or 0,
         spec_digest=spec.digest,
-        pay_token=budget.token.address,
         price=prices.price,
         reserve=prices.reserve,
-        fee_bps=prices.fee_bps,
         bounty=prices.bounty,
+        take_by=take_deadline(contracts, clocks.take) if take_by is None else take_by,
+        pay_token=budget.token.address,
+        fee_bps=prices.fee_bps,
         no_show_bond=values.min_no_show_bond,
         reopens=0,
         workers=prices.workers,
         stake=values.min_stake if stake is None else stake,
         hardware_class=hardware_class(class_name),
-        scheduler=contracts.lottery.address,
-        verifier=contracts.replication.address,
-        verifier_params=clocks.replication.pack(),
-        take_by=take_deadline(contracts, clocks.take) if take_by is None else take_by,
+        scheduler=tier.scheduler,
+        verifier=tier.verifier.address,
+        verifier_params=tier.params,
         work_time=clocks.work,
         settle_time=bounds.max_settle_time,
     )
-    needs = contracts.replication.needs(terms)
+    needs = tier.verifier.needs(terms)
     if needs.settle_time > bounds.max_settle_time:
         raise SpecInvalid(
             f"checking a run of {spec.resources.wall_seconds} s takes up to {needs.settle_time} s and this network "
-            f"allows {bounds.max_settle_time}; lower wall=…"
+            f"allows {bounds.max_settle_time}; lower wall=… or reject_within=…"
         )
-    if needs.reserve > terms.reserve:
+    if needs.reserve(terms.price) > terms.reserve:
         raise InsufficientFunds(
-            f"the verifier asks a reserve of {needs.reserve} units and {budget} leaves {terms.reserve}"
+            f"the verifier asks a reserve of {needs.reserve(terms.price)} units and {budget} leaves {terms.reserve}"
         )
     return replace(terms, settle_time=needs.settle_time), prices, clocks
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid
-from tensorgrid.domain.jobs import BPS_WHOLE, ReplicationClocks
+from tensorgrid.domain.jobs import BPS_WHOLE
 from tensorgrid.domain.money import Amount, Token
 
 REPLICATE_WORKERS = 3
@@ -60,14 +60,14 @@ class Clocks:
 
     take: int
     work: int
-    replication: ReplicationClocks
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What a job would hold, and what of it would stay spent. All of one payment token.
 
-    `ceiling` is never exceeded; `likely` is the cost when the first three workers agree, `refund_if_agreed` the rest.
+    `ceiling` is never exceeded; `likely` is the cost when the first workers agree (or you accept), `refund_if_agreed`
+    the rest.
     """
 
     price_per_worker: Amount
@@ -85,6 +85,8 @@ class Estimate:
         return Amount(self.ceiling.units - self.likely.units, self.ceiling.token)
 
     def __str__(self) -> str:
+        if self.workers == 1:
+            return f"one worker at {self.price_per_worker} at most; held {self.ceiling}, cost {self.likely} at most"
         return (
             f"{self.workers} workers at {self.price_per_worker} each; held {self.ceiling}, likely cost {self.likely}, "
             f"back at least {self.refund_if_agreed} when they agree"

@@ -61,8 +61,19 @@ class TokenParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class JuryParameters:
+    """A stand-in for a jury, on devnets only: seconds to decide, and the fee of a case in whole pay tokens, as text."""
+
+    decision_time: int
+    fee: str
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkParameters:
-    """Everything that `deploy` decides. Times: seconds. `beacon_delay`: blocks. Stakes: whole tokens, as text."""
+    """Everything that `deploy` decides. Times: seconds. `beacon_delay`: blocks. Stakes: whole tokens, as text.
+
+    Without `jury` the accept tier is not deployed.
+    """
 
     network: str
     bounds: BoundParameters
@@ -76,6 +87,7 @@ class NetworkParameters:
     stake_token: TokenParameters
     tokens: tuple[TokenParameters, ...]
     hardware_classes: tuple[str, ...]
+    jury: JuryParameters | None = None
 
     @classmethod
     def load(cls, which: str | Path = "devnet") -> NetworkParameters:
@@ -108,6 +120,7 @@ class NetworkParameters:
                 stake_token=_token(_table(raw, "stake_token")),
                 tokens=tuple(_token(token) for token in raw["tokens"]),
                 hardware_classes=tuple(_text(name) for name in allow["hardware_classes"]),
+                jury=_jury(_table(raw, "jury")) if "jury" in raw else None,
             )
         except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
             raise UnknownDeployment(
@@ -127,6 +140,12 @@ def _token(raw: Mapping[str, Any]) -> TokenParameters:
         max_escrow=_text(raw.get("max_escrow", "0")),
         score_weight=int(_text(raw.get("score_weight", "0"))),
     )
+
+
+def _jury(raw: Mapping[str, Any]) -> JuryParameters:
+    if set(raw) != {"decision_time", "fee"}:
+        raise ValueError("expected decision_time, fee")
+    return JuryParameters(_natural(raw["decision_time"]), _text(raw["fee"]))
 
 
 def _record(kind: type[T], raw: Mapping[str, Any]) -> T:

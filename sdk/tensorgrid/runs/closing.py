@@ -5,42 +5,41 @@ from __future__ import annotations
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.errors import Reverted
-from tensorgrid.domain.jobs import JobId, JobState, ReplicationClocks
+from tensorgrid.domain.jobs import JobState, ReplicationClocks
 from tensorgrid.runs.story import Story
 
 
-def overdue_call(contracts: Contracts, job: JobId, story: Story, now: int) -> Call | None:
+def overdue_call(contracts: Contracts, story: Story, now: int) -> Call | None:
     """What moves the job on at chain time `now` (Unix seconds), None when it is not stuck. Sends nothing.
 
     Raises Unreachable.
     """
-    terms = story.terms
-    first = [seat.worker for seat in story.first_seats]
+    terms, held, board = story.terms, story.held, contracts.board
     if story.state is JobState.POSTED and now > terms.take_by:
-        return contracts.board.expire(terms, first)
+        return board.expire(terms, held)
     if story.state is JobState.ASSIGNED and story.work_by is not None and now > story.work_by:
-        if not any(seat.sealed for seat in story.first_seats):
-            return contracts.board.expire(terms, first)
-        if now <= story.work_by + terms.settle_time:
-            return contracts.board.close_work(terms)
-        return contracts.board.expire(terms, first)
-    if story.state is JobState.COMMITTED:
-        clocks = ReplicationClocks.unpack(terms.verifier_params)
-        if now > contracts.board.job(job).committed_at + clocks.reveal_time + clocks.grace:
-            return _allowed(contracts, story)
+        if any(seat.sealed for seat in story.first_seats) and now <= story.work_by + terms.settle_time:
+            return board.close_work(terms, held)
+        return board.expire(terms, held)
+    if story.state is JobState.COMMITTED and _may_be_decided(story, now):
+        ways = [board.settle(terms, held)]
+        if not story.silent:
+            ways.append(contracts.replication.open_extra(terms, held))
+        return next((call for call in ways if _passes(contracts, call, terms.requester)), None)
     return None
 
 
-def _allowed(contracts: Contracts, story: Story) -> Call | None:
-    """Of the two ways on from Committed, the one that the contracts would accept now."""
-    terms = story.terms
-    for call in (
-        contracts.replication.open_extra(terms),
-        contracts.board.settle(terms, [s.worker for s in story.in_order]),
-    ):
-        try:
-            contracts.simulate(call, terms.requester)
-        except Reverted:
-            continue
-        return call
-    return None
+def _may_be_decided(story: Story, now: int) -> bool:
+    """Whether asking the contracts is worth it: the first clock is over, or a jury may have answered."""
+    if story.reject_by is not None:
+        return story.rejected or now > story.reject_by
+    clocks = ReplicationClocks.unpack(story.terms.verifier_params)
+    return now > (story.committed_at or 0) + clocks.reveal_time + clocks.grace
+
+
+def _passes(contracts: Contracts, call: Call, sender: str) -> bool:
+    try:
+        contracts.simulate(call, sender)
+    except Reverted:
+        return False
+    return True

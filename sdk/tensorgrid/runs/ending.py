@@ -8,6 +8,7 @@ from tensorgrid.domain.errors import (
     FunctionFailed,
     JobCancelled,
     JobNotTaken,
+    JobRejected,
     NoAgreement,
     ResultRejected,
     StorageError,
@@ -31,7 +32,7 @@ _FAILED = {
 
 
 def raise_unless_agreed(story: Story, name: str, back: Amount) -> None:
-    """Raises JobCancelled, JobNotTaken, WorkersSilent or NoAgreement. `back`: what came back to the requester."""
+    """Raises JobCancelled, JobNotTaken, WorkersSilent, JobRejected or NoAgreement. `back`: what came back to us."""
     if story.state is JobState.CANCELLED:
         raise JobCancelled(f"{name} was cancelled; {back} came back")
     if story.state is JobState.EXPIRED and story.work_by is None:
@@ -39,8 +40,12 @@ def raise_unless_agreed(story: Story, name: str, back: Amount) -> None:
             f"{len(story.seats)} of {story.terms.workers} seats of {name} were taken in time; {back} came back. "
             "Offer more, allow a longer take_within, or ask less memory"
         )
-    if story.state is JobState.EXPIRED or not any(seat.root_hash for seat in story.seats.values()):
+    if story.state is JobState.EXPIRED or not any(seat.receipt_digest for seat in story.seats.values()):
         raise WorkersSilent(f"the workers of {name} never delivered and paid for it; {back} came back. Submit again")
+    if story.silent:
+        if not story.paid:
+            raise JobRejected(f"you rejected the result of {name} and the jury agreed; {back} came back")
+        return
     if not story.agreed:
         groups = len({seat.root_hash for seat in story.seats.values() if seat.root_hash})
         raise NoAgreement(

@@ -25,10 +25,10 @@ from tensorgrid.text import plain, plain_lines
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One agreeing worker's revealed answer, as the chain recorded it."""
+    """One worker's answer, as the chain recorded it. `root_hash` is None where nothing is revealed (accept tier)."""
 
     worker: str
-    root_hash: bytes
+    root_hash: bytes | None
     receipt_digest: bytes
     pay: Amount
 
@@ -37,8 +37,9 @@ class Claim:
 class Provenance:
     """Who made the bytes in a Result, what they cost, and where to look it up.
 
-    agreed_by: the paid workers, whose results hash to the same root. root: 32 bytes, recomputed here from the opened
-    payload. paid: to this worker; cost: to all workers and the fee. transactions: all of the job's, in order.
+    agreed_by: the paid workers, whose results hash to the same root; nobody in the accept tier, which checks nothing.
+    root: 32 bytes, recomputed here from the opened payload. paid: to this worker; cost: to all workers, the fee, and
+    what a relayer got; both are zero before the job has ended. transactions: all of the job's, in order.
     """
 
     job: JobId
@@ -104,7 +105,7 @@ def open_claim(claim: Claim, *, job: JobId, store: BlobStore, identity: Identity
             )
         payload = open_sealed(store.get(receipt.sealed.cid, max_bytes=limit), identity)
         root = result_root(job, ExitClass.OK, payload_root(payload))
-    if keccak256(root) != claim.root_hash:
+    if claim.root_hash is not None and keccak256(root) != claim.root_hash:
         raise ResultRejected(f"what {claim.worker} stored does not hash to the root on chain; keep it as evidence")
     return Opened(exit_class, root, payload, receipt)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+from tensorgrid.chain.plugins import Acceptance
 from tensorgrid.domain.arrays import Kind
 from tensorgrid.domain.errors import (
     ChainError,
     KeyMissing,
     ResultRejected,
     Reverted,
+    SpecInvalid,
     StillRunning,
     StorageError,
     Unreachable,
@@ -21,7 +24,9 @@ from tensorgrid.domain.errors import (
 from tensorgrid.domain.jobs import JobId, JobState, JobTerms
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.receipts import Scalar
+from tensorgrid.domain.refusals import FreeTooSmall
 from tensorgrid.domain.specs import MAX_SPEC_BYTES, JobSpec
+from tensorgrid.ordering.funding import have_free
 from tensorgrid.runs.access import Access
 from tensorgrid.runs.closing import overdue_call
 from tensorgrid.runs.ending import function_failed, open_agreed, raise_unless_agreed
@@ -54,13 +59,17 @@ class SeatStatus:
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """A look at a run. `phase` says in words what it waits for; `deadline` is the chain time that leaves this state."""
+    """A look at a run. `phase` says in words what it waits for; `deadline` is the chain time that leaves this state.
+
+    `reject_by`: until when `Run.reject` may still be called; None when it may not.
+    """
 
     id: JobId
     state: JobState
     phase: str
     seats: tuple[SeatStatus, ...]
     deadline: int | None
+    reject_by: int | None
     paid: Amount
     fee: Amount
     returned: Amount
@@ -111,13 +120,13 @@ class Run:
     def status(self) -> RunStatus:
         """A look, without waiting. Raises JobUnknown, Unreachable."""
         story = self.story()
-        job = None if story.state.ended else self._client.contracts.board.job(self.id)
         return RunStatus(
             id=self.id,
             state=story.state,
             phase=story.phase,
             seats=tuple(self._seat(story, seat) for seat in story.in_order),
-            deadline=job.deadline if job else None,
+            deadline=story.deadline,
+            reject_by=None if story.rejected or story.state.ended else story.reject_by,
             paid=self._amount(story, story.paid),
             fee=self._amount(story, story.fee),
             returned=self._amount(story, story.returned),
@@ -201,14 +210,71 @@ class Run:
         kind: "torch" or "numpy" for its tensors; torch where it is installed when left out.
 
         Raises FunctionFailed (agreed: it raised or reached a limit), JobNotTaken, JobCancelled, WorkersSilent,
-        NoAgreement, ResultRejected (no agreeing worker's copy is right), StorageError (none can be had), and what
-        `wait` raises.
+        NoAgreement, JobRejected, ResultRejected (no agreeing worker's copy is right), StorageError (none can be had),
+        and what `wait` raises.
         """
         self.wait(timeout)
         story = self.story()
         raise_unless_agreed(story, repr(self), self._amount(story, story.returned))
+        return self._open(story, story.in_order if story.silent else story.agreed, kind)
+
+    # ------------------------------------------------------------------------------------------------ the accept tier
+
+    def delivery(self, timeout: float | None = None, *, kind: Kind | None = None) -> Result:
+        """With verify="accept": wait until the worker has delivered, and open it, so that it can be judged in time.
+
+        Nobody has checked it. Raises SpecInvalid for a job of another kind, and what `result` raises.
+        """
+        for story in self.watch(timeout):
+            self._must_be_silent(story)
+            if story.committed_at is not None:
+                return self._open(story, story.in_order, kind)
+        return self.result(timeout, kind=kind)
+
+    def reject(self) -> Amount:
+        """With verify="accept": refuse what was delivered, within the time the terms give. A jury decides.
+
+        The bond it asks is locked of our money, deposited from the wallet where it is not there already, and returned:
+        it comes back (`claim`) unless the jury finds the work right. Raises SpecInvalid for a job of another kind,
+        InsufficientFunds, Reverted (WindowOver, AlreadyRejected, NothingToReject).
+        """
+        story, contracts = self.story(), self._client.contracts
+        acceptance = self._must_be_silent(story)
+        call = acceptance.reject(story.terms, story.held)
+        with suppress(FreeTooSmall):  # the bond may still be in the wallet; any other refusal comes before it moves
+            contracts.simulate(call, self._client.sender.address)
+        bond = self._amount(story, acceptance.bond_for(story.terms))
+        have_free(self._client.sender, contracts, bond, acceptance.address)
+        self._client.sender.transact(call)
+        return bond
+
+    def claim(self) -> Amount:
+        """Bring the bond of a rejected job home into the wallet, once the jury has decided or its time is over.
+
+        Returns what came, with what else of this token was free for bonds; nothing when the bond is lost.
+        Raises SpecInvalid for a job of another kind, Reverted (CaseUndecided).
+        """
+        story, contracts, sender = self.story(), self._client.contracts, self._client.sender
+        acceptance = self._must_be_silent(story)
+        if story.bond:
+            sender.transact(acceptance.release_bond(story.terms))
+        token = story.terms.pay_token
+        free = contracts.escrow.balance(acceptance.address, token, sender.address).free
+        if free:
+            sender.transact(contracts.escrow.withdraw(acceptance.address, token, free, sender.address))
+        return self._amount(story, free)
+
+    def _must_be_silent(self, story: Story) -> Acceptance:
+        acceptance = self._client.contracts.acceptance
+        if acceptance is None or not story.silent:
+            raise SpecInvalid(f'{self!r} is checked by other workers; only verify="accept" leaves that to you')
+        return acceptance
+
+    # ------------------------------------------------------------------------------------------------------- the parts
+
+    def _open(self, story: Story, seats: Sequence[SeatStory], kind: Kind | None) -> Result:
         opened, winner = open_agreed(
-            [self._claim(story, seat) for seat in story.agreed],
+            [self._claim(story, seat) for seat in seats],
             job=self.id,
             store=self._client.store,
             identity=self._client.identity,
@@ -223,7 +289,7 @@ class Run:
                 worker=winner.worker,
                 agreed_by=tuple(seat.worker for seat in story.agreed),
                 paid=winner.pay,
-                cost=self._amount(story, story.paid + story.fee),
+                cost=self._amount(story, story.cost),
                 root=opened.root,
                 sealed_cid=opened.receipt.sealed.cid,
                 environment=opened.receipt.environment,
@@ -231,8 +297,6 @@ class Run:
             ),
             kind,
         )
-
-    # ------------------------------------------------------------------------------------------------------- the parts
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         give_up = time.monotonic() + PATIENCE_SECONDS
@@ -251,7 +315,7 @@ class Run:
     def _close_if_due(self, story: Story) -> None:
         """Nobody depends on a worker's goodwill: past a deadline we make the call that anyone may make."""
         try:
-            call = overdue_call(self._client.contracts, self.id, story, self._client.connection.now() - CLOSE_AFTER)
+            call = overdue_call(self._client.contracts, story, self._client.connection.now() - CLOSE_AFTER)
             if call is not None:
                 self._client.sender.transact(call)
         except (ChainError, KeyMissing):
@@ -259,8 +323,8 @@ class Run:
             return
 
     def _claim(self, story: Story, seat: SeatStory) -> Claim:
-        if seat.root_hash is None or seat.receipt_digest is None:
-            raise ResultRejected(f"{seat.worker} has revealed nothing in {self!r}")
+        if seat.receipt_digest is None:
+            raise ResultRejected(f"{seat.worker} has shown nothing in {self!r}")
         return Claim(seat.worker, seat.root_hash, seat.receipt_digest, self._amount(story, seat.pay or 0))
 
     def _seat(self, story: Story, seat: SeatStory) -> SeatStatus:

@@ -6,9 +6,11 @@ Pure: the same events give the same story, so a re-organised chain is handled by
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tensorgrid.chain.events import (
+    BondForfeited,
+    BondReturned,
     Event,
     ExtraSeatsOpened,
     JobAssigned,
@@ -20,25 +22,42 @@ from tensorgrid.chain.events import (
     JobSealed,
     JobSettled,
     JobTaken,
+    OrderRelayed,
+    Rejected,
     Revealed,
     WorkerSettled,
 )
-from tensorgrid.domain.jobs import Fault, JobState, JobTerms
+from tensorgrid.domain.jobs import AcceptanceClocks, Fault, JobState, JobTerms, Seat
 
 
 @dataclass(slots=True)
 class SeatStory:
-    """One worker's part. `pay` and `slashed` are token and stake units, None before the job ended."""
+    """One worker's part. `pay` and `slashed` are token and stake units, None before the job ended.
 
-    worker: str
+    `seat`: as the board wants it shown.
+    """
+
+    seat: Seat
     number: int
     extra: bool
-    sealed: bool = False
     root_hash: bytes | None = None
     receipt_digest: bytes | None = None
     pay: int | None = None
     slashed: int | None = None
     fault: Fault = Fault.NONE
+
+    @property
+    def worker(self) -> str:
+        return self.seat.worker
+
+    @property
+    def price(self) -> int:
+        """What this seat costs when its work is right, in pay-token units."""
+        return self.seat.price
+
+    @property
+    def sealed(self) -> bool:
+        return self.seat.committed
 
     @property
     def phase(self) -> str:
@@ -52,21 +71,28 @@ class SeatStory:
 
 @dataclass(slots=True)
 class Story:
-    """What has happened so far. Money in units of `terms.pay_token`; times are chain seconds."""
+    """What has happened so far. Money in units of `terms.pay_token`; times are chain seconds.
+
+    `silent`: the accept tier: nothing is revealed, silence is consent. `bond`: what a rejection still holds.
+    """
 
     terms: JobTerms
     round: int
     posted_block: int
+    silent: bool = False
     state: JobState = JobState.POSTED
     seats: dict[str, SeatStory] = field(default_factory=dict)
     progress: list[tuple[str, bytes]] = field(default_factory=list)
     work_by: int | None = None
-    settle_by: int | None = None
+    committed_at: int | None = None
+    rejected: bool = False
+    bond: int = 0
     extra: ExtraSeatsOpened | None = None
     paid: int = 0
     fee: int = 0
     returned: int = 0
     closer: str | None = None
+    relay_fee: int = 0
     transactions: list[str] = field(default_factory=list)
 
     @property
@@ -82,6 +108,35 @@ class Story:
         return sorted(self.seats.values(), key=lambda seat: seat.number)
 
     @property
+    def held(self) -> tuple[Seat, ...]:
+        """All seats in order, as calls to the board want them passed back."""
+        return tuple(seat.seat for seat in self.in_order)
+
+    @property
+    def deadline(self) -> int | None:
+        """By when this state is left, by itself or by anyone's call; None once it has ended."""
+        match self.state:
+            case JobState.POSTED:
+                return self.terms.take_by
+            case JobState.ASSIGNED:
+                return self.work_by
+            case JobState.COMMITTED:
+                return (self.committed_at or 0) + self.terms.settle_time
+        return None
+
+    @property
+    def reject_by(self) -> int | None:
+        """Until when the requester may reject what was delivered; None where nothing is delivered, or not that way."""
+        if not self.silent or self.committed_at is None:
+            return None
+        return self.committed_at + AcceptanceClocks.unpack(self.terms.verifier_params).window
+
+    @property
+    def cost(self) -> int:
+        """What stays spent: pay, the fee on it, and what a relayer got for posting."""
+        return self.paid + self.fee + self.relay_fee
+
+    @property
     def bounty_paid(self) -> int:
         """The part of the escrow that went to whoever closed a job that paid nobody."""
         return self.terms.escrow - self.paid - self.fee - self.returned if self.state.ended else 0
@@ -90,10 +145,11 @@ class Story:
     def agreed(self) -> list[SeatStory]:
         """The paid seats, when all of them showed one and the same result; empty otherwise.
 
-        Half pay goes to those who revealed without a decisive group: that is never an agreement.
+        Half pay goes to those who revealed without a decisive group: that is never an agreement. In the accept tier
+        nobody agrees with anybody.
         """
         paid = [seat for seat in self.in_order if seat.pay]
-        full = all(seat.pay == self.terms.price for seat in paid)
+        full = all(seat.pay == seat.price for seat in paid)
         same = len({seat.root_hash for seat in paid}) == 1
         return paid if len(paid) > 1 and full and same else []
 
@@ -105,6 +161,8 @@ class Story:
             return f"waiting for workers: {len(first)} of {self.terms.workers} seats taken"
         if self.state is JobState.ASSIGNED:
             return f"running: {sum(seat.sealed for seat in first)} of {len(first)} workers done"
+        if self.silent and self.state in (JobState.COMMITTED, JobState.SETTLED):
+            return self._accept_phase
         if self.state is JobState.COMMITTED and self.extra is None:
             done = [seat for seat in first if seat.sealed]
             return f"comparing: {sum(seat.root_hash is not None for seat in done)} of {len(done)} answers revealed"
@@ -116,14 +174,28 @@ class Story:
             return f"settled: {count} workers agreed" if count else "settled: no agreement"
         return self.state.name.lower()
 
+    @property
+    def _accept_phase(self) -> str:
+        if self.state is JobState.COMMITTED:
+            return "rejected: a jury decides" if self.rejected else "delivered: paid unless you reject it in time"
+        paid = sum(seat.pay or 0 for seat in self.in_order)
+        if not self.rejected:
+            return "settled: accepted"
+        full = paid and all(seat.pay == seat.price for seat in self.in_order)
+        return "settled: rejected without cause" if full else "settled: undecided" if paid else "settled: rejected"
 
-def fold(events: Iterable[Event]) -> Story | None:
-    """The story that these events of ONE job tell, in chain order; None while it was not posted."""
+
+def fold(events: Iterable[Event], acceptance: str | None = None) -> Story | None:
+    """The story that these events of ONE job tell, in chain order; None while it was not posted.
+
+    `acceptance`: address of the network's accept tier. What strangers say under the job's id is passed over.
+    """
     story: Story | None = None
     for event in events:
         if isinstance(event, JobPosted):
-            story = Story(terms=event.terms, round=event.round, posted_block=event.log.block)
-        if story is None:
+            silent = event.terms.verifier == acceptance
+            story = Story(terms=event.terms, round=event.round, posted_block=event.log.block, silent=silent)
+        if story is None or (isinstance(event, JobProgress) and event.worker not in story.seats):
             continue
         _apply(story, event)
         if event.log.tx not in story.transactions:
@@ -133,23 +205,33 @@ def fold(events: Iterable[Event]) -> Story | None:
 
 def _apply(story: Story, event: Event) -> None:
     if isinstance(event, JobTaken):
-        story.seats[event.worker] = SeatStory(event.worker, event.number, extra=event.number > story.terms.workers)
+        seat = Seat(event.worker, event.provider, event.payee, event.price)
+        story.seats[event.worker] = SeatStory(seat, event.number, extra=event.number > story.terms.workers)
     elif isinstance(event, JobAssigned):
         story.state, story.work_by = JobState.ASSIGNED, event.work_by
     elif isinstance(event, JobProgress):
         story.progress.append((event.worker, event.digest))
     elif isinstance(event, JobSealed):
-        story.seats[event.worker].sealed = True
+        found = story.seats[event.worker]
+        found.seat = replace(found.seat, commitment=event.commitment)
+        if story.silent:
+            found.receipt_digest = event.commitment  # nothing will be opened: what is committed to is the receipt
     elif isinstance(event, JobCommitted):
-        story.state, story.settle_by = JobState.COMMITTED, event.settle_by
+        story.state, story.committed_at = JobState.COMMITTED, event.since
     elif isinstance(event, Revealed):
-        seat = story.seats[event.worker]
-        seat.root_hash, seat.receipt_digest = event.root_hash, event.receipt_digest
+        found = story.seats[event.worker]
+        found.root_hash, found.receipt_digest = event.root_hash, event.receipt_digest
     elif isinstance(event, ExtraSeatsOpened):
         story.extra = event
     elif isinstance(event, WorkerSettled):
-        seat = story.seats[event.worker]
-        seat.pay, seat.fault, seat.slashed = event.pay, event.fault, event.slashed
+        found = story.seats[event.worker]
+        found.pay, found.fault, found.slashed = event.pay, event.fault, event.slashed
+    elif isinstance(event, OrderRelayed):
+        story.relay_fee = event.fee
+    elif isinstance(event, Rejected):
+        story.rejected, story.bond = True, event.bond
+    elif isinstance(event, BondReturned | BondForfeited):
+        story.bond = 0
     elif isinstance(event, JobSettled):
         story.state, story.closer = JobState.SETTLED, event.closer
         story.paid, story.fee, story.returned = event.paid, event.fee, event.returned

@@ -39,7 +39,9 @@ class Trail:
         with self._lock:
             if self._seen is not None and self._seen[0] == head.hash:
                 return self._seen[1]
-            story = fold(events_of(self._connection, self._contracts, self._job, self._first, head.number))
+            events = events_of(self._connection, self._contracts, self._job, self._first, head.number)
+            acceptance = self._contracts.acceptance
+            story = fold(events, acceptance.address if acceptance is not None else None)
             if story is None:
                 raise JobUnknown(
                     f"no job 0x{self._job.hex()} on chain {self._contracts.chain_id}; check the id and the network"
@@ -51,9 +53,8 @@ class Trail:
 
 def events_of(connection: Connection, contracts: Contracts, job: JobId, first: int, last: int) -> Iterator[Event]:
     """Events of one job in blocks first..last, in chain order. Raises Unreachable, ChainError."""
-    for event in _events(
-        connection, contracts, ("JobBoard", "ReplicationVerifier"), [None, "0x" + job.hex()], first, last
-    ):
+    names = ("JobBoard", "ReplicationVerifier", "AcceptanceVerifier")
+    for event in _events(connection, contracts, names, [None, "0x" + job.hex()], first, last):
         if getattr(event, "id", None) == job:
             yield event
 
@@ -75,7 +76,8 @@ def _events(
     first: int,
     last: int,
 ) -> Iterator[Event]:
-    emitters = {contracts.deployment.contracts[name].address: name for name in names}
+    refs = contracts.deployment.contracts
+    emitters = {refs[name].address: name for name in names if name in refs}
     start, size = first, WINDOW
     while start <= last:
         end = min(start + size - 1, last)

@@ -122,12 +122,15 @@ contract EscrowControllerTest is Base {
     }
 
     function test_distribute_sumsThatOverflowAreRefused() external {
+        uint256 most = type(uint256).max;
         vm.startPrank(controller);
         escrow.hold(address(coin), requester, 100);
+        vm.expectRevert(abi.encodeWithSelector(IEscrow.AmountTooLarge.selector, most));
+        escrow.distribute(address(coin), requester, _two(worker, worker), _two(most, 2), 0);
         vm.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
-        escrow.distribute(address(coin), requester, _two(worker, worker), _two(type(uint256).max, 2), 0);
+        escrow.distribute(address(coin), requester, _two(worker, worker), _two(uint256(1), most), 0);
         vm.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
-        escrow.distribute(address(coin), requester, _two(worker, worker), _two(uint256(1), 0), type(uint256).max);
+        escrow.distribute(address(coin), requester, _two(worker, worker), _two(uint256(1), 0), most);
     }
 
     function test_distribute_refusesMoreThanABalanceHolds() external {

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {TestToken} from "./TestToken.sol";
+
+/// @title BlocklistToken
+/// @notice Test double: refuses every transfer from and to accounts that its issuer dislikes.
+contract BlocklistToken is TestToken {
+    mapping(address account => bool) public blocked;
+
+    error Blocked(address account);
+
+    constructor() TestToken("blocks", "BLOCK", 6) {}
+
+    function setBlocked(address account, bool blocked_) external {
+        blocked[account] = blocked_;
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        require(!blocked[from], Blocked(from));
+        require(!blocked[to], Blocked(to));
+        super._update(from, to, value);
+    }
+}

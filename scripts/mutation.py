@@ -1,0 +1,349 @@
+"""Would the forge tests notice? Small faults are put into the ledgers and the board, one at a time.
+
+universalmutator makes the mutants; each is compiled and tested by the real forge in a copy of the tree. A mutant that
+differs in comments or layout alone is none. One that survives, and that the shipped compiler settings turn into the same
+bytecode as the original, is the same program and does not count; every other survivor counts, and must be told with a
+judgement in docs/verification-of-contracts.md.
+
+    python scripts/mutation.py [--contract Escrow] [--sample 300] [--seed 1] [--jobs 2]
+
+The sample is the first so many compiling mutants of a seeded shuffle; `--sample 0` takes all. Results are kept in
+build/mutation and are not made again: run it again to go on. Exits 1 when a contract scores below 90 %, when a survivor
+is not told, or when the mutant that must die lives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import hashlib
+import json
+import queue
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from deep import tools  # noqa: E402 - beside this file, not installed
+
+WORK = ROOT / "build" / "mutation"
+DOCUMENT = ROOT / "docs" / "verification-of-contracts.md"
+LEAST_SCORE = 0.90
+SECONDS = 300.0  # after which a mutant that loops is dead
+
+
+@dataclass(frozen=True)
+class Target:
+    """A contract, the files it is made of, and the tests that must notice."""
+
+    name: str
+    files: tuple[str, ...]
+    tests: tuple[str, ...]  # globs, in the order in which they are tried
+    canary: tuple[str, str, str]  # a fault that nothing may miss: file, text, what stands there instead
+
+
+BOARD = ("JobBoard", "BoardBase", "Posting", "Roster", "Seating", "Outcomes")
+
+TARGETS = (
+    Target(
+        "Escrow",
+        ("contracts/core/Escrow.sol",),
+        ("tests/forge/ledgers/Escrow*.t.sol",),
+        ("contracts/core/Escrow.sol", "require(_free(word) >= amount,", "require(_free(word) >= 0,"),
+    ),
+    Target(
+        "StakeVault",
+        ("contracts/core/StakeVault.sol",),
+        ("tests/forge/ledgers/Vault*.t.sol",),
+        ("contracts/core/StakeVault.sol", "require(available >= amount,", "require(available >= 0,"),
+    ),
+    Target(
+        "JobBoard",
+        tuple(f"contracts/core/{name}.sol" for name in BOARD),
+        ("tests/forge/board/*.t.sol", "tests/forge/protocol/*.t.sol"),
+        ("contracts/core/Outcomes.sol", "escrowFor(terms) - paid - amounts[n];", "escrowFor(terms) - paid;"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    file: str
+    line: int
+    old: str
+    new: str
+    text: str  # of the whole file
+
+    @property
+    def key(self) -> str:
+        return hashlib.sha256(f"{self.file}\0{self.text}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a mutant: killed, survived, invalid (does not compile) or same (same bytecode as shipped)."""
+
+    key: str
+    file: str
+    line: int
+    old: str
+    new: str
+    state: str
+    by: str  # the first test that failed
+    tests: str  # digest of the suite that judged
+
+
+# ------------------------------------------------------------------------------------------------------------- mutants
+
+
+def mutants(target: Target) -> list[Mutant]:
+    """Every mutant that differs in more than comments and layout, in an order that only the text decides."""
+    found: dict[str, Mutant] = {}
+    for file in target.files:
+        original = (ROOT / file).read_text(encoding="utf-8")
+        folder = WORK / "mutants" / Path(file).stem
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        command = [tools.tool("mutate"), ROOT / file, "solidity", "--noCheck", "--mutantDir", folder]
+        subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)
+        for path in folder.glob("*.sol"):
+            text = path.read_text(encoding="utf-8")
+            meaning = essence(text)
+            if meaning != essence(original) and meaning not in found:
+                found[meaning] = mutant(file, original, text)
+    return sorted(found.values(), key=lambda each: each.key)
+
+
+def mutant(file: str, original: str, text: str) -> Mutant:
+    before, after = original.splitlines(), text.splitlines()
+    pairs = enumerate(zip(before, after, strict=False))
+    at = next((i for i, (a, b) in pairs if a != b), min(len(before), len(after)) - 1)
+    new = after[at].strip() if len(after) == len(before) else "(more lines change)"
+    return Mutant(file, at + 1, before[at].strip(), new, text)
+
+
+def essence(text: str) -> str:
+    """Without comments and layout."""
+    text = re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)
+    return " ".join(text.split())
+
+
+# --------------------------------------------------------------------------------------------------------------- judges
+
+
+class Tree:
+    """A copy of what forge needs, in which one mutant at a time takes an original's place."""
+
+    def __init__(self, number: int) -> None:
+        self.root = WORK / f"tree-{number}"
+        self.root.mkdir(parents=True, exist_ok=True)
+        for name in ("contracts", "tests/forge"):
+            shutil.rmtree(self.root / name, ignore_errors=True)
+            shutil.copytree(ROOT / name, self.root / name)
+        shutil.copy(ROOT / "foundry.toml", self.root)
+        modules = self.root / "node_modules"
+        if not modules.is_symlink():
+            modules.symlink_to(ROOT / "node_modules")
+
+    def judge(self, target: Target, each: Mutant, suite: str) -> Outcome:
+        state, by = self._put(target, each)
+        return Outcome(each.key, each.file, each.line, each.old, each.new, state, by, suite)
+
+    def baseline(self, target: Target) -> None:
+        """Raises SystemExit unless the unchanged contract passes, with tests that really ran."""
+        for tests in target.tests:
+            answer = self._test(tests)
+            if answer.returncode != 0 or not re.search(r"[1-9]\d* tests passed, 0 failed", answer.stdout):
+                raise SystemExit(f"{target.name} fails {tests} as it is:\n{answer.stdout[-3000:]}")
+
+    def _put(self, target: Target, each: Mutant) -> tuple[str, str]:
+        path = self.root / each.file
+        path.write_text(each.text, encoding="utf-8")
+        try:
+            for tests in target.tests:
+                answer = self._test(tests)
+                if "Compiler run failed" in answer.stdout or "Compilation failed" in answer.stdout:
+                    return "invalid", ""
+                if answer.returncode != 0:
+                    failed = re.search(r"\[FAIL[^\n]*\] (\w+)\(", answer.stdout)
+                    return "killed", failed.group(1) if failed else "set-up"
+            return ("same", "") if self._ships_the_same(target) else ("survived", "")
+        except subprocess.TimeoutExpired:
+            return "killed", "time"
+        finally:
+            shutil.copy(ROOT / each.file, path)
+
+    def _test(self, tests: str) -> subprocess.CompletedProcess[str]:
+        return tools.run_forge(
+            "test", "--match-path", tests, "--fail-fast", "--fuzz-seed", "1", cwd=self.root, seconds=SECONDS
+        )
+
+    def _ships_the_same(self, target: Target) -> bool:
+        return bytecode(self.root, target) == shipped(target)
+
+
+_shipped: dict[str, str] = {}
+
+
+def shipped(target: Target) -> str:
+    """Bytecode of the original, compiled as it is shipped."""
+    if target.name not in _shipped:
+        _shipped[target.name] = bytecode(ROOT, target)
+    return _shipped[target.name]
+
+
+def bytecode(root: Path, target: Target) -> str:
+    path = next(file for file in target.files if Path(file).stem == target.name)
+    out = WORK / "shipped" / root.name
+    answer = tools.run_forge(
+        "build", path, "--out", str(out), "--cache-path", f"{out}-cache", "--no-metadata", profile="deep", cwd=root
+    )
+    if answer.returncode != 0:
+        raise SystemExit(f"{target.name} does not compile as shipped:\n{answer.stdout[-3000:]}")
+    artifact = json.loads((out / f"{target.name}.sol" / f"{target.name}.json").read_text(encoding="utf-8"))
+    return str(artifact["bytecode"]["object"])
+
+
+# -------------------------------------------------------------------------------------------------------------- results
+
+
+class Results:
+    """One JSON line per outcome; a file per contract. What an older suite said is kept only where it cannot change."""
+
+    def __init__(self, target: Target, suite: str, *, trust_kills: bool) -> None:
+        self.path = WORK / f"{target.name}.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._known: dict[str, Outcome] = {}
+        if self.path.exists():
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                outcome = Outcome(**json.loads(line))
+                lasting = {"invalid", "same"} | ({"killed"} if trust_kills else set())
+                if outcome.tests == suite or outcome.state in lasting:
+                    self._known[outcome.key] = outcome
+                else:
+                    self._known.pop(outcome.key, None)
+
+    def get(self, key: str) -> Outcome | None:
+        return self._known.get(key)
+
+    def add(self, outcome: Outcome) -> None:
+        self._known[outcome.key] = outcome
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(outcome)) + "\n")
+
+
+def suite_of(target: Target) -> str:
+    """Digest of the tests and of the contracts that are not mutated here."""
+    digest = hashlib.sha256()
+    sources = [*(ROOT / "tests/forge").rglob("*.sol"), *(ROOT / "contracts").rglob("*.sol"), ROOT / "foundry.toml"]
+    for path in sorted(sources):
+        if str(path.relative_to(ROOT)) not in target.files:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+# ------------------------------------------------------------------------------------------------------------------ run
+
+
+def judged(target: Target, chosen: list[Mutant], sample: int, trees: list[Tree], results: Results) -> Iterator[Outcome]:
+    """Outcomes until `sample` mutants have compiled, in the order of the shuffle as far as two at once can keep it."""
+    suite = suite_of(target)
+    free: queue.Queue[Tree] = queue.Queue()
+    for tree in trees:
+        free.put(tree)
+
+    def work(each: Mutant) -> Outcome:
+        known = results.get(each.key)
+        if known is not None:
+            return known
+        tree = free.get()
+        try:
+            return tree.judge(target, each, suite)
+        finally:
+            free.put(tree)
+
+    compiled = 0
+    with concurrent.futures.ThreadPoolExecutor(len(trees)) as pool:
+        rest = iter(chosen)
+        running = [pool.submit(work, each) for each, _ in zip(rest, trees, strict=False)]
+        while running:
+            outcome = running.pop(0).result()
+            if results.get(outcome.key) is None:
+                results.add(outcome)
+            compiled += outcome.state in {"killed", "survived"}
+            yield outcome
+            if (sample and compiled >= sample) or (following := next(rest, None)) is None:
+                continue
+            running.append(pool.submit(work, following))
+
+
+def assess(target: Target, options: argparse.Namespace, trees: list[Tree]) -> bool:
+    """Run one contract's mutants, print its score and its survivors, and say whether all is well."""
+    trees[0].baseline(target)
+    must_die(target, trees[0])
+    chosen = mutants(target)
+    random.Random(options.seed).shuffle(chosen)
+    results = Results(target, suite_of(target), trust_kills=options.trust_kills)
+    count = dict.fromkeys(("killed", "survived", "invalid", "same"), 0)
+    survivors = []
+    for outcome in judged(target, chosen, options.sample, trees, results):
+        count[outcome.state] += 1
+        if outcome.state == "survived":
+            survivors.append(outcome)
+            print(f"  survived {told(outcome)}", flush=True)
+        if sum(count.values()) % 25 == 0:
+            print(f"  {target.name}: {count}", flush=True)
+    compiled = count["killed"] + count["survived"]
+    score = count["killed"] / max(compiled, 1)
+    print(
+        f"{target.name}: {count['killed']} of {compiled} compiling mutants killed, {score:.1%}"
+        f" ({len(chosen)} mutants in all; {count['invalid']} did not compile, {count['same']} ship the same bytecode)"
+    )
+    document = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else ""
+    untold = [each for each in survivors if told(each) not in document]
+    for each in untold:
+        print(f"  not told in {DOCUMENT.relative_to(ROOT)}: {told(each)}")
+    return score >= LEAST_SCORE and not untold
+
+
+def must_die(target: Target, tree: Tree) -> None:
+    """Raises SystemExit when a plain fault is not noticed: then no score would mean anything."""
+    file, old, new = target.canary
+    original = (ROOT / file).read_text(encoding="utf-8")
+    if original.count(old) != 1:
+        raise SystemExit(f"the canary of {target.name} is not in {file} once: {old}")
+    outcome = tree.judge(target, mutant(file, original, original.replace(old, new)), "canary")
+    if outcome.state != "killed":
+        raise SystemExit(f"the canary of {target.name} {outcome.state}: the gate is dead")
+
+
+def told(outcome: Outcome) -> str:
+    """How a survivor is named, here and in the document."""
+    return f"{Path(outcome.file).name}: `{outcome.old}` -> `{outcome.new}`"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Mutation score of the ledgers and the board.")
+    parser.add_argument("--contract", action="append", choices=[target.name for target in TARGETS])
+    parser.add_argument("--sample", type=int, default=300, help="compiling mutants per contract; 0: all")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--trust-kills", action="store_true", help="believe kills of an older suite (while writing tests)"
+    )
+    options = parser.parse_args()
+    trees = [Tree(number) for number in range(options.jobs)]
+    wanted = [target for target in TARGETS if not options.contract or target.name in options.contract]
+    good = [assess(target, options, trees) for target in wanted]
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

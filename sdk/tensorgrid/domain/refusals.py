@@ -1,0 +1,570 @@
+"""Every way in which a contract can refuse, one to one with the custom errors of the contracts and of their libraries.
+
+    try:
+        run.cancel()
+    except refusals.DrawFixed as refused:
+        print(refused.args_by_name["round"])
+
+The sentence under a name says what to do; it stands behind the values in the message.
+"""
+
+from __future__ import annotations
+
+from tensorgrid.domain.errors import Reverted
+
+# ---------------------------------------------------------------------------------------------------------------- money
+
+
+class FreeTooSmall(Reverted):
+    """deposit more for this board, or lower the budget"""
+
+
+class HeldTooSmall(Reverted):
+    """the board tried to move more than it holds: please report this"""
+
+
+class ZeroAmount(Reverted):
+    """give an amount above zero; a token that takes its whole transfer as fee cannot be used"""
+
+
+class ZeroAddress(Reverted):
+    """give a real address"""
+
+
+class LengthMismatch(Reverted):
+    """give as many of the one as of the other"""
+
+
+class AmountTooLarge(Reverted):
+    """amounts end at 2**128 - 1 for money and 2**96 - 1 for stake"""
+
+
+# -------------------------------------------------------------------------------------------------------------- posting
+
+
+class Paused(Reverted):
+    """new jobs are paused by the network's guardian; posted ones go on; try again later"""
+
+
+class TokenNotAllowed(Reverted):
+    """choose one of the network's payment tokens"""
+
+
+class SchedulerNotAllowed(Reverted):
+    """choose a scheduler on the network's list"""
+
+
+class VerifierNotAllowed(Reverted):
+    """choose a verifier on the network's list"""
+
+
+class ClassNotAllowed(Reverted):
+    """choose a hardware class on the network's list"""
+
+
+class ForeignPlugin(Reverted):
+    """the scheduler or verifier serves another board; name one of this deployment"""
+
+
+class WrongFee(Reverted):
+    """the network's fee has changed; build the terms again"""
+
+
+class PriceZero(Reverted):
+    """offer a price above zero"""
+
+
+class EscrowAboveLimit(Reverted):
+    """split the job, or lower price, workers or reserve: this token's jobs are capped for now"""
+
+
+class ReserveTooSmall(Reverted):
+    """add to the reserve, so that extra seats are funded"""
+
+
+class StakeBelowMinimum(Reverted):
+    """ask at least this much stake per worker"""
+
+
+class BondBelowMinimum(Reverted):
+    """ask at least this much no-show bond"""
+
+
+class BondAboveStake(Reverted):
+    """ask a stake of at least the no-show bond"""
+
+
+class SeatsOutOfRange(Reverted):
+    """choose another number of workers"""
+
+
+class ReopensOutOfRange(Reverted):
+    """allow fewer re-openings"""
+
+
+class TimeOutOfRange(Reverted):
+    """choose a time within the network's bounds"""
+
+
+class WorkersUnsupported(Reverted):
+    """the verifier works with that many workers only"""
+
+
+class ParamsInvalid(Reverted):
+    """build the verifier's parameters with ReplicationClocks or AcceptanceClocks"""
+
+
+class ClockTooShort(Reverted):
+    """give workers longer to reveal: a block or two must fit"""
+
+
+class WindowOutOfRange(Reverted):
+    """choose a time to reject within the network's bounds"""
+
+
+class TokenNotHeard(Reverted):
+    """the network's jury hears no cases in this token: choose another, or another way to check"""
+
+
+class NonceUsed(Reverted):
+    """the lane has seen this sequence or a higher one: take the next, and sign an order anew"""
+
+
+class LaneBusy(Reverted):
+    """the lane's last job has not ended: take another lane"""
+
+
+class NotRequester(Reverted):
+    """sign with the key that the terms name as requester"""
+
+
+# ---------------------------------------------------------------------------------------------------- orders and offers
+
+
+class NotRelayer(Reverted):
+    """the order names another relayer, who alone may post it"""
+
+
+class OrderExpired(Reverted):
+    """ask the requester to sign a new order"""
+
+
+class BadSignature(Reverted):
+    """the requester must sign the order for this chain and board, with the key that the terms name"""
+
+
+class WrongSigner(Reverted):
+    """the seat's own worker must sign its commitment"""
+
+
+class OneSeatOnly(Reverted):
+    """offers serve jobs of one worker"""
+
+
+class WrongScheduler(Reverted):
+    """a scheduler that draws takes no offers, and one that does not needs some"""
+
+
+class PriceAboveTerms(Reverted):
+    """the seat costs more than the terms pay: raise the price, or use another offer"""
+
+
+class NoLiveOffer(Reverted):
+    """none of these offers can be used now; ask workers for new ones"""
+
+
+class OfferExpired(Reverted):
+    """ask the worker for a new offer"""
+
+
+class OfferTooLong(Reverted):
+    """an offer is good for an hour at most; ask the worker for a shorter one"""
+
+
+class OfferCancelled(Reverted):
+    """the worker has called his offers back; ask for a new one"""
+
+
+class OfferUnsuited(Reverted):
+    """price, work time or stake lie outside the offer; ask for less, or pay more"""
+
+
+class WorkerNotAllowed(Reverted):
+    """the order names whose offers may be matched; use one of theirs"""
+
+
+# ---------------------------------------------------------------------------------------------------- the life of a job
+
+
+class UnknownJob(Reverted):
+    """check the job id and the network; or it has ended, and its lane holds a later job"""
+
+
+class WrongState(Reverted):
+    """the job has moved on; read its state again"""
+
+
+class WrongSeats(Reverted):
+    """pass the job's seats as its JobTaken and JobSealed events have shown them, in the order of their numbers"""
+
+
+class DrawFixed(Reverted):
+    """the draw of workers is fixed; the job can no longer be cancelled, only left to end"""
+
+
+class DeadlinePassed(Reverted):
+    """too late for this step; settle or expire the job instead"""
+
+
+class DeadlineNotPassed(Reverted):
+    """too early for this step; wait for the deadline"""
+
+
+class RoundNotDue(Reverted):
+    """wait for the beacon round"""
+
+
+class RoundLost(Reverted):
+    """the round's value can no longer be had; the job expires with a full refund"""
+
+
+class SeatsFull(Reverted):
+    """others were faster"""
+
+
+class SiblingSeated(Reverted):
+    """another worker of this provider has a seat in this job"""
+
+
+class OwnJob(Reverted):
+    """nobody works on a job of his own"""
+
+
+class UnknownWorker(Reverted):
+    """register the worker first; a signature over something else recovers to a stranger"""
+
+
+class WrongClass(Reverted):
+    """the job asks for other hardware"""
+
+
+class WorkerTooYoung(Reverted):
+    """registered or staked after the draw was fixed; the next job counts"""
+
+
+class CapacityReached(Reverted):
+    """finish a job first, or register more capacity"""
+
+
+class NotDrawn(Reverted):
+    """not drawn yet; the threshold rises with time"""
+
+
+class NotSeated(Reverted):
+    """the worker has no seat in this job"""
+
+
+class AlreadyCommitted(Reverted):
+    """the commitment is on chain already; nothing is left to do"""
+
+
+class CommitmentZero(Reverted):
+    """commit to something"""
+
+
+class NothingCommitted(Reverted):
+    """nobody committed: expire the job instead"""
+
+
+class VerdictPending(Reverted):
+    """wait for the reveals, or for the settle deadline"""
+
+
+class VerdictBroken(Reverted):
+    """the verifier's judgement does not fit the job; past the settle deadline the default applies"""
+
+
+class GasTooLow(Reverted):
+    """send the transaction with more gas"""
+
+
+class NotVerifier(Reverted):
+    """only the verifier that the job's terms name may do this"""
+
+
+# ------------------------------------------------------------------------------------------------------------- checking
+
+
+class NotCommitted(Reverted):
+    """only seats with a commitment are opened"""
+
+
+class AlreadyRevealed(Reverted):
+    """the reveal is on chain already; nothing is left to do"""
+
+
+class RevealTooEarly(Reverted):
+    """wait until the job is committed, and every extra seat too"""
+
+
+class RevealTooLate(Reverted):
+    """the time to reveal is over"""
+
+
+class CommitmentMismatch(Reverted):
+    """salt, root or receipt differ from what was committed"""
+
+
+class RootExpected(Reverted):
+    """extra seats show the result root itself, first-round seats its hash; open one round at a time"""
+
+
+class ExtraNotNeeded(Reverted):
+    """the first round is decided, or extra seats are open already"""
+
+
+class TooLateForExtra(Reverted):
+    """no time is left for a second round; settle by the rows that remain"""
+
+
+class AlreadyRejected(Reverted):
+    """the jury has the case already; nothing is left to do"""
+
+
+class NotRejected(Reverted):
+    """there is no bond: the job was never rejected, or the bond is back"""
+
+
+class NothingToReject(Reverted):
+    """nothing was committed yet"""
+
+
+class WindowOver(Reverted):
+    """the time to reject is over: silence was consent"""
+
+
+class CaseUndecided(Reverted):
+    """wait for the jury, or until its time is over"""
+
+
+class CaseOpen(Reverted):
+    """the case is open already"""
+
+
+class UnknownCase(Reverted):
+    """no such case was opened"""
+
+
+class Sulking(Reverted):
+    """the network's stand-in for a jury was told to refuse"""
+
+
+# --------------------------------------------------------------------------------------------------- stake and registry
+
+
+class StakeTooSmall(Reverted):
+    """deposit and allocate more stake for this worker, or finish its jobs"""
+
+
+class LockedTooSmall(Reverted):
+    """the board tried to release more than it locked: please report this"""
+
+
+class LockCapReached(Reverted):
+    """the worker may lock no more stake today; wait, or let the provider raise its daily cap"""
+
+
+class ExitNotReady(Reverted):
+    """wait until then"""
+
+
+class NoExit(Reverted):
+    """ask for an exit first"""
+
+
+class AlreadyRegistered(Reverted):
+    """update the profile instead"""
+
+
+class NotProvider(Reverted):
+    """sign with the provider's key"""
+
+
+class BadConsent(Reverted):
+    """the worker's own key must sign its consent to this provider"""
+
+
+# -------------------------------------------------------------------------------------------------- deploying a network
+
+
+class BoundsInconsistent(Reverted):
+    """each least time must be above zero and at most the greatest"""
+
+
+class FeeAboveBound(Reverted):
+    """set a fee of at most the bound"""
+
+
+class StakeBelowBond(Reverted):
+    """set a least stake of at least the least no-show bond"""
+
+
+class HalfLifeZero(Reverted):
+    """give a half-life of at least one second"""
+
+
+class DelayZero(Reverted):
+    """give a delay of at least one block"""
+
+
+class ExitDelayTooShort(Reverted):
+    """make the vault's exit delay longer than any job can last"""
+
+
+# ----------------------------------------------------------------------------------------------------- of the libraries
+
+
+class AccessManagedInvalidAuthority(Reverted):
+    """name a contract as authority"""
+
+
+class AccessManagedRequiredDelay(Reverted):
+    """schedule it first: this role acts with a delay"""
+
+
+class AccessManagedUnauthorized(Reverted):
+    """only the network's administration may do this"""
+
+
+class AccessManagerAlreadyScheduled(Reverted):
+    """it is scheduled already"""
+
+
+class AccessManagerBadConfirmation(Reverted):
+    """confirm with your own address"""
+
+
+class AccessManagerExpired(Reverted):
+    """it was not executed in time: schedule it again"""
+
+
+class AccessManagerInvalidInitialAdmin(Reverted):
+    """name an administrator"""
+
+
+class AccessManagerLockedFunction(Reverted):
+    """the function's role cannot be changed"""
+
+
+class AccessManagerLockedRole(Reverted):
+    """the role cannot be changed"""
+
+
+class AccessManagerNotReady(Reverted):
+    """wait for its delay"""
+
+
+class AccessManagerNotScheduled(Reverted):
+    """schedule it first"""
+
+
+class AccessManagerUnauthorizedAccount(Reverted):
+    """only the network's administration may do this"""
+
+
+class AccessManagerUnauthorizedCall(Reverted):
+    """only the network's administration may do this"""
+
+
+class AccessManagerUnauthorizedCancel(Reverted):
+    """only who scheduled it, or a guardian, may cancel it"""
+
+
+class AccessManagerUnauthorizedConsume(Reverted):
+    """only the contract that is managed may do this"""
+
+
+class AddressEmptyCode(Reverted):
+    """there is no contract at this address"""
+
+
+class ECDSAInvalidSignature(Reverted):
+    """no signature at all; sign again"""
+
+
+class ECDSAInvalidSignatureLength(Reverted):
+    """a wallet's signature has 65 bytes"""
+
+
+class ECDSAInvalidSignatureS(Reverted):
+    """a malleable form of signature is not accepted; sign again"""
+
+
+class ERC20InsufficientAllowance(Reverted):
+    """approve the contract for the amount first"""
+
+
+class ERC20InsufficientBalance(Reverted):
+    """the account holds less than that; get more of the token, or lower the amount"""
+
+
+class ERC20InvalidApprover(Reverted):
+    """the zero address approves nothing"""
+
+
+class ERC20InvalidReceiver(Reverted):
+    """no token moves to the zero address"""
+
+
+class ERC20InvalidSender(Reverted):
+    """no token moves from the zero address"""
+
+
+class ERC20InvalidSpender(Reverted):
+    """approve a real address"""
+
+
+class ERC2612ExpiredSignature(Reverted):
+    """sign a new permit with a later deadline"""
+
+
+class ERC2612InvalidSigner(Reverted):
+    """the owner himself must sign the permit, for this token and chain"""
+
+
+class FailedCall(Reverted):
+    """a call inside failed and gave no reason"""
+
+
+class InsufficientBalance(Reverted):
+    """the contract has less coin than that"""
+
+
+class InvalidAccountNonce(Reverted):
+    """the permit was used already, or is not the next one: sign a new one"""
+
+
+class InvalidShortString(Reverted):
+    """please report this"""
+
+
+class ReentrancyGuardReentrantCall(Reverted):
+    """a contract was entered again while it worked: please report this"""
+
+
+class SafeCastOverflowedUintDowncast(Reverted):
+    """a number is too large for its field"""
+
+
+class SafeERC20FailedOperation(Reverted):
+    """the token refused the transfer: it may be paused, or one of the two blocked"""
+
+
+class StringTooLong(Reverted):
+    """please report this"""
+
+
+REFUSALS: dict[str, type[Reverted]] = {
+    name: kind for name, kind in vars().items() if isinstance(kind, type) and kind.__base__ is Reverted
+}
+"""By the error's name."""

@@ -1,0 +1,41 @@
+"""Which nonce a new job gets: jobs of one lane follow one another, and a lane that was used before costs less gas."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import TypeVar
+
+from tensorgrid.chain.board import JobBoard
+from tensorgrid.domain.errors import ChainError
+from tensorgrid.domain.jobs import nonce_of
+from tensorgrid.domain.refusals import LaneBusy, NonceUsed
+
+ATTEMPTS = 32
+_OWN_LANES = 1 << 64
+"""Below lie the lanes that are looked through, above those of orders, which wait for others to post them."""
+
+T = TypeVar("T")
+
+
+def in_free_lane(board: JobBoard, requester: str, post: Callable[[int], T]) -> T:
+    """`post(nonce)` in the lowest lane whose last job has ended. Another process may be faster there: then in the next.
+
+    Raises what `post` raises.
+    """
+    lane, refused = 0, 0
+    while True:
+        found = board.lane(requester, lane)
+        if found.free:
+            try:
+                return post(nonce_of(lane, found.sequence + 1))
+            except (LaneBusy, NonceUsed) as taken:
+                refused += 1
+                if refused == ATTEMPTS:
+                    raise ChainError(f"others posted first in {ATTEMPTS} lanes; try again") from taken
+        lane += 1
+
+
+def own_lane() -> int:
+    """A nonce in a lane that nothing else will use: no other job can overtake what is signed with it."""
+    return nonce_of(_OWN_LANES + secrets.randbits(64), 1)

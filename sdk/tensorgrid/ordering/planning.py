@@ -1,0 +1,101 @@
+"""From a function, a budget and perhaps offers to a job that can be posted; nothing is sent or stored on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tensorgrid.chain.contracts import Contracts
+from tensorgrid.domain.errors import BlobNotFound, SpecInvalid
+from tensorgrid.domain.jobs import JobTerms
+from tensorgrid.domain.money import Amount
+from tensorgrid.domain.offers import StandingOffer
+from tensorgrid.domain.specs import JobSpec
+from tensorgrid.ordering.matching import serving
+from tensorgrid.ordering.options import Buyable, JobOptions
+from tensorgrid.ordering.packing import PackedJob, pack
+from tensorgrid.ordering.posting import CPU, draft_terms, resolve_class
+from tensorgrid.ordering.terms import Estimate, estimate_of, parse_duration
+from tensorgrid.ordering.tiers import ACCEPT
+from tensorgrid.storage.base import BlobStore
+
+Work = Callable[..., Any] | Buyable | JobSpec
+_OF_TERMS = ("nonce", "stake", "take_by")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`terms` lack a nonce unless one was named. `offers`: those that could serve them, in the order given."""
+
+    packed: PackedJob
+    terms: JobTerms
+    estimate: Estimate
+    offers: tuple[StandingOffer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans for one requester. `recipient`: gives the public key that results are sealed to."""
+
+    contracts: Contracts
+    store: BlobStore
+    requester: str
+    recipient: Callable[[], str]
+
+    def plan(
+        self,
+        work: Work,
+        arguments: dict[str, Any] | None,
+        changes: dict[str, Any],
+        offers: tuple[StandingOffer, ...] = (),
+        *,
+        relayed: bool = False,
+    ) -> Plan:
+        """`changes`: job options over those of the work, and fields of the terms. `relayed`: others will bring offers.
+
+        Raises SpecInvalid, FunctionNotPortable, UnknownToken, InsufficientFunds (budget too small), OfferUnusable,
+        BlobNotFound, Unreachable.
+        """
+        fixed = {name: changes[name] for name in _OF_TERMS if name in changes}
+        asked = {name: value for name, value in changes.items() if name not in fixed}
+        options = (work.settings if isinstance(work, Buyable) else JobOptions()).changed(**asked)
+        if options.budget is None:
+            raise SpecInvalid('no budget; say how much it may cost at most, such as budget="5 USDC"')
+        budget = Amount.parse(options.budget, self.contracts.deployment.tokens)
+        class_name = resolve_class(self.contracts, options.gpu)
+        packed = self._pack(work, arguments or {}, options, class_name)
+        terms, prices, clocks = draft_terms(
+            self.contracts,
+            packed.spec,
+            budget,
+            requester=self.requester,
+            class_name=class_name,
+            take_seconds=_seconds(options.take_within),
+            reject_seconds=_seconds(options.reject_within),
+            matched=bool(offers) or (relayed and packed.spec.tier == ACCEPT),
+            **fixed,
+        )
+        if offers:
+            offers = tuple(serving(self.contracts, offers, terms))
+            # nothing is locked beyond what the dearest of them asks
+            dearest = max(handed.offer.min_price for handed in offers)
+            terms, prices = replace(terms, price=dearest), replace(prices, price=dearest)
+        return Plan(packed, terms, estimate_of(prices, clocks, budget.token), offers)
+
+    def _pack(self, work: Work, arguments: dict[str, Any], options: JobOptions, class_name: str) -> PackedJob:
+        if isinstance(work, JobSpec):
+            if arguments:
+                raise SpecInvalid("a JobSpec carries its own arguments; pass them there")
+            named = [work.bundle.cid, *(ref.cid for ref in work.inputs.values())]
+            missing = [cid for cid in named if not self.store.has(cid)]
+            if missing:
+                raise BlobNotFound(f"the spec names {missing[0]}, which the store does not have; store it first")
+            return PackedJob(work, ())
+        function = work.function if isinstance(work, Buyable) else work
+        recipients = (self.recipient(), *options.recipients)
+        return pack(function, arguments, options, gpus=int(class_name != CPU), recipients=recipients)
+
+
+def _seconds(duration: str | int | None) -> int | None:
+    return None if duration is None else parse_duration(duration)

@@ -1,0 +1,53 @@
+"""How a result is checked: what each way of `verify` asks of a job's terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tensorgrid.chain.contracts import Contracts
+from tensorgrid.chain.deployments import JobClocks
+from tensorgrid.chain.plugins import Verifier
+from tensorgrid.domain.errors import SpecInvalid
+from tensorgrid.domain.jobs import AcceptanceClocks, ReplicationClocks
+from tensorgrid.ordering.terms import REPLICATE_EXTRA_SEATS, REPLICATE_WORKERS
+
+REPLICATE, ACCEPT = "replicate", "accept"
+TIME_TO_LOOK = 60
+"""Seconds to look at a result before silence pays, unless the requester or the network asks for more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """What goes into the terms; `scheduler` is an address."""
+
+    workers: int
+    extra_seats: int
+    scheduler: str
+    verifier: Verifier
+    params: bytes
+
+
+def tier_of(
+    contracts: Contracts, name: str, clocks: JobClocks, *, matched: bool = False, reject_seconds: int | None = None
+) -> Tier:
+    """`matched`: the seat is given by an offer, not drawn. Raises SpecInvalid for what this network does not sell."""
+    offered = [REPLICATE] if acceptance_of(contracts) is None else [REPLICATE, ACCEPT]
+    if name not in offered:
+        raise SpecInvalid(f"this network sells no verify={name!r}; it sells {', '.join(offered)}")
+    if name == REPLICATE:
+        if matched or reject_seconds is not None:
+            raise SpecInvalid('offers and reject_within belong to verify="accept"; leave them out, or choose that')
+        params = ReplicationClocks(clocks.reveal, clocks.grace, clocks.extra_take).pack()
+        scheduler = contracts.lottery.address
+        return Tier(REPLICATE_WORKERS, REPLICATE_EXTRA_SEATS, scheduler, contracts.replication, params)
+    acceptance = contracts.acceptance
+    assert acceptance is not None, "it was offered"
+    window = max(acceptance.least_window(), TIME_TO_LOOK) if reject_seconds is None else reject_seconds
+    scheduler = contracts.offers.address if matched else contracts.lottery.address
+    return Tier(1, 0, scheduler, acceptance, AcceptanceClocks(window).pack())
+
+
+def acceptance_of(contracts: Contracts) -> Verifier | None:
+    """The accept tier's verifier, where new jobs may name it."""
+    found = contracts.acceptance
+    return found if found is not None and contracts.parameters.verifier_allowed(found.address) else None
