@@ -1,9 +1,9 @@
 """Would the forge tests notice? Small faults are put into the ledgers and the board, one at a time.
 
-universalmutator makes the mutants; each is compiled and tested by the real forge in a copy of the tree. A mutant that
-differs in comments or layout alone is none. One that survives, and that the shipped compiler settings turn into the same
-bytecode as the original, is the same program and does not count; every other survivor counts, and must be told with a
-judgement in docs/verification-of-contracts.md.
+universalmutator makes the mutants, a warm compiler compiles them, and the real forge runs the tests against their
+bytecode. A mutant that differs in comments or layout alone is none. One that compiles to the original's bytecode, plainly
+or as it is shipped, is the same program and does not count. Every other survivor counts, and must be told with a judgement
+in docs/verification-of-contracts.md.
 
     python scripts/mutation.py [--contract Escrow] [--sample 300] [--seed 1] [--jobs 2]
 
@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from deep import tools  # noqa: E402 - beside this file, not installed
+from deep.compiler import Compiler  # noqa: E402
 
 WORK = ROOT / "build" / "mutation"
 DOCUMENT = ROOT / "docs" / "verification-of-contracts.md"
@@ -44,7 +45,7 @@ class Target:
     """A contract, the files it is made of, and the tests that must notice."""
 
     name: str
-    files: tuple[str, ...]
+    files: tuple[str, ...]  # the contract's own first
     tests: tuple[str, ...]  # globs, in the order in which they are tried
     canary: tuple[str, str, str]  # a fault that nothing may miss: file, text, what stands there instead
 
@@ -88,7 +89,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant: killed, survived, invalid (does not compile) or same (same bytecode as shipped)."""
+    """What became of a mutant: killed, survived, invalid (does not compile) or same (the original's bytecode)."""
 
     key: str
     file: str
@@ -111,8 +112,12 @@ def mutants(target: Target) -> list[Mutant]:
         folder = WORK / "mutants" / Path(file).stem
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        command = [tools.tool("mutate"), ROOT / file, "solidity", "--noCheck", "--mutantDir", folder]
-        subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            [str(tools.tool("mutate")), str(ROOT / file), "solidity", "--noCheck", "--mutantDir", str(folder)],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
         for path in folder.glob("*.sol"):
             text = path.read_text(encoding="utf-8")
             meaning = essence(text)
@@ -138,8 +143,8 @@ def essence(text: str) -> str:
 # --------------------------------------------------------------------------------------------------------------- judges
 
 
-class Tree:
-    """A copy of what forge needs, in which one mutant at a time takes an original's place."""
+class Judge:
+    """A copy of what forge needs, compiled once; mutants' bytecode takes the place of the original's, one at a time."""
 
     def __init__(self, number: int) -> None:
         self.root = WORK / f"tree-{number}"
@@ -151,10 +156,12 @@ class Tree:
         modules = self.root / "node_modules"
         if not modules.is_symlink():
             modules.symlink_to(ROOT / "node_modules")
-
-    def judge(self, target: Target, each: Mutant, suite: str) -> Outcome:
-        state, by = self._put(target, each)
-        return Outcome(each.key, each.file, each.line, each.old, each.new, state, by, suite)
+        built = tools.run_forge("build", "--force", cwd=self.root)
+        if built.returncode != 0:
+            raise SystemExit(f"the tree does not compile:\n{built.stdout[-3000:]}")
+        self._compiler = Compiler(self.root)
+        self._plain = tools.settings("default")
+        self._shipped = tools.settings("deep")
 
     def baseline(self, target: Target) -> None:
         """Raises SystemExit unless the unchanged contract passes, with tests that really ran."""
@@ -163,80 +170,76 @@ class Tree:
             if answer.returncode != 0 or not re.search(r"[1-9]\d* tests passed, 0 failed", answer.stdout):
                 raise SystemExit(f"{target.name} fails {tests} as it is:\n{answer.stdout[-3000:]}")
 
-    def _put(self, target: Target, each: Mutant) -> tuple[str, str]:
-        path = self.root / each.file
-        path.write_text(each.text, encoding="utf-8")
+    def judge(self, target: Target, each: Mutant, suite: str) -> Outcome:
+        state, by = self._state(target, each)
+        return Outcome(each.key, each.file, each.line, each.old, each.new, state, by, suite)
+
+    def _state(self, target: Target, each: Mutant) -> tuple[str, str]:
+        instead = {each.file: each.text}
+        code = self._compiler.bytecode(target.files[0], target.name, self._plain, instead)
+        if code is None:
+            return "invalid", ""
+        original = self._compiler.bytecode(target.files[0], target.name, self._plain)
+        if code == original:
+            return "same", ""
+        artifact = self.root / tools.out("default") / f"{target.name}.sol" / f"{target.name}.json"
+        kept = artifact.read_text(encoding="utf-8")
+        changed = json.loads(kept)
+        changed["bytecode"]["object"] = f"0x{code}"
+        artifact.write_text(json.dumps(changed), encoding="utf-8")
+        try:
+            by = self._killer(target)
+        finally:
+            artifact.write_text(kept, encoding="utf-8")
+        if by is not None:
+            return "killed", by
+        shipped = self._compiler.bytecode(target.files[0], target.name, self._shipped, instead)
+        same = shipped == self._compiler.bytecode(target.files[0], target.name, self._shipped)
+        return ("same", "") if same else ("survived", "")
+
+    def _killer(self, target: Target) -> str | None:
+        """The first test that fails; None when all pass."""
         try:
             for tests in target.tests:
                 answer = self._test(tests)
-                if "Compiler run failed" in answer.stdout or "Compilation failed" in answer.stdout:
-                    return "invalid", ""
                 if answer.returncode != 0:
                     failed = re.search(r"\[FAIL[^\n]*\] (\w+)\(", answer.stdout)
-                    return "killed", failed.group(1) if failed else "set-up"
-            return ("same", "") if self._ships_the_same(target) else ("survived", "")
+                    return failed.group(1) if failed else "set-up"
         except subprocess.TimeoutExpired:
-            return "killed", "time"
-        finally:
-            shutil.copy(ROOT / each.file, path)
+            return "time"
+        return None
 
     def _test(self, tests: str) -> subprocess.CompletedProcess[str]:
         return tools.run_forge(
             "test", "--match-path", tests, "--fail-fast", "--fuzz-seed", "1", cwd=self.root, seconds=SECONDS
         )
 
-    def _ships_the_same(self, target: Target) -> bool:
-        return bytecode(self.root, target) == shipped(target)
-
-
-_shipped: dict[str, str] = {}
-
-
-def shipped(target: Target) -> str:
-    """Bytecode of the original, compiled as it is shipped."""
-    if target.name not in _shipped:
-        _shipped[target.name] = bytecode(ROOT, target)
-    return _shipped[target.name]
-
-
-def bytecode(root: Path, target: Target) -> str:
-    path = next(file for file in target.files if Path(file).stem == target.name)
-    out = WORK / "shipped" / root.name
-    answer = tools.run_forge(
-        "build", path, "--out", str(out), "--cache-path", f"{out}-cache", "--no-metadata", profile="deep", cwd=root
-    )
-    if answer.returncode != 0:
-        raise SystemExit(f"{target.name} does not compile as shipped:\n{answer.stdout[-3000:]}")
-    artifact = json.loads((out / f"{target.name}.sol" / f"{target.name}.json").read_text(encoding="utf-8"))
-    return str(artifact["bytecode"]["object"])
-
 
 # -------------------------------------------------------------------------------------------------------------- results
 
 
 class Results:
-    """One JSON line per outcome; a file per contract. What an older suite said is kept only where it cannot change."""
+    """One JSON line per outcome, a file per contract. What an older suite said is kept only where it cannot change."""
 
     def __init__(self, target: Target, suite: str, *, trust_kills: bool) -> None:
         self.path = WORK / f"{target.name}.jsonl"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._known: dict[str, Outcome] = {}
-        if self.path.exists():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
-                outcome = Outcome(**json.loads(line))
-                lasting = {"invalid", "same"} | ({"killed"} if trust_kills else set())
-                if outcome.tests == suite or outcome.state in lasting:
-                    self._known[outcome.key] = outcome
-                else:
-                    self._known.pop(outcome.key, None)
+        if not self.path.exists():
+            return
+        lasting = {"invalid", "same"} | ({"killed"} if trust_kills else set())
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            outcome = Outcome(**json.loads(line))
+            if outcome.tests == suite or outcome.state in lasting:
+                self._known[outcome.key] = outcome
 
     def get(self, key: str) -> Outcome | None:
         return self._known.get(key)
 
     def add(self, outcome: Outcome) -> None:
+        if outcome.key not in self._known:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(outcome)) + "\n")
         self._known[outcome.key] = outcome
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(outcome)) + "\n")
 
 
 def suite_of(target: Target) -> str:
@@ -252,59 +255,63 @@ def suite_of(target: Target) -> str:
 # ------------------------------------------------------------------------------------------------------------------ run
 
 
-def judged(target: Target, chosen: list[Mutant], sample: int, trees: list[Tree], results: Results) -> Iterator[Outcome]:
-    """Outcomes until `sample` mutants have compiled, in the order of the shuffle as far as two at once can keep it."""
+def judged(
+    target: Target, chosen: list[Mutant], sample: int, judges: list[Judge], results: Results
+) -> Iterator[Outcome]:
+    """Outcomes in the order of the shuffle, until `sample` mutants have compiled to something else (0: all)."""
     suite = suite_of(target)
-    free: queue.Queue[Tree] = queue.Queue()
-    for tree in trees:
-        free.put(tree)
+    free: queue.Queue[Judge] = queue.Queue()
+    for judge in judges:
+        free.put(judge)
 
     def work(each: Mutant) -> Outcome:
         known = results.get(each.key)
         if known is not None:
             return known
-        tree = free.get()
+        judge = free.get()
         try:
-            return tree.judge(target, each, suite)
+            return judge.judge(target, each, suite)
         finally:
-            free.put(tree)
+            free.put(judge)
 
     compiled = 0
-    with concurrent.futures.ThreadPoolExecutor(len(trees)) as pool:
-        rest = iter(chosen)
-        running = [pool.submit(work, each) for each, _ in zip(rest, trees, strict=False)]
+    rest = iter(chosen)
+    with concurrent.futures.ThreadPoolExecutor(len(judges)) as pool:
+        running = [pool.submit(work, each) for _, each in zip(judges, rest, strict=False)]
         while running:
             outcome = running.pop(0).result()
-            if results.get(outcome.key) is None:
-                results.add(outcome)
+            results.add(outcome)
+            if sample and compiled == sample:
+                continue  # was under way when the sample was full
             compiled += outcome.state in {"killed", "survived"}
             yield outcome
-            if (sample and compiled >= sample) or (following := next(rest, None)) is None:
-                continue
-            running.append(pool.submit(work, following))
+            following = next(rest, None) if not sample or compiled < sample else None
+            if following is not None:
+                running.append(pool.submit(work, following))
 
 
-def assess(target: Target, options: argparse.Namespace, trees: list[Tree]) -> bool:
+def assess(target: Target, options: argparse.Namespace, judges: list[Judge]) -> bool:
     """Run one contract's mutants, print its score and its survivors, and say whether all is well."""
-    trees[0].baseline(target)
-    must_die(target, trees[0])
+    judges[0].baseline(target)
+    must_die(target, judges[0])
     chosen = mutants(target)
     random.Random(options.seed).shuffle(chosen)
     results = Results(target, suite_of(target), trust_kills=options.trust_kills)
     count = dict.fromkeys(("killed", "survived", "invalid", "same"), 0)
     survivors = []
-    for outcome in judged(target, chosen, options.sample, trees, results):
+    for outcome in judged(target, chosen, options.sample, judges, results):
         count[outcome.state] += 1
         if outcome.state == "survived":
             survivors.append(outcome)
             print(f"  survived {told(outcome)}", flush=True)
-        if sum(count.values()) % 25 == 0:
+        if sum(count.values()) % 100 == 0:
             print(f"  {target.name}: {count}", flush=True)
     compiled = count["killed"] + count["survived"]
     score = count["killed"] / max(compiled, 1)
     print(
-        f"{target.name}: {count['killed']} of {compiled} compiling mutants killed, {score:.1%}"
-        f" ({len(chosen)} mutants in all; {count['invalid']} did not compile, {count['same']} ship the same bytecode)"
+        f"{target.name}: {count['killed']} of {compiled} compiling mutants killed, {score:.1%} (tried {sum(count.values())}"
+        f" of {len(chosen)} mutants: {count['invalid']} did not compile, {count['same']} are the same program)",
+        flush=True,
     )
     document = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else ""
     untold = [each for each in survivors if told(each) not in document]
@@ -313,13 +320,13 @@ def assess(target: Target, options: argparse.Namespace, trees: list[Tree]) -> bo
     return score >= LEAST_SCORE and not untold
 
 
-def must_die(target: Target, tree: Tree) -> None:
+def must_die(target: Target, judge: Judge) -> None:
     """Raises SystemExit when a plain fault is not noticed: then no score would mean anything."""
     file, old, new = target.canary
     original = (ROOT / file).read_text(encoding="utf-8")
     if original.count(old) != 1:
         raise SystemExit(f"the canary of {target.name} is not in {file} once: {old}")
-    outcome = tree.judge(target, mutant(file, original, original.replace(old, new)), "canary")
+    outcome = judge.judge(target, mutant(file, original, original.replace(old, new)), "canary")
     if outcome.state != "killed":
         raise SystemExit(f"the canary of {target.name} {outcome.state}: the gate is dead")
 
@@ -335,13 +342,11 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=300, help="compiling mutants per contract; 0: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument(
-        "--trust-kills", action="store_true", help="believe kills of an older suite (while writing tests)"
-    )
+    parser.add_argument("--trust-kills", action="store_true", help="believe kills of an older suite")
     options = parser.parse_args()
-    trees = [Tree(number) for number in range(options.jobs)]
+    judges = [Judge(number) for number in range(options.jobs)]
     wanted = [target for target in TARGETS if not options.contract or target.name in options.contract]
-    good = [assess(target, options, trees) for target in wanted]
+    good = [assess(target, options, judges) for target in wanted]
     return 0 if all(good) else 1
 
 

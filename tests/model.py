@@ -31,6 +31,7 @@ class Ruling:
     pay: int
     fault: str = "none"  # "none", "no-show" or "slashed"
     agreed: bool = False
+    finder: bool = False  # somebody has found the fault, and has a share in what is lost
 
 
 def judge(price: int, seats: Sequence[Seat]) -> list[Ruling]:
@@ -118,6 +119,11 @@ def settlement(escrowed: int, fee_bps: int, bounty: int, rulings: Sequence[Rulin
 def loss(fault: str, stake: int, bond: int) -> int:
     """Stake that is burned, in units of the stake token."""
     return {"none": 0, "no-show": bond, "slashed": stake}[fault]
+
+
+def finders_share(lost: int) -> int:
+    """At least half is burned, and rounding goes to burning."""
+    return floor(Fraction(lost, 2))
 
 
 @dataclass

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {Blockhash} from "@openzeppelin/contracts/utils/Blockhash.sol";
 
 import {IBeacon} from "../interfaces/IBeacon.sol";
+import {nextRound} from "../types/Rounds.sol";
 
 /// @title BlockBeacon
 /// @notice A round is a block number, its value that block's hash: to be had for 8,191 blocks (256 on chains without
@@ -32,7 +33,12 @@ contract BlockBeacon is IBeacon {
 
     /// @inheritdoc IBeacon
     function next() external view returns (uint40) {
-        return uint40(block.number) + DELAY;
+        return nextRound(0, 0, DELAY);
+    }
+
+    /// @inheritdoc IBeacon
+    function schedule() external view returns (uint40 origin, uint40 period, uint40 ahead) {
+        return (0, 0, DELAY);
     }
 
     /// @inheritdoc IBeacon

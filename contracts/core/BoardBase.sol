@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {IBeacon} from "../interfaces/IBeacon.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
 import {IStakeVault} from "../interfaces/IStakeVault.sol";
@@ -21,6 +22,11 @@ abstract contract BoardBase is IJobBoard {
     /// @inheritdoc IJobBoard
     address public immutable BEACON;
 
+    // The beacon's schedule: asking it again would cost every posting a call.
+    uint40 internal immutable ORIGIN;
+    uint40 internal immutable PERIOD;
+    uint40 internal immutable AHEAD;
+
     constructor(
         address escrow,
         address vault,
@@ -39,5 +45,6 @@ abstract contract BoardBase is IJobBoard {
         REPUTATION = reputation;
         PARAMETERS = parameters;
         BEACON = beacon;
+        (ORIGIN, PERIOD, AHEAD) = IBeacon(beacon).schedule();
     }
 }

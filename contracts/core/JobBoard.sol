@@ -24,7 +24,8 @@ import {
     Signature,
     hashOf
 } from "../types/JobTypes.sol";
-import {laneOf as laneKey} from "../types/JobWord.sol";
+import {JobWord, bareDigest, laneOf as laneKey, retiredWord} from "../types/JobWord.sol";
+import {seatWord, sealedDigest, sealedFoldedDigest, tagIn} from "../types/SeatHash.sol";
 import {BoardBase} from "./BoardBase.sol";
 import {Seating} from "./Seating.sol";
 
@@ -47,18 +48,17 @@ contract JobBoard is Seating {
     // ---- the requester, or a relayer for him
 
     /// @inheritdoc IJobBoard
-    function post(JobTerms calldata terms) external returns (JobId) {
-        Entry memory entry = _openOwn(terms, true);
-        _store(entry);
-        return entry.id;
+    function post(JobTerms calldata terms) external returns (JobId id) {
+        id = _ownId(terms);
+        (bytes32 lane, JobWord job) = _open(terms, id, 0, true);
+        _jobs[lane] = job;
     }
 
     /// @inheritdoc IJobBoard
-    function postWithOffers(JobTerms calldata terms, Offer[] calldata offers) external returns (JobId) {
-        Entry memory entry = _openOwn(terms, false);
-        _match(terms, entry, offers, new address[](0));
-        _store(entry);
-        return entry.id;
+    function postWithOffers(JobTerms calldata terms, Offer[] calldata offers) external returns (JobId id) {
+        id = _ownId(terms);
+        (bytes32 lane, JobWord job) = _open(terms, id, 0, false);
+        _jobs[lane] = _match(terms, id, job, offers, new address[](0));
     }
 
     /// @inheritdoc IJobBoard
@@ -67,46 +67,39 @@ contract JobBoard is Seating {
         Order calldata order,
         bytes calldata signature,
         Offer[] calldata offers
-    ) external returns (JobId) {
+    ) external returns (JobId id) {
         bytes32 termsHash = hashOf(terms);
-        JobId id = _idOf(termsHash);
+        id = _idOf(termsHash);
         require(order.relayer == address(0) || order.relayer == msg.sender, NotRelayer(id, msg.sender));
         require(block.timestamp <= order.postBy, OrderExpired(id, order.postBy));
         bool signed =
             SignatureChecker.isValidSignatureNowCalldata(terms.requester, _orderDigest(termsHash, order), signature);
         require(signed, BadSignature(id, terms.requester));
 
-        Entry memory entry = _open(terms, termsHash, order.relayFee, offers.length == 0);
-        if (offers.length > 0) _match(terms, entry, offers, order.workers);
-        _store(entry);
+        (bytes32 lane, JobWord job) = _open(terms, id, order.relayFee, offers.length == 0);
+        if (offers.length > 0) job = _match(terms, id, job, offers, order.workers);
+        _jobs[lane] = job;
         emit OrderRelayed(id, msg.sender, order.relayFee);
         if (order.relayFee > 0) _payRelayer(terms, order.relayFee);
-        return id;
     }
 
     /// @inheritdoc IJobBoard
     function retire(uint256 nonce) external {
-        Entry memory entry;
-        entry.lane = laneKey(msg.sender, nonce);
-        _enterLane(entry.lane, msg.sender, nonce);
-        // Nothing is left of the lane's last job; its sequence is all that counts.
-        entry.job.state = JobState.Cancelled;
-        entry.job.sequence = uint16(nonce);
-        _store(entry);
+        bytes32 lane = laneKey(msg.sender, nonce);
+        _enterLane(lane, msg.sender, nonce);
+        _jobs[lane] = retiredWord(nonce);
         emit NonceRetired(msg.sender, nonce);
     }
 
     /// @inheritdoc IJobBoard
     function cancel(JobTerms calldata terms) external {
-        Entry memory entry = _find(terms);
-        _expect(entry, JobState.Posted);
-        _check(entry, new Seat[](0));
-        require(msg.sender == terms.requester, NotRequester(entry.id, msg.sender));
+        (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Posted);
+        require(job.digest() == bareDigest(id), UnknownJob(id));
+        require(msg.sender == terms.requester, NotRequester(id, msg.sender));
         // INVARIANT (D1): a requester who can know the draw can no longer throw it away for another.
-        require(!IBeacon(BEACON).isDue(entry.job.round), DrawFixed(entry.id, entry.job.round));
-        entry.job.state = JobState.Cancelled;
-        _store(entry);
-        emit JobCancelled(entry.id, _giveBack(terms));
+        require(!IBeacon(BEACON).isDue(job.round()), DrawFixed(id, job.round()));
+        _jobs[lane] = job.withState(JobState.Cancelled);
+        emit JobCancelled(id, _giveBack(terms));
     }
 
     // ---- the worker, or anyone for him
@@ -141,61 +134,53 @@ contract JobBoard is Seating {
         bytes32[] calldata commitments,
         Signature[] calldata signatures
     ) external {
-        Entry memory entry = _atWork(ref);
-        Seat[] memory seats = held;
-        _checkAll(entry, seats);
-        require(commitments.length == seats.length, LengthMismatch(commitments.length, seats.length));
-        require(signatures.length == seats.length, LengthMismatch(signatures.length, seats.length));
-        for (uint256 i = 0; i < seats.length; ++i) {
+        (bytes32 lane, JobId id, JobWord job) = _atWork(ref);
+        _checkAll(lane, id, job, held);
+        require(commitments.length == held.length, LengthMismatch(commitments.length, held.length));
+        require(signatures.length == held.length, LengthMismatch(signatures.length, held.length));
+        for (uint256 i = 0; i < held.length; ++i) {
             if (commitments[i] == 0) continue;
-            bytes32 digest = sealDigest(entry.id, commitments[i]);
+            bytes32 digest = sealDigest(id, commitments[i]);
             address signer = ECDSA.recover(digest, signatures[i].r, signatures[i].vs);
-            require(signer == seats[i].worker, WrongSigner(entry.id, signer, seats[i].worker));
-            _seal(entry, seats[i], i + 1, commitments[i]);
-            if (!entry.job.folded) _writeSeat(entry, seats[i], i + 1);
+            require(signer == held[i].worker, WrongSigner(id, signer, held[i].worker));
+            job = _seal(id, job, held[i], i + 1, commitments[i]);
+            if (!job.isFolded()) _writeSealed(lane, held[i], i + 1, commitments[i]);
         }
-        if (entry.job.folded) _fold(entry, seats);
-        _endWorkIfAllSealed(entry);
-        _store(entry);
+        if (job.isFolded()) job = job.withDigest(sealedFoldedDigest(id, held, commitments), true);
+        _jobs[lane] = _endWorkIfAllSealed(id, job);
     }
 
     /// @inheritdoc IJobBoard
     function commitExtra(JobTerms calldata terms, uint8 number, Seat[] calldata held, bytes32 commitment) external {
-        Entry memory entry = _find(terms);
-        _expect(entry, JobState.Committed);
-        uint40 workBy = IVerifier(terms.verifier).seats(terms, entry.id).workBy;
-        require(block.timestamp <= workBy, DeadlinePassed(entry.id, workBy));
-        require(number > terms.workers, NotSeated(entry.id, msg.sender));
-        _sealOwn(entry, number, held, commitment);
-        _store(entry);
+        (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Committed);
+        uint40 workBy = IVerifier(terms.verifier).seats(terms, id).workBy;
+        require(block.timestamp <= workBy, DeadlinePassed(id, workBy));
+        require(number > terms.workers, NotSeated(id, msg.sender));
+        _jobs[lane] = _sealOwn(lane, id, job, number, held, commitment);
     }
 
     // ---- anyone
 
     /// @inheritdoc IJobBoard
     function closeWork(JobTerms calldata terms, Seat[] calldata held) external {
-        Entry memory entry = _find(terms);
-        _expect(entry, JobState.Assigned);
-        _check(entry, held);
-        uint40 deadline = entry.job.clock;
-        require(block.timestamp > deadline, DeadlineNotPassed(entry.id, deadline));
-        require(entry.job.committed > 0, NothingCommitted(entry.id));
+        (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Assigned);
+        _check(lane, id, job, held);
+        uint40 deadline = job.clock();
+        require(block.timestamp > deadline, DeadlineNotPassed(id, deadline));
+        require(job.committed() > 0, NothingCommitted(id));
         // INVARIANT (J2): a job lives no longer than MAX_LIFE, however late somebody comes to close it.
         uint40 closeBy = deadline + terms.settleTime;
-        require(block.timestamp <= closeBy, DeadlinePassed(entry.id, closeBy));
-        _endWork(entry);
-        _store(entry);
+        require(block.timestamp <= closeBy, DeadlinePassed(id, closeBy));
+        _jobs[lane] = _endWork(id, job);
     }
 
     /// @inheritdoc IJobBoard
     function contest(JobTerms calldata terms, Seat[] calldata held) external {
-        Entry memory entry = _find(terms);
-        _expect(entry, JobState.Committed);
-        _check(entry, held);
-        require(msg.sender == terms.verifier, NotVerifier(entry.id, msg.sender));
-        entry.job.contested = true;
-        _store(entry);
-        emit JobContested(entry.id);
+        (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Committed);
+        _check(lane, id, job, held);
+        require(msg.sender == terms.verifier, NotVerifier(id, msg.sender));
+        _jobs[lane] = job.withContest();
+        emit JobContested(id);
     }
 
     /// @inheritdoc IJobBoard
@@ -213,35 +198,33 @@ contract JobBoard is Seating {
 
     /// @inheritdoc IJobBoard
     function expire(JobTerms calldata terms, Seat[] calldata held) external {
-        Entry memory entry = _find(terms);
-        Seat[] memory seats = held;
-        _checkAll(entry, seats);
-        bool assigned = entry.job.state == JobState.Assigned;
-        require(assigned || entry.job.state == JobState.Posted, WrongState(entry.id, entry.job.state, JobState.Posted));
-        uint40 deadline = assigned ? entry.job.clock : terms.takeBy;
+        (bytes32 lane, JobId id, JobWord job) = _find(terms);
+        _checkAll(lane, id, job, held);
+        bool assigned = job.state() == JobState.Assigned;
+        if (!assigned) _expect(id, job, JobState.Posted);
+        uint40 deadline = assigned ? job.clock() : terms.takeBy;
         // What somebody committed to may still be closed and settled; that has its own time.
-        if (entry.job.committed > 0) deadline += terms.settleTime;
-        require(block.timestamp > deadline, DeadlineNotPassed(entry.id, deadline));
+        if (job.committed() > 0) deadline += terms.settleTime;
+        require(block.timestamp > deadline, DeadlineNotPassed(id, deadline));
 
-        Ruling[] memory rulings = new Ruling[](seats.length);
-        for (uint256 i = 0; assigned && i < seats.length; ++i) {
+        Ruling[] memory rulings = new Ruling[](held.length);
+        for (uint256 i = 0; assigned && i < held.length; ++i) {
             // A seat still empty at takeBy is no taker's fault; an empty hand at the work deadline is.
-            if (seats[i].commitment == 0) rulings[i].fault = Fault.NoShow;
+            if (held[i].commitment == 0) rulings[i].fault = Fault.NoShow;
         }
-        entry.job.state = JobState.Expired;
-        _store(entry);
-        (,, uint256 returned) = _payOut(terms, seats, rulings);
-        _judge(terms, entry.id, seats, rulings);
-        emit JobExpired(entry.id, msg.sender, returned);
+        _jobs[lane] = job.withState(JobState.Expired);
+        (,, uint256 returned) = _payOut(terms, held, rulings);
+        _judge(terms, id, held, rulings);
+        emit JobExpired(id, msg.sender, returned);
     }
 
     // ---- reading
 
     /// @inheritdoc IJobBoard
-    function look(JobTerms calldata terms, Seat[] calldata held) external view returns (JobId, Job memory) {
-        Entry memory entry = _find(terms);
-        _check(entry, held);
-        return (entry.id, entry.job);
+    function look(JobTerms calldata terms, Seat[] calldata held) external view returns (JobId, JobWord) {
+        (bytes32 lane, JobId id, JobWord job) = _find(terms);
+        _check(lane, id, job, held);
+        return (id, job);
     }
 
     /// @inheritdoc IJobBoard
@@ -251,14 +234,15 @@ contract JobBoard is Seating {
 
     /// @inheritdoc IJobBoard
     function jobOf(address requester, uint256 nonce) external view returns (Job memory job) {
-        Job memory last = _load(laneKey(requester, nonce));
-        if (last.sequence == uint16(nonce)) return last;
-        if (last.sequence > uint16(nonce)) job.state = JobState.Superseded;
+        JobWord last = _jobs[laneKey(requester, nonce)];
+        if (last.sequence() == uint16(nonce)) return last.unpack();
+        if (last.sequence() > uint16(nonce)) job.state = JobState.Superseded;
     }
 
     /// @inheritdoc IJobBoard
     function laneOf(address requester, uint256 lane) external view returns (JobState, uint16) {
-        return _lastOf(laneKey(requester, lane << 16));
+        JobWord last = _jobs[laneKey(requester, lane << 16)];
+        return (last.state(), last.sequence());
     }
 
     /// @inheritdoc IJobBoard
@@ -273,10 +257,10 @@ contract JobBoard is Seating {
 
     // ---- posting
 
-    function _openOwn(JobTerms calldata terms, bool drawn) private returns (Entry memory) {
-        bytes32 termsHash = hashOf(terms);
-        require(msg.sender == terms.requester, NotRequester(_idOf(termsHash), msg.sender));
-        return _open(terms, termsHash, 0, drawn);
+    /// @dev The id of terms that the caller may post himself.
+    function _ownId(JobTerms calldata terms) private view returns (JobId id) {
+        id = _idOf(hashOf(terms));
+        require(msg.sender == terms.requester, NotRequester(id, msg.sender));
     }
 
     function _orderDigest(bytes32 termsHash, Order calldata order) private view returns (bytes32) {
@@ -296,72 +280,87 @@ contract JobBoard is Seating {
     // ---- committing
 
     /// @dev A job whose first seats may still commit.
-    function _atWork(JobRef calldata ref) private view returns (Entry memory entry) {
-        entry = _find(ref.requester, ref.nonce, ref.termsHash);
-        _expect(entry, JobState.Assigned);
-        require(block.timestamp <= entry.job.clock, DeadlinePassed(entry.id, entry.job.clock));
+    function _atWork(JobRef calldata ref) private view returns (bytes32 lane, JobId id, JobWord job) {
+        (lane, id, job) = _find(ref.requester, ref.nonce, ref.termsHash);
+        _expect(id, job, JobState.Assigned);
+        require(block.timestamp <= job.clock(), DeadlinePassed(id, job.clock()));
     }
 
-    function _commit(JobRef calldata ref, uint8 number, Seat[] memory held, bytes32 commitment) private {
-        Entry memory entry = _atWork(ref);
-        _sealOwn(entry, number, held, commitment);
-        _endWorkIfAllSealed(entry);
-        _store(entry);
+    function _commit(JobRef calldata ref, uint8 number, Seat[] calldata held, bytes32 commitment) private {
+        (bytes32 lane, JobId id, JobWord job) = _atWork(ref);
+        job = _sealOwn(lane, id, job, number, held, commitment);
+        _jobs[lane] = _endWorkIfAllSealed(id, job);
     }
 
-    /// @dev The caller's own seal. `held` is his seat alone, or all seats.
-    function _sealOwn(Entry memory entry, uint8 number, Seat[] memory held, bytes32 commitment) private {
+    /// @dev The caller's own seal. `held` is his seat alone, or all seats. The caller of this stores the job.
+    function _sealOwn(
+        bytes32 lane,
+        JobId id,
+        JobWord job,
+        uint8 number,
+        Seat[] calldata held,
+        bytes32 commitment
+    ) private returns (JobWord) {
+        bool folded = job.isFolded();
         // Not folded, his seat alone is enough; who has passed all of them has not seen the job unfold, which is no fault.
-        uint256 at = entry.job.folded || held.length > 1 ? uint256(number) : 1;
-        require(at > 0 && at <= held.length, WrongSeats(entry.id, number));
-        Seat memory seat = held[at - 1];
-        if (entry.job.folded) {
-            _check(entry, held);
-            // Alone he keeps the job folded; of several, each gets a slot, so that nobody waits for another.
-            if (held.length > 1) _unfold(entry, held);
+        uint256 at = folded || held.length > 1 ? uint256(number) : 1;
+        require(at > 0 && at <= held.length, WrongSeats(id, number));
+        Seat calldata seat = held[at - 1];
+        if (folded) {
+            _check(lane, id, job, held);
         } else {
-            require(entry.job.digest == bytes20(entry.id.asBytes()), UnknownJob(entry.id));
-            _checkSeat(entry, seat, number);
+            require(job.digest() == bareDigest(id), UnknownJob(id));
+            _checkSeat(lane, id, job, seat, number);
         }
-        require(seat.worker == msg.sender, NotSeated(entry.id, msg.sender));
-        _seal(entry, seat, number, commitment);
-        if (entry.job.folded) _fold(entry, held);
-        else _writeSeat(entry, seat, number);
+        require(seat.worker == msg.sender, NotSeated(id, msg.sender));
+        job = _seal(id, job, seat, number, commitment);
+        if (folded && held.length == 1) {
+            bytes32[] memory commitments = new bytes32[](1);
+            commitments[0] = commitment;
+            return job.withDigest(sealedFoldedDigest(id, held, commitments), true);
+        }
+        // Alone he keeps the job folded; of several, each gets a slot, so that nobody waits for another.
+        if (folded) job = _unfold(lane, id, job, held);
+        _writeSealed(lane, seat, number, commitment);
+        return job;
     }
 
     /// @dev The caller writes the seat and stores the job.
-    function _seal(Entry memory entry, Seat memory seat, uint256 number, bytes32 commitment) private {
-        require(commitment != 0, CommitmentZero(entry.id));
+    function _seal(JobId id, JobWord job, Seat calldata seat, uint256 number, bytes32 commitment)
+        private
+        returns (JobWord)
+    {
+        require(commitment != 0, CommitmentZero(id));
         // INVARIANT (J3): a seat commits once; what it has committed to is never replaced.
-        require(seat.commitment == 0, AlreadyCommitted(entry.id, seat.worker));
-        seat.commitment = commitment;
-        entry.job.committed |= uint8(1 << (number - 1));
-        emit JobSealed(entry.id, seat.worker, commitment);
+        require(seat.commitment == 0, AlreadyCommitted(id, seat.worker));
+        emit JobSealed(id, seat.worker, commitment);
+        return job.withSealed(number);
     }
 
-    function _endWorkIfAllSealed(Entry memory entry) private {
-        if (entry.job.committed == (1 << entry.job.taken) - 1) _endWork(entry);
+    function _writeSealed(bytes32 lane, Seat calldata seat, uint256 number, bytes32 commitment) private {
+        _seats[lane][number] = seatWord(tagIn(_seats[lane][number]), sealedDigest(seat, commitment));
     }
 
     /// @dev The caller stores the job.
-    function _endWork(Entry memory entry) private {
-        entry.job.state = JobState.Committed;
-        entry.job.clock = uint40(block.timestamp);
-        emit JobCommitted(entry.id, entry.job.clock);
+    function _endWorkIfAllSealed(JobId id, JobWord job) private returns (JobWord) {
+        return job.committed() == (1 << job.taken()) - 1 ? _endWork(id, job) : job;
+    }
+
+    /// @dev The caller stores the job.
+    function _endWork(JobId id, JobWord job) private returns (JobWord) {
+        emit JobCommitted(id, uint40(block.timestamp));
+        return job.withState(JobState.Committed).withClock(block.timestamp);
     }
 
     // ---- settling
 
     function _settle(JobTerms calldata terms, Seat[] calldata held) private {
-        Entry memory entry = _find(terms);
-        _expect(entry, JobState.Committed);
-        Seat[] memory seats = held;
-        _checkAll(entry, seats);
-        Ruling[] memory rulings = _rulings(terms, entry, held, seats);
-        entry.job.state = JobState.Settled;
-        _store(entry);
-        (uint256 paid, uint256 fee, uint256 returned) = _payOut(terms, seats, rulings);
-        _judge(terms, entry.id, seats, rulings);
-        emit JobSettled(entry.id, msg.sender, paid, fee, returned);
+        (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Committed);
+        _checkAll(lane, id, job, held);
+        Ruling[] memory rulings = _rulings(terms, id, job, held);
+        _jobs[lane] = job.withState(JobState.Settled);
+        (uint256 paid, uint256 fee, uint256 returned) = _payOut(terms, held, rulings);
+        _judge(terms, id, held, rulings);
+        emit JobSettled(id, msg.sender, paid, fee, returned);
     }
 }

@@ -8,6 +8,7 @@ import {IReputation} from "../interfaces/IReputation.sol";
 import {IStakeVault} from "../interfaces/IStakeVault.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {Fault, JobId, JobState, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
+import {JobWord} from "../types/JobWord.sol";
 import {BURN} from "../types/Money.sol";
 import {Posting} from "./Posting.sol";
 
@@ -21,69 +22,69 @@ abstract contract Outcomes is Posting {
 
     /// @inheritdoc IJobBoard
     function judgement(JobTerms calldata terms, Seat[] calldata held) external view returns (Ruling[] memory) {
-        Entry memory entry = _find(terms);
-        _expect(entry, JobState.Committed);
-        Seat[] memory seats = held;
-        _checkAll(entry, seats);
-        bool late = block.timestamp > entry.job.clock + terms.settleTime;
-        return _isSilent(entry) ? _silence(terms, entry, seats, late) : _verdict(terms, entry, seats);
+        (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Committed);
+        _checkAll(lane, id, job, held);
+        return _isSilent(job) ? _silence(terms, id, job, held) : _verdict(terms, id, job, held);
     }
 
     /// @dev What `settle` carries out: consent by silence, the verifier's verdict, or the default when that comes too late.
-    function _rulings(JobTerms calldata terms, Entry memory entry, Seat[] calldata held, Seat[] memory seats)
+    function _rulings(JobTerms calldata terms, JobId id, JobWord job, Seat[] calldata held)
         internal
         view
         returns (Ruling[] memory)
     {
-        bool late = block.timestamp > entry.job.clock + terms.settleTime;
-        if (_isSilent(entry)) return _silence(terms, entry, seats, late);
-        return late ? _lateVerdict(terms, entry, held, seats) : _verdict(terms, entry, seats);
+        if (_isSilent(job)) return _silence(terms, id, job, held);
+        return _isLate(terms, job) ? _lateVerdict(terms, job, held) : _verdict(terms, id, job, held);
     }
 
-    function _isSilent(Entry memory entry) private pure returns (bool) {
-        return entry.job.silent && !entry.job.contested;
+    function _isSilent(JobWord job) private pure returns (bool) {
+        return job.isSilent() && !job.isContested();
     }
 
-    function _silence(JobTerms calldata terms, Entry memory entry, Seat[] memory seats, bool late)
+    function _isLate(JobTerms calldata terms, JobWord job) private view returns (bool) {
+        return block.timestamp > job.clock() + terms.settleTime;
+    }
+
+    function _silence(JobTerms calldata terms, JobId id, JobWord job, Seat[] calldata held)
         private
         view
         returns (Ruling[] memory)
     {
         // The first clock of the tier is the time to object; a clock beyond the settle deadline holds nobody.
-        bool over = late || block.timestamp > entry.job.clock + uint32(uint256(terms.verifierParams));
-        require(over, VerdictPending(entry.id));
-        return _byTerms(seats);
+        bool over = block.timestamp > job.clock() + uint32(uint256(terms.verifierParams)) || _isLate(terms, job);
+        require(over, VerdictPending(id));
+        return _byTerms(held);
     }
 
     /// @dev Who committed is paid his price, who did not is a no-show.
-    function _byTerms(Seat[] memory seats) private pure returns (Ruling[] memory rulings) {
-        rulings = new Ruling[](seats.length);
-        for (uint256 i = 0; i < seats.length; ++i) {
-            if (seats[i].commitment == 0) rulings[i].fault = Fault.NoShow;
-            else rulings[i].pay = seats[i].price;
+    function _byTerms(Seat[] calldata held) private pure returns (Ruling[] memory rulings) {
+        rulings = new Ruling[](held.length);
+        for (uint256 i = 0; i < held.length; ++i) {
+            if (held[i].commitment == 0) rulings[i].fault = Fault.NoShow;
+            else rulings[i].pay = held[i].price;
         }
     }
 
-    function _verdict(JobTerms calldata terms, Entry memory entry, Seat[] memory seats)
+    function _verdict(JobTerms calldata terms, JobId id, JobWord job, Seat[] calldata held)
         private
         view
         returns (Ruling[] memory)
     {
-        (bool done, Ruling[] memory rulings) = IVerifier(terms.verifier).verdict(terms, entry.id, entry.job, seats);
-        require(done, VerdictPending(entry.id));
-        require(rulings.length == seats.length, VerdictBroken(entry.id));
+        (bool done, Ruling[] memory rulings) = IVerifier(terms.verifier).verdict(terms, id, job, held);
+        require(done, VerdictPending(id));
+        require(rulings.length == held.length, VerdictBroken(id));
         uint256 paid;
         for (uint256 i = 0; i < rulings.length; ++i) {
             paid += rulings[i].pay;
         }
-        require(paid <= _mostPay(terms), VerdictBroken(entry.id));
+        require(paid <= _mostPay(terms), VerdictBroken(id));
         return rulings;
     }
 
     /// @dev Past the settle deadline a verifier that reverts, dawdles, answers garbage or overspends no longer holds
     /// anybody: the default is payment where silence would have been consent, empty rulings elsewhere. Asked through
     /// ourselves, so that one `catch` covers the decoding too.
-    function _lateVerdict(JobTerms calldata terms, Entry memory entry, Seat[] calldata held, Seat[] memory seats)
+    function _lateVerdict(JobTerms calldata terms, JobWord job, Seat[] calldata held)
         private
         view
         returns (Ruling[] memory)
@@ -94,7 +95,7 @@ abstract contract Outcomes is Posting {
         try this.judgement{gas: VERDICT_GAS}(terms, held) returns (Ruling[] memory rulings) {
             return rulings;
         } catch {
-            return entry.job.silent ? _byTerms(seats) : new Ruling[](seats.length);
+            return job.isSilent() ? _byTerms(held) : new Ruling[](held.length);
         }
     }
 
@@ -103,7 +104,7 @@ abstract contract Outcomes is Posting {
     /// @return paid sum of pays
     /// @return fee burned
     /// @return returned what went back to the requester
-    function _payOut(JobTerms calldata terms, Seat[] memory seats, Ruling[] memory rulings)
+    function _payOut(JobTerms calldata terms, Seat[] calldata held, Ruling[] memory rulings)
         internal
         returns (uint256 paid, uint256 fee, uint256 returned)
     {
@@ -111,7 +112,7 @@ abstract contract Outcomes is Posting {
         address[] memory accounts = new address[](n + 1);
         uint256[] memory amounts = new uint256[](n + 1);
         for (uint256 i = 0; i < n; ++i) {
-            (accounts[i], amounts[i]) = (seats[i].payee, rulings[i].pay);
+            (accounts[i], amounts[i]) = (held[i].payee, rulings[i].pay);
             paid += rulings[i].pay;
         }
         fee = terms.feeBps.feeOn(paid);
@@ -130,13 +131,13 @@ abstract contract Outcomes is Posting {
     }
 
     /// @dev Ends the locks of all workers, takes what they lose, and writes their scores.
-    function _judge(JobTerms calldata terms, JobId id, Seat[] memory seats, Ruling[] memory rulings) internal {
+    function _judge(JobTerms calldata terms, JobId id, Seat[] calldata held, Ruling[] memory rulings) internal {
         uint256 weight = _scoreWeight(terms, rulings);
-        for (uint256 i = 0; i < seats.length; ++i) {
+        for (uint256 i = 0; i < held.length; ++i) {
             Ruling memory ruling = rulings[i];
-            address worker = seats[i].worker;
+            address worker = held[i].worker;
             uint256 slashed = _lossOf(terms, ruling.fault);
-            IStakeVault(VAULT).release(seats[i].provider, worker, terms.stake, slashed, ruling.finder, slashed / 2);
+            IStakeVault(VAULT).release(held[i].provider, worker, terms.stake, slashed, ruling.finder, slashed / 2);
             _score(terms, worker, ruling, weight);
             emit WorkerSettled(id, worker, ruling.pay, ruling.fault, slashed, ruling.agreed);
         }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IBeacon} from "../interfaces/IBeacon.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
-import {JobState, JobTerms, policyOf} from "../types/JobTypes.sol";
+import {JobId, JobState, JobTerms, policyOf} from "../types/JobTypes.sol";
+import {JobWord, laneOf as laneKey, postedWord} from "../types/JobWord.sol";
 import {BPS_WHOLE} from "../types/Money.sol";
-import {laneOf as laneKey} from "../types/JobWord.sol";
+import {nextRound} from "../types/Rounds.sol";
 import {Roster} from "./Roster.sol";
 
 /// @title How a job enters the board
@@ -27,38 +27,34 @@ abstract contract Posting is Roster {
         return uint256(terms.price) * terms.workers + terms.reserve;
     }
 
-    /// @dev Admits the terms, holds the money, and opens the seats; the caller stores the job.
-    /// @param termsHash hashOf(terms)
+    /// @dev Admits the terms, announces the job and holds the money; the caller stores the job.
+    /// @param id of the terms
     /// @param relayFee held on top, to be handed on by the caller
     /// @param drawn whether seats are to be drawn
-    function _open(JobTerms calldata terms, bytes32 termsHash, uint256 relayFee, bool drawn)
+    function _open(JobTerms calldata terms, JobId id, uint256 relayFee, bool drawn)
         internal
-        returns (Entry memory entry)
+        returns (bytes32 lane, JobWord job)
     {
-        entry.id = _idOf(termsHash);
-        entry.lane = laneKey(terms.requester, terms.nonce);
-        _enterLane(entry.lane, terms.requester, terms.nonce);
+        lane = laneKey(terms.requester, terms.nonce);
+        _enterLane(lane, terms.requester, terms.nonce);
         uint256 escrow = escrowFor(terms);
         IParameters.Admission memory admission = _admit(terms);
         _checkTerms(terms, escrow, admission);
         // INVARIANT: nobody can post an order of offers without one, and so make its requester pay him for nothing.
-        require(admission.draws == drawn, WrongScheduler(entry.id, admission.draws));
+        require(admission.draws == drawn, WrongScheduler(id, admission.draws));
 
-        entry.job.state = JobState.Posted;
-        entry.job.silent = admission.silent;
-        entry.job.sequence = uint16(terms.nonce);
-        entry.job.clock = uint40(block.timestamp);
-        entry.job.round = IBeacon(BEACON).next();
-        entry.job.digest = bytes20(entry.id.asBytes());
-        emit JobPosted(entry.id, terms, entry.job.round);
+        uint40 round = nextRound(ORIGIN, PERIOD, AHEAD);
+        job = postedWord(id, terms.nonce, round, admission.silent);
+        emit JobPosted(id, terms, round);
         IEscrow(ESCROW).hold(terms.payToken, terms.requester, escrow + relayFee);
     }
 
     /// @dev Whether a job or a retirement with this nonce may take the lane over.
     function _enterLane(bytes32 lane, address requester, uint256 nonce) internal view {
-        (JobState state, uint16 sequence) = _lastOf(lane);
+        JobWord last = _jobs[lane];
         // INVARIANT (J1): sequences only rise, so an id is used once and an ended job never replays.
-        require(uint16(nonce) > sequence, NonceUsed(requester, nonce));
+        require(uint16(nonce) > last.sequence(), NonceUsed(requester, nonce));
+        JobState state = last.state();
         require(state == JobState.None || state >= JobState.Settled, LaneBusy(requester, nonce >> 16));
     }
 

@@ -13,7 +13,8 @@ import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
 import {
     Candidate, Draw, ExtraSeats, JobId, JobState, JobTerms, MAX_SEATS, Offer, Seat, Signature
 } from "../types/JobTypes.sol";
-import {providerTag, tagIn} from "../types/JobWord.sol";
+import {JobWord, bareDigest} from "../types/JobWord.sol";
+import {newDigest, newFoldedDigest, providerTag, seatWord, tagIn} from "../types/SeatHash.sol";
 import {Outcomes} from "./Outcomes.sol";
 
 /// @title Who works: seats given by draw or by offer
@@ -23,22 +24,25 @@ abstract contract Seating is Outcomes {
 
     /// @inheritdoc IJobBoard
     function take(JobTerms calldata terms, Seat[] calldata held) external {
+        (bytes32 lane, JobId id, JobWord job) = _find(terms);
+        _check(lane, id, job, held);
+        if (job.isFolded()) job = _unfold(lane, id, job, held);
         address[] memory workers = new address[](1);
         workers[0] = msg.sender;
-        _take(terms, _find(terms), held, workers);
+        _take(terms, lane, id, job, workers);
     }
 
     /// @inheritdoc IJobBoard
     function takeMany(JobTerms calldata terms, Signature[] calldata signatures) external {
-        Entry memory entry = _find(terms);
         // INVARIANT: who signed for the first round is never seated in the second, whose clocks he has not seen.
-        _expect(entry, JobState.Posted);
-        bytes32 digest = takeDigest(entry.id);
+        (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Posted);
+        require(job.digest() == bareDigest(id), UnknownJob(id));
+        bytes32 digest = takeDigest(id);
         address[] memory workers = new address[](signatures.length);
         for (uint256 i = 0; i < workers.length; ++i) {
             workers[i] = ECDSA.recover(digest, signatures[i].r, signatures[i].vs);
         }
-        _take(terms, entry, new Seat[](0), workers);
+        _take(terms, lane, id, job, workers);
     }
 
     /// @inheritdoc IJobBoard
@@ -48,9 +52,9 @@ abstract contract Seating is Outcomes {
 
     /// @inheritdoc IJobBoard
     function seedOf(JobTerms calldata terms) external view returns (bytes32) {
-        Entry memory entry = _find(terms);
-        bytes32 value = IBeacon(BEACON).valueOf(entry.job.round);
-        return value == 0 ? bytes32(0) : _seed(entry.id, value);
+        (, JobId id, JobWord job) = _find(terms);
+        bytes32 value = IBeacon(BEACON).valueOf(job.round());
+        return value == 0 ? bytes32(0) : _seed(id, value);
     }
 
     /// @inheritdoc IJobBoard
@@ -60,72 +64,76 @@ abstract contract Seating is Outcomes {
         candidate.stake = IStakeVault(VAULT).allocationOf(candidate.provider, worker, address(this)).active;
     }
 
-    /// @dev Matches a job that was just opened with the first offer that serves, and starts it.
-    function _match(JobTerms calldata terms, Entry memory entry, Offer[] calldata offers, address[] memory allowed)
-        internal
-    {
-        require(terms.workers == 1, OneSeatOnly(entry.id, terms.workers));
+    /// @dev Matches a job that was just opened with the first offer that serves, and starts it. The caller stores the job.
+    function _match(
+        JobTerms calldata terms,
+        JobId id,
+        JobWord job,
+        Offer[] calldata offers,
+        address[] memory allowed
+    ) internal returns (JobWord) {
+        require(terms.workers == 1, OneSeatOnly(id, terms.workers));
         (address worker, uint128 price) = IOfferScheduler(terms.scheduler).choose(terms, offers, allowed);
         require(price <= terms.price, PriceAboveTerms(price, terms.price));
         Seat[] memory given = new Seat[](1);
         // Nothing is drawn, so any age will do, as long as the worker was there before this block.
-        (given[0],) = _seat(terms, entry.id, worker, uint40(block.timestamp));
+        (given[0],) = _seat(terms, id, worker, uint40(block.timestamp));
         given[0].price = price;
-        emit JobTaken(entry.id, worker, 1, given[0].provider, given[0].payee, price);
-        entry.job.taken = 1;
-        _fold(entry, given);
-        _assign(terms, entry);
+        emit JobTaken(id, worker, 1, given[0].provider, given[0].payee, price);
+        return _assign(terms, id, job.withTaken(1).withDigest(newFoldedDigest(id, given), true));
     }
 
-    function _take(JobTerms calldata terms, Entry memory entry, Seat[] memory held, address[] memory workers) private {
-        _check(entry, held);
-        Draw memory draw = _openDraw(terms, entry, workers.length);
-        if (entry.job.folded) _unfold(entry, held);
-
-        uint256 before = entry.job.taken;
-        uint64[] memory tags = _tags(entry, workers.length);
+    /// @dev Of a job that is not folded, and that has been checked.
+    function _take(JobTerms calldata terms, bytes32 lane, JobId id, JobWord job, address[] memory workers) private {
+        Draw memory draw = _openDraw(terms, id, job, workers.length);
+        uint256 before = job.taken();
         Seat[] memory given = new Seat[](workers.length);
         for (uint256 i = 0; i < workers.length; ++i) {
-            Seat memory seat = _draw(terms, entry.id, draw, workers[i]);
-            _seatApart(entry.id, tags, before + i, seat);
+            Seat memory seat = _draw(terms, id, draw, workers[i]);
+            _checkApart(lane, id, before, given, i, seat);
             given[i] = seat;
-            emit JobTaken(entry.id, seat.worker, uint8(before + i + 1), seat.provider, seat.payee, seat.price);
+            emit JobTaken(id, seat.worker, uint8(before + i + 1), seat.provider, seat.payee, seat.price);
         }
 
-        entry.job.taken = uint8(before + given.length);
-        if (before == 0 && given.length == terms.workers) {
-            _fold(entry, given);
+        bool first = job.state() == JobState.Posted;
+        job = job.withTaken(before + given.length);
+        if (first && before == 0 && given.length == terms.workers) {
+            job = job.withDigest(newFoldedDigest(id, given), true);
         } else {
             for (uint256 i = 0; i < given.length; ++i) {
-                _writeSeat(entry, given[i], before + i + 1);
+                _seats[lane][before + i + 1] = seatWord(providerTag(id, given[i].provider), newDigest(given[i]));
             }
         }
-        if (entry.job.state == JobState.Posted && entry.job.taken == terms.workers) _assign(terms, entry);
-        _store(entry);
+        if (first && before + given.length == terms.workers) job = _assign(terms, id, job);
+        _jobs[lane] = job;
     }
 
     /// @dev The caller stores the job.
-    function _assign(JobTerms calldata terms, Entry memory entry) private {
-        entry.job.state = JobState.Assigned;
-        entry.job.clock = uint40(block.timestamp) + terms.workTime;
-        emit JobAssigned(entry.id, entry.job.clock);
+    function _assign(JobTerms calldata terms, JobId id, JobWord job) private returns (JobWord) {
+        uint40 workBy = uint40(block.timestamp) + terms.workTime;
+        emit JobAssigned(id, workBy);
+        return job.withState(JobState.Assigned).withClock(workBy);
     }
 
     /// @dev The drawing that is open for `count` takes now: first-round seats in Posted, the verifier's seats in Committed.
-    function _openDraw(JobTerms calldata terms, Entry memory entry, uint256 count) private view returns (Draw memory draw) {
-        uint40 round = entry.job.round;
+    function _openDraw(JobTerms calldata terms, JobId id, JobWord job, uint256 count)
+        private
+        view
+        returns (Draw memory draw)
+    {
+        uint40 round = job.round();
         uint256 seats = terms.workers;
-        if (entry.job.state == JobState.Posted) {
-            (draw.opensAt, draw.closesAt) = (entry.job.clock, terms.takeBy);
+        if (job.state() == JobState.Posted) {
+            (draw.opensAt, draw.closesAt) = (job.clock(), terms.takeBy);
         } else {
-            require(entry.job.state == JobState.Committed, WrongState(entry.id, entry.job.state, JobState.Posted));
-            ExtraSeats memory extra = IVerifier(terms.verifier).seats(terms, entry.id);
+            _expect(id, job, JobState.Committed);
+            ExtraSeats memory extra = IVerifier(terms.verifier).seats(terms, id);
             (draw.opensAt, draw.closesAt, round) = (extra.opensAt, extra.takeBy, extra.round);
             seats += extra.count;
         }
-        require(entry.job.taken + count <= seats && entry.job.taken + count <= MAX_SEATS, SeatsFull(entry.id));
-        require(block.timestamp <= draw.closesAt, DeadlinePassed(entry.id, draw.closesAt));
-        draw.seed = _seed(entry.id, IBeacon(BEACON).read(round));
+        require(job.taken() + count <= seats && job.taken() + count <= MAX_SEATS, SeatsFull(id));
+        require(block.timestamp <= draw.closesAt, DeadlinePassed(id, draw.closesAt));
+        draw.seed = _seed(id, IBeacon(BEACON).read(round));
     }
 
     /// @dev One drawn worker's seat.
@@ -164,21 +172,24 @@ abstract contract Seating is Outcomes {
         (seat.worker, seat.provider, seat.payee) = (worker, provider, payee);
     }
 
-    /// @dev The marks of the providers seated so far, with room for `count` more.
-    function _tags(Entry memory entry, uint256 count) private view returns (uint64[] memory tags) {
-        tags = new uint64[](entry.job.taken + count);
-        for (uint256 i = 0; i < entry.job.taken; ++i) {
-            tags[i] = tagIn(_seatIn(entry, i + 1));
+    /// @dev One seat per provider and job: none of the `before` seats that are stored, none of the `count` given in this call.
+    function _checkApart(
+        bytes32 lane,
+        JobId id,
+        uint256 before,
+        Seat[] memory given,
+        uint256 count,
+        Seat memory seat
+    ) private view {
+        bool apart = true;
+        for (uint256 i = 0; i < count; ++i) {
+            apart = apart && given[i].provider != seat.provider;
         }
-    }
-
-    /// @dev One seat per provider and job.
-    function _seatApart(JobId id, uint64[] memory tags, uint256 taken, Seat memory seat) private pure {
         uint64 tag = providerTag(id, seat.provider);
-        for (uint256 i = 0; i < taken; ++i) {
-            require(tags[i] != tag, SiblingSeated(id, seat.worker, seat.provider));
+        for (uint256 i = 1; i <= before; ++i) {
+            apart = apart && tagIn(_seats[lane][i]) != tag;
         }
-        tags[taken] = tag;
+        require(apart, SiblingSeated(id, seat.worker, seat.provider));
     }
 
     function _seed(JobId id, bytes32 value) private pure returns (bytes32) {

@@ -15,6 +15,12 @@ interface IBeacon {
     /// @notice The nearest round whose value nobody can know or choose yet.
     function next() external view returns (uint40 round);
 
+    /// @notice How rounds follow time or blocks, for ever: what types/Rounds.sol needs to compute `next` without asking.
+    /// @return origin timestamp or block of round 0
+    /// @return period seconds per round; 0: one round per block
+    /// @return ahead rounds between the present one and `next`
+    function schedule() external view returns (uint40 origin, uint40 period, uint40 ahead);
+
     /// @notice Whether the value of `round` is fixed by now (stored or not). Cancelling a draw ends here.
     function isDue(uint40 round) external view returns (bool);
 

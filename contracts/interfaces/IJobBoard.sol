@@ -15,6 +15,7 @@ import {
     Seat,
     Signature
 } from "../types/JobTypes.sol";
+import {JobWord} from "../types/JobWord.sol";
 
 /// @title The job's state machine, and nothing else
 /// @notice Terms and seats are passed to every call and recognised by their digest; the board stores one slot per lane of a
@@ -213,7 +214,7 @@ interface IJobBoard {
 
     /// @notice The job, after checking `held` as the calls do (not folded: its non-empty entries).
     /// @dev reverts UnknownJob, WrongSeats
-    function look(JobTerms calldata terms, Seat[] calldata held) external view returns (JobId id, Job memory job);
+    function look(JobTerms calldata terms, Seat[] calldata held) external view returns (JobId id, JobWord job);
 
     /// @notice What `settle` would carry out now, one ruling per worker; nothing changes.
     /// @dev reverts WrongState, WrongSeats, VerdictPending, VerdictBroken, and whatever the verifier says

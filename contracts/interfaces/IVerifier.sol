@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {ExtraSeats, Job, JobId, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
+import {ExtraSeats, JobId, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
+import {JobWord} from "../types/JobWord.sol";
 
 /// @title Plug-in: was the work right
 /// @notice Pinned by address in the terms. Reveals, audits and disputes live in the verifier; money, stake and states
@@ -30,7 +31,7 @@ interface IVerifier {
     /// @param held all its seats, seat n at index n - 1
     /// @return done false: pending, the rest is empty
     /// @return rulings one per entry of `held`
-    function verdict(JobTerms calldata terms, JobId id, Job calldata job, Seat[] calldata held)
+    function verdict(JobTerms calldata terms, JobId id, JobWord job, Seat[] calldata held)
         external
         view
         returns (bool done, Ruling[] memory rulings);

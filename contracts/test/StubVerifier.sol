@@ -3,7 +3,8 @@ pragma solidity 0.8.30;
 
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
-import {ExtraSeats, Fault, Job, JobId, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
+import {ExtraSeats, Fault, JobId, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
+import {JobWord} from "../types/JobWord.sol";
 import {segmentPay} from "../types/Money.sol";
 
 /// @title StubVerifier
@@ -65,7 +66,7 @@ contract StubVerifier is IVerifier {
         return _extra;
     }
 
-    function verdict(JobTerms calldata, JobId, Job calldata, Seat[] calldata held)
+    function verdict(JobTerms calldata, JobId, JobWord, Seat[] calldata held)
         external
         view
         returns (bool, Ruling[] memory rulings)

@@ -7,7 +7,8 @@ import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IJury} from "../interfaces/IJury.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
-import {ExtraSeats, Fault, Job, JobId, JobState, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
+import {ExtraSeats, Fault, JobId, JobState, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
+import {JobWord} from "../types/JobWord.sol";
 
 /// @title AcceptanceVerifier, as IAcceptanceVerifier says
 /// @dev The jury is as trusted as this contract: it is named at construction, for ever. Still, one that never answers, or
@@ -50,11 +51,11 @@ contract AcceptanceVerifier is IAcceptanceVerifier {
 
     /// @inheritdoc IAcceptanceVerifier
     function reject(JobTerms calldata terms, Seat[] calldata held) external {
-        (JobId id, Job memory job) = IJobBoard(BOARD).look(terms, held);
+        (JobId id, JobWord job) = IJobBoard(BOARD).look(terms, held);
         require(msg.sender == terms.requester, NotRequester(id, msg.sender));
         require(_rejections[id].since == 0, AlreadyRejected(id));
-        require(job.committed != 0, NothingToReject(id));
-        uint40 until = job.clock + _windowOf(terms);
+        require(job.committed() != 0, NothingToReject(id));
+        uint40 until = job.clock() + _windowOf(terms);
         // INVARIANT: rejecting ends where silence begins to pay, to the second.
         require(block.timestamp <= until, WindowOver(id, until));
         require(held.length == SEATS && held[0].worker != address(0), IJobBoard.WrongSeats(id, 1));
@@ -113,12 +114,12 @@ contract AcceptanceVerifier is IAcceptanceVerifier {
 
     /// @inheritdoc IVerifier
     /// @dev The board asks only when the job was contested.
-    function verdict(JobTerms calldata, JobId id, Job calldata job, Seat[] calldata held)
+    function verdict(JobTerms calldata, JobId id, JobWord job, Seat[] calldata held)
         external
         view
         returns (bool, Ruling[] memory)
     {
-        if (job.state != JobState.Committed || !job.contested) return (false, new Ruling[](0));
+        if (job.state() != JobState.Committed || !job.isContested()) return (false, new Ruling[](0));
         IJury.Decision decision = _decisionOf(id, _rejections[id].since);
         if (decision == IJury.Decision.Pending) return (false, new Ruling[](0));
         Ruling[] memory rulings = new Ruling[](held.length);

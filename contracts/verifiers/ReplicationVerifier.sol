@@ -9,8 +9,6 @@ import {IVerifier} from "../interfaces/IVerifier.sol";
 import {
     ExitClass,
     ExtraSeats,
-    Fault,
-    Job,
     JobId,
     JobState,
     JobTerms,
@@ -18,10 +16,11 @@ import {
     Ruling,
     Seat
 } from "../types/JobTypes.sol";
-import {laneOf} from "../types/JobWord.sol";
+import {JobWord, laneOf} from "../types/JobWord.sol";
+import {RevealWord, noReveals} from "../types/RevealWord.sol";
+import {isAgreed, isUndecided, rule, ruleAgreed} from "./ReplicationRows.sol";
 
 /// @title ReplicationVerifier, as IReplicationVerifier says
-/// @dev Groups are numbered in order of their first reveal; what a seat revealed is its group's number.
 contract ReplicationVerifier is IReplicationVerifier {
     /// @inheritdoc IVerifier
     address public immutable BOARD;
@@ -33,30 +32,21 @@ contract ReplicationVerifier is IReplicationVerifier {
 
     uint8 private constant FIRST_SEATS = 3;
     uint8 private constant EXTRA_SEATS = MAX_SEATS - FIRST_SEATS;
-    uint8 private constant FIRST_MASK = 7; // their bits in `Job.committed`
-
-    /// @dev One slot, reused by the jobs of a lane. It counts for the job of its sequence only; what else the lane keeps
-    /// (`_roots`, `_seconds`) counts only as far as this slot says that the same job has written it.
-    struct Record {
-        bytes20 root; // of the first group, as `_short` makes it
-        uint16 sequence; // of the job's nonce
-        uint16 groupBySeat; // 3 bits per seat, seat 1 lowest; 0: not revealed
-        uint8 groups;
-        uint8 limits;
-        bool second; // the second round was opened
-    }
+    uint256 private constant FIRST_MASK = 7; // their bits in what is committed and what is shown
 
     struct Second {
         uint40 openedAt;
         uint40 round;
     }
 
-    mapping(bytes32 lane => Record) private _records;
-    mapping(bytes32 lane => mapping(uint256 group => bytes20)) private _roots; // from the second group on
+    /// @dev Reused by the jobs of a lane, and counts for the job of its sequence only. What else the lane keeps counts as far
+    /// as this slot says that the same job has written it.
+    mapping(bytes32 lane => RevealWord) private _reveals;
+    mapping(bytes32 lane => mapping(uint256 group => bytes20)) private _results; // from the second group on
     mapping(bytes32 lane => Second) private _seconds;
 
-    /// @dev The job that this transaction is settling because its first round has just agreed, as a whole. Such a job needs
-    /// no record. Zero between calls.
+    /// @dev The job that this transaction is settling because its first round has just agreed, as a whole. Its last reveals
+    /// are not recorded. Zero between calls.
     bytes32 private transient _agreedNow;
 
     constructor(address board) {
@@ -69,38 +59,37 @@ contract ReplicationVerifier is IReplicationVerifier {
 
     /// @inheritdoc IReplicationVerifier
     function reveal(JobTerms calldata terms, Seat[] calldata held, Opening[] calldata openings) external {
-        (JobId id, Job memory job) = _committed(terms, held);
+        (JobId id, JobWord job) = _committed(terms, held);
         bytes32 lane = laneOf(terms.requester, terms.nonce);
-        Record memory record = _recordOf(lane, job.sequence);
+        RevealWord reveals = _revealsOf(lane, job.sequence());
         require(openings.length > 0, NotCommitted(id, address(0)));
         bool extra = openings[0].number > FIRST_SEATS;
-        _checkTime(terms, id, job, lane, record, extra);
+        _checkTime(terms, id, job, lane, reveals, extra);
         for (uint256 i = 0; i < openings.length; ++i) {
-            _open(id, lane, record, held, openings[i], extra);
+            reveals = _open(id, lane, reveals, held, openings[i], extra);
         }
-
-        bool over = !extra && _firstShown(job, record);
-        bool agreed = over && _agreed(record);
-        // Agreed, somebody is paid, so no closer's bounty is at stake that would end up with this contract.
-        if (agreed && _canSettle(job, held)) return _settleAgreed(terms, id, held);
-        // The reveal that completes an undecided round goes on by itself: no second transaction, nobody to wait for.
-        if (over && !agreed) _openSecond(terms, id, lane, record);
-        _records[lane] = record;
+        if (!extra && _firstShown(job, reveals)) {
+            bool agreed = isAgreed(reveals);
+            if (agreed && _canSettle(job, held)) return _settleAgreed(terms, id, held);
+            // The reveal that completes an undecided round goes on by itself: no second transaction, nobody to wait for.
+            if (!agreed) reveals = _openSecond(terms, id, lane, reveals);
+        }
+        _reveals[lane] = reveals;
     }
 
     /// @inheritdoc IReplicationVerifier
     function openExtra(JobTerms calldata terms, Seat[] calldata held) external {
-        (JobId id, Job memory job) = _committed(terms, held);
+        (JobId id, JobWord job) = _committed(terms, held);
         bytes32 lane = laneOf(terms.requester, terms.nonce);
-        Record memory record = _recordOf(lane, job.sequence);
-        require(!record.second, ExtraNotNeeded(id));
-        require(_firstOver(terms, job, record), RevealTooEarly(id));
-        require(_isUndecided(record), ExtraNotNeeded(id));
-        _openSecond(terms, id, lane, record);
-        _records[lane] = record;
+        RevealWord reveals = _revealsOf(lane, job.sequence());
+        require(!reveals.hasSecond(), ExtraNotNeeded(id));
+        require(_firstOver(terms, job, reveals), RevealTooEarly(id));
+        require(isUndecided(reveals), ExtraNotNeeded(id));
+        reveals = _openSecond(terms, id, lane, reveals);
+        _reveals[lane] = reveals;
         // INVARIANT (J2): a second round ends, reveals and all, before the job settles by its deadline.
-        uint40 settleBy = job.clock + terms.settleTime;
-        require(_revealBy(terms, _extraOf(terms, lane, record).workBy) < settleBy, TooLateForExtra(id, settleBy));
+        uint40 settleBy = job.clock() + terms.settleTime;
+        require(_revealBy(terms, _extraOf(terms, lane, reveals).workBy) < settleBy, TooLateForExtra(id, settleBy));
     }
 
     // ---- what the board asks
@@ -125,32 +114,32 @@ contract ReplicationVerifier is IReplicationVerifier {
     /// @inheritdoc IVerifier
     function seats(JobTerms calldata terms, JobId) external view returns (ExtraSeats memory) {
         bytes32 lane = laneOf(terms.requester, terms.nonce);
-        return _extraOf(terms, lane, _recordOf(lane, uint16(terms.nonce)));
+        return _extraOf(terms, lane, _revealsOf(lane, uint16(terms.nonce)));
     }
 
     /// @inheritdoc IVerifier
-    /// @dev Answers nobody but the board: records are kept by lane, and another board's jobs have lanes of the same names.
-    function verdict(JobTerms calldata terms, JobId id, Job calldata job, Seat[] calldata held)
+    /// @dev Answers nobody but the board: reveals are kept by lane, and another board's jobs have lanes of the same names.
+    function verdict(JobTerms calldata terms, JobId id, JobWord job, Seat[] calldata held)
         external
         view
         returns (bool, Ruling[] memory)
     {
         if (msg.sender != BOARD) return (false, new Ruling[](0));
-        if (_agreedNow == id.asBytes()) return (true, _rule(_allAgreed(job), held));
+        if (_agreedNow == id.asBytes()) return (true, ruleAgreed(held));
         bytes32 lane = laneOf(terms.requester, terms.nonce);
-        Record memory record = _recordOf(lane, job.sequence);
-        if (!_final(terms, lane, job, record)) return (false, new Ruling[](0));
-        return (true, _rule(record, held));
+        RevealWord reveals = _revealsOf(lane, job.sequence());
+        if (!_final(terms, lane, job, reveals)) return (false, new Ruling[](0));
+        return (true, rule(reveals, held));
     }
 
     // ---- reading
 
     /// @inheritdoc IReplicationVerifier
     function extraNeeded(JobTerms calldata terms, Seat[] calldata held) external view returns (bool) {
-        (, Job memory job) = IJobBoard(BOARD).look(terms, held);
-        Record memory record = _recordOf(laneOf(terms.requester, terms.nonce), job.sequence);
-        return job.state == JobState.Committed && !record.second && _firstOver(terms, job, record)
-            && _isUndecided(record);
+        (, JobWord job) = IJobBoard(BOARD).look(terms, held);
+        RevealWord reveals = _revealsOf(laneOf(terms.requester, terms.nonce), job.sequence());
+        return job.state() == JobState.Committed && !reveals.hasSecond() && _firstOver(terms, job, reveals)
+            && isUndecided(reveals);
     }
 
     /// @inheritdoc IReplicationVerifier
@@ -158,14 +147,16 @@ contract ReplicationVerifier is IReplicationVerifier {
         // The reveals that decide a job are not recorded any more, so that of an ended one only its events tell all.
         if (IJobBoard(BOARD).jobOf(requester, nonce).state != JobState.Committed) return tally;
         bytes32 lane = laneOf(requester, nonce);
-        Record memory record = _recordOf(lane, uint16(nonce));
-        for (uint8 number = 1; number <= MAX_SEATS; ++number) {
-            tally.group[number - 1] = _groupOf(record, number);
+        RevealWord reveals = _revealsOf(lane, uint16(nonce));
+        for (uint256 number = 1; number <= MAX_SEATS; ++number) {
+            tally.group[number - 1] = uint8(reveals.groupOf(number));
+            if (reveals.groupOf(number) != 0) ++tally.revealed;
         }
-        tally.groups = record.groups;
-        tally.limits = record.limits;
-        tally.revealed = _revealed(record, 1);
-        if (record.second) (tally.extraOpenedAt, tally.extraRound) = (_seconds[lane].openedAt, _seconds[lane].round);
+        tally.groups = uint8(reveals.groups());
+        tally.limits = uint8(reveals.limits());
+        if (reveals.hasSecond()) {
+            (tally.extraOpenedAt, tally.extraRound) = (_seconds[lane].openedAt, _seconds[lane].round);
+        }
     }
 
     /// @inheritdoc IReplicationVerifier
@@ -180,88 +171,101 @@ contract ReplicationVerifier is IReplicationVerifier {
 
     // ---- one reveal
 
-    function _committed(JobTerms calldata terms, Seat[] calldata held) private view returns (JobId id, Job memory job) {
+    function _committed(JobTerms calldata terms, Seat[] calldata held) private view returns (JobId id, JobWord job) {
         (id, job) = IJobBoard(BOARD).look(terms, held);
         // Before all have committed nothing may show; after the end nothing counts.
-        require(job.state >= JobState.Committed, RevealTooEarly(id));
-        require(job.state == JobState.Committed, RevealTooLate(id, job.clock));
+        JobState state = job.state();
+        require(state >= JobState.Committed, RevealTooEarly(id));
+        require(state == JobState.Committed, RevealTooLate(id, job.clock()));
     }
 
-    /// @dev The lane's record, empty where it is another job's.
-    function _recordOf(bytes32 lane, uint16 sequence) private view returns (Record memory record) {
-        record = _records[lane];
-        if (record.sequence == sequence) return record;
-        Record memory empty;
-        empty.sequence = sequence;
-        return empty;
+    /// @dev What the job of this sequence has shown; nothing, where the slot is another job's.
+    function _revealsOf(bytes32 lane, uint16 sequence) private view returns (RevealWord reveals) {
+        reveals = _reveals[lane];
+        if (reveals.sequence() != sequence) return noReveals(sequence);
     }
 
     function _checkTime(
         JobTerms calldata terms,
         JobId id,
-        Job memory job,
+        JobWord job,
         bytes32 lane,
-        Record memory record,
+        RevealWord reveals,
         bool extra
     ) private view {
         uint40 deadline = _firstDeadline(terms, job);
         if (extra) {
             // INVARIANT: roots show only when no extra seat can commit any more, so none can be copied into a commitment.
-            ExtraSeats memory seats_ = _extraOf(terms, lane, record);
-            require(record.second && _extraSealed(job, seats_), RevealTooEarly(id));
-            deadline = _revealBy(terms, seats_.workBy);
+            ExtraSeats memory second = _extraOf(terms, lane, reveals);
+            require(reveals.hasSecond() && _extraSealed(job, second), RevealTooEarly(id));
+            deadline = _revealBy(terms, second.workBy);
         }
         require(block.timestamp <= deadline, RevealTooLate(id, deadline));
     }
 
-    /// @dev Enters one opening into the record, which the caller stores.
+    /// @dev One opening. The caller stores what this makes of `reveals`.
     function _open(
         JobId id,
         bytes32 lane,
-        Record memory record,
+        RevealWord reveals,
         Seat[] calldata held,
         Opening calldata opening,
         bool extra
-    ) private {
-        uint8 number = opening.number;
-        // Where the job is not folded, an entry that was left empty is nobody's.
+    ) private returns (RevealWord) {
+        uint256 number = opening.number;
         require(number > 0 && number <= held.length, NotCommitted(id, address(0)));
         Seat calldata seat = held[number - 1];
-        require(seat.commitment != 0, NotCommitted(id, seat.worker));
-        require(_groupOf(record, number) == 0, AlreadyRevealed(id, seat.worker));
-        require((number > FIRST_SEATS) == extra, RootExpected(id, seat.worker));
+        address worker = seat.worker;
+        // INVARIANT: an entry without a worker was left empty, and not compared with what the board remembers.
+        require(worker != address(0) && seat.commitment != 0, NotCommitted(id, worker));
+        require(reveals.groupOf(number) == 0, AlreadyRevealed(id, worker));
+        require((number > FIRST_SEATS) == extra, RootExpected(id, worker));
 
         // INVARIANT (J3): a commitment binds job, worker and salt; another's, repeated, opens for nobody. An extra seat's is
         // made over the root, not over its hash, which the first round has made public: whoever only read the chain when
         // he committed cannot open, not even after another extra seat has shown the root.
-        bytes32 sealed_ = keccak256(abi.encode(id, seat.worker, opening.salt, opening.shown, opening.receiptDigest));
-        require(sealed_ == seat.commitment, CommitmentMismatch(id, seat.worker));
-        bytes32 rootHash = extra ? keccak256(abi.encode(opening.shown)) : opening.shown;
-        _enter(id, lane, record, number, rootHash);
-        emit Revealed(id, seat.worker, rootHash, opening.receiptDigest);
+        bytes32 shown = opening.shown;
+        bytes32 receiptDigest = opening.receiptDigest;
+        bytes32 sealed_ = keccak256(abi.encode(id, worker, opening.salt, shown, receiptDigest));
+        require(sealed_ == seat.commitment, CommitmentMismatch(id, worker));
+        if (extra) shown = keccak256(abi.encode(shown));
+        emit Revealed(id, worker, shown, receiptDigest);
+        return _enter(id, lane, reveals, number, bytes20(shown));
     }
 
-    function _enter(JobId id, bytes32 lane, Record memory record, uint8 number, bytes32 rootHash) private {
-        bytes20 short = bytes20(rootHash);
-        uint8 group = 1;
-        while (group <= record.groups && (group == 1 ? record.root : _roots[lane][group]) != short) {
+    /// @param result hash of the root, as far as it is kept: who finds another with the same 160 bits, 2^80 tries, has two
+    /// results that count as equal, and gains what he gains by showing the same one twice
+    function _enter(JobId id, bytes32 lane, RevealWord reveals, uint256 number, bytes20 result)
+        private
+        returns (RevealWord)
+    {
+        uint256 known = reveals.groups();
+        if (known == 0) return reveals.withFirst(result).withShown(number, 1);
+        if (reveals.first() == result) return reveals.withShown(number, 1);
+        uint256 group = 2;
+        while (group <= known && _results[lane][group] != result) {
             ++group;
         }
-        if (group > record.groups) {
-            record.groups = group;
-            if (group == 1) record.root = short;
-            else _roots[lane][group] = short;
-            if (_isLimit(id, rootHash)) record.limits |= uint8(1 << (group - 1));
+        if (group > known) {
+            _results[lane][group] = result;
+            reveals = reveals.withGroup();
+            if (_isLimit(id, result)) reveals = reveals.withLimit(group);
+            // Limits count only where results differ, so the first group is looked at when there is a second one.
+            if (group == 2 && _isLimit(id, reveals.first())) reveals = reveals.withLimit(1);
         }
-        record.groupBySeat |= uint16(group) << (3 * (number - 1));
+        return reveals.withShown(number, group);
     }
 
-    /// @dev Fills the record in; the caller stores it.
-    function _openSecond(JobTerms calldata terms, JobId id, bytes32 lane, Record memory record) private {
-        record.second = true;
+    /// @dev The caller stores what this makes of `reveals`.
+    function _openSecond(JobTerms calldata terms, JobId id, bytes32 lane, RevealWord reveals)
+        private
+        returns (RevealWord)
+    {
+        reveals = reveals.withSecond();
         _seconds[lane] = Second({openedAt: uint40(block.timestamp), round: IBeacon(BEACON).next()});
-        ExtraSeats memory extra = _extraOf(terms, lane, record);
+        ExtraSeats memory extra = _extraOf(terms, lane, reveals);
         emit ExtraSeatsOpened(id, extra.round, extra.takeBy, extra.workBy, _revealBy(terms, extra.workBy));
+        return reveals;
     }
 
     /// @dev Settles a job whose committed seats have all shown the same. The board asks back within this call.
@@ -272,57 +276,47 @@ contract ReplicationVerifier is IReplicationVerifier {
         _agreedNow = 0;
     }
 
-    /// @dev Whether the revealed result is the exit class "wall limit" or "memory limit": machines may honestly differ there.
-    function _isLimit(JobId id, bytes32 rootHash) private pure returns (bool) {
-        return rootHash == _classHash(id, ExitClass.WallLimit) || rootHash == _classHash(id, ExitClass.MemoryLimit);
+    /// @dev Whether the result is the exit class "wall limit" or "memory limit": machines may honestly differ there.
+    function _isLimit(JobId id, bytes20 result) private pure returns (bool) {
+        return result == _classResult(id, ExitClass.WallLimit) || result == _classResult(id, ExitClass.MemoryLimit);
     }
 
-    function _classHash(JobId id, ExitClass class) private pure returns (bytes32) {
-        bytes32 root = keccak256(abi.encodePacked(uint8(2), JobId.unwrap(id), uint8(class), bytes32(0)));
-        return keccak256(abi.encode(root));
+    function _classResult(JobId id, ExitClass class) private pure returns (bytes20) {
+        bytes32 root = keccak256(abi.encodePacked(uint8(2), id.asBytes(), uint8(class), bytes32(0)));
+        return bytes20(keccak256(abi.encode(root)));
     }
 
     // ---- rounds
 
-    /// @dev Every revealed result is the same, and there are at least two.
-    function _agreed(Record memory record) private pure returns (bool) {
-        return record.groups == 1 && _revealed(record, 1) >= 2;
-    }
-
-    /// @dev Something was revealed, and it does not decide the first round.
-    function _isUndecided(Record memory record) private pure returns (bool) {
-        return record.groups > 0 && !_agreed(record);
-    }
-
     /// @dev Every first seat that committed has revealed.
-    function _firstShown(Job memory job, Record memory record) private pure returns (bool) {
-        return _revealed(record, 1) - _revealed(record, FIRST_SEATS + 1) == _count(job.committed & FIRST_MASK);
+    function _firstShown(JobWord job, RevealWord reveals) private pure returns (bool) {
+        return (reveals.shown() ^ job.committed()) & FIRST_MASK == 0;
     }
 
     /// @dev Every extra seat that committed has revealed.
-    function _secondShown(Job memory job, Record memory record) private pure returns (bool) {
-        return _revealed(record, FIRST_SEATS + 1) == _count(job.committed >> FIRST_SEATS);
+    function _secondShown(JobWord job, RevealWord reveals) private pure returns (bool) {
+        return (reveals.shown() ^ job.committed()) >> FIRST_SEATS == 0;
     }
 
-    function _firstOver(JobTerms calldata terms, Job memory job, Record memory record) private view returns (bool) {
-        return _firstShown(job, record) || block.timestamp > _firstDeadline(terms, job);
+    function _firstOver(JobTerms calldata terms, JobWord job, RevealWord reveals) private view returns (bool) {
+        return _firstShown(job, reveals) || block.timestamp > _firstDeadline(terms, job);
     }
 
-    function _firstDeadline(JobTerms calldata terms, Job memory job) private pure returns (uint40) {
-        return _revealBy(terms, job.clock);
+    function _firstDeadline(JobTerms calldata terms, JobWord job) private pure returns (uint40) {
+        return _revealBy(terms, job.clock());
     }
 
     function _revealBy(JobTerms calldata terms, uint40 from) private pure returns (uint40) {
-        Clocks memory clocks = clocksOf(terms.verifierParams);
-        return from + clocks.revealTime + clocks.grace;
+        uint256 clocks = uint256(terms.verifierParams);
+        return from + uint32(clocks) + uint32(clocks >> 32);
     }
 
-    function _extraOf(JobTerms calldata terms, bytes32 lane, Record memory record)
+    function _extraOf(JobTerms calldata terms, bytes32 lane, RevealWord reveals)
         private
         view
         returns (ExtraSeats memory extra)
     {
-        if (!record.second) return extra;
+        if (!reveals.hasSecond()) return extra;
         Second memory second = _seconds[lane];
         extra.count = EXTRA_SEATS;
         extra.round = second.round;
@@ -332,96 +326,33 @@ contract ReplicationVerifier is IReplicationVerifier {
     }
 
     /// @dev No extra seat can be taken any more, and none that was taken can still commit.
-    function _extraSealed(Job memory job, ExtraSeats memory extra) private view returns (bool) {
-        uint8 taken = job.taken - FIRST_SEATS;
+    function _extraSealed(JobWord job, ExtraSeats memory extra) private view returns (bool) {
+        uint256 taken = job.taken() - FIRST_SEATS;
+        bool committed = job.committed() >> FIRST_SEATS == (1 << taken) - 1;
         return (taken == extra.count || block.timestamp > extra.takeBy)
-            && (_count(job.committed >> FIRST_SEATS) == taken || block.timestamp > extra.workBy);
+            && (committed || block.timestamp > extra.workBy);
     }
 
-    function _final(JobTerms calldata terms, bytes32 lane, Job memory job, Record memory record)
+    function _final(JobTerms calldata terms, bytes32 lane, JobWord job, RevealWord reveals)
         private
         view
         returns (bool)
     {
-        if (job.state != JobState.Committed) return false;
-        if (block.timestamp >= job.clock + terms.settleTime) return true;
-        if (!record.second) return _firstOver(terms, job, record) && !_isUndecided(record);
-        ExtraSeats memory extra = _extraOf(terms, lane, record);
+        if (job.state() != JobState.Committed) return false;
+        if (block.timestamp >= job.clock() + terms.settleTime) return true;
+        if (!reveals.hasSecond()) return _firstOver(terms, job, reveals) && !isUndecided(reveals);
+        ExtraSeats memory extra = _extraOf(terms, lane, reveals);
         if (block.timestamp > _revealBy(terms, extra.workBy)) return true;
-        return _extraSealed(job, extra) && _secondShown(job, record);
+        return _extraSealed(job, extra) && _secondShown(job, reveals);
     }
 
-    /// @dev `held` names every seat, as `settle` wants it. Seats so cheap that half of their price is nothing are left to
-    /// others: a job that pays nobody has a bounty for who settles it, and this contract could not spend it.
-    function _canSettle(Job memory job, Seat[] calldata held) private pure returns (bool) {
-        if (held.length != job.taken) return false;
+    /// @dev `held` names every seat, as `settle` wants it, and none is given away: a job that pays nobody has a bounty for who
+    /// settles it, and this contract could not spend it.
+    function _canSettle(JobWord job, Seat[] calldata held) private pure returns (bool) {
+        if (held.length != job.taken()) return false;
         for (uint256 i = 0; i < held.length; ++i) {
-            if (held[i].worker == address(0) || held[i].price < 2) return false;
+            if (held[i].worker == address(0) || held[i].price == 0) return false;
         }
         return true;
-    }
-
-    // ---- the rows of protocol.md, section 5
-
-    function _rule(Record memory record, Seat[] calldata held) private pure returns (Ruling[] memory rulings) {
-        (uint8 group, uint8 size) = _largest(record);
-        // INVARIANT: no bare majority slashes anybody. Three equal, or two when nothing else was shown, are paid; only four
-        // against one prove the one wrong.
-        bool wins = size >= 3 || _agreed(record);
-        rulings = new Ruling[](held.length);
-        for (uint256 i = 0; i < held.length; ++i) {
-            uint8 own = _groupOf(record, uint8(i + 1));
-            if (held[i].commitment == 0) {
-                rulings[i].fault = Fault.NoShow;
-            } else if (own == 0) {
-                rulings[i].fault = Fault.Slashed;
-            } else if (!wins) {
-                rulings[i].pay = held[i].price / 2;
-            } else if (own == group) {
-                rulings[i].pay = held[i].price;
-                rulings[i].agreed = true;
-            } else if (size >= 4 && !_eitherLimit(record, own, group)) {
-                rulings[i].fault = Fault.Slashed;
-            }
-        }
-    }
-
-    /// @dev The record of a job whose committed seats have all revealed the same.
-    function _allAgreed(Job calldata job) private pure returns (Record memory record) {
-        record.groups = 1;
-        for (uint8 i = 0; i < FIRST_SEATS; ++i) {
-            record.groupBySeat |= uint16(job.committed >> i & 1) << (3 * i);
-        }
-    }
-
-    function _largest(Record memory record) private pure returns (uint8 group, uint8 size) {
-        for (uint8 candidate = 1; candidate <= record.groups; ++candidate) {
-            uint8 count;
-            for (uint8 number = 1; number <= MAX_SEATS; ++number) {
-                if (_groupOf(record, number) == candidate) ++count;
-            }
-            if (count > size) (group, size) = (candidate, count);
-        }
-    }
-
-    function _eitherLimit(Record memory record, uint8 one, uint8 other) private pure returns (bool) {
-        return record.limits >> (one - 1) & 1 != 0 || record.limits >> (other - 1) & 1 != 0;
-    }
-
-    function _groupOf(Record memory record, uint8 number) private pure returns (uint8) {
-        return uint8(record.groupBySeat >> (3 * (number - 1)) & 7);
-    }
-
-    /// @dev How many seats have revealed, from this number on.
-    function _revealed(Record memory record, uint8 from) private pure returns (uint8 count) {
-        for (uint8 number = from; number <= MAX_SEATS; ++number) {
-            if (_groupOf(record, number) != 0) ++count;
-        }
-    }
-
-    function _count(uint8 bits) private pure returns (uint8 count) {
-        for (; bits != 0; bits &= bits - 1) {
-            ++count;
-        }
     }
 }

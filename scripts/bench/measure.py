@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from . import ledgers
 from .chain import Receipt
 from .network import Network
 from .paths import Steps, Walk
 
+# The four that have a target. Every other path is walked for its single calls.
+SCENARIOS = ("optimistic_job", "optimistic_job_piggyback", "replicated_3", "replicated_3_relayed")
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One transaction."""
-
-    call: str
-    gas: int
-    calldata: int  # bytes
-    tx: str
-
-    @classmethod
-    def of(cls, call: str, receipt: Receipt) -> Step:
-        return cls(call, receipt.gas, len(receipt.calldata), receipt.hash)
-
-
-@dataclass(frozen=True, slots=True)
-class Walked:
-    """One path, both times."""
-
-    cold: tuple[Step, ...]
-    steady: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Gas, both times."""
-
-    cold: int
-    steady: int
-
-
-# The four that have a target; every other path is walked for its single calls.
 OFFERED: dict[str, Callable[[Walk], Steps]] = {
     "optimistic_job": Walk.optimistic,
     "optimistic_job_piggyback": Walk.piggyback,
@@ -75,20 +47,77 @@ LEDGERS: dict[str, Callable[[Network], Steps]] = {
 }
 
 
-def walk_all(network: Network) -> dict[str, Walked]:
-    """Every path by name. The network is the same before each."""
-    walked = {}
-    for name, offered in OFFERED.items():
-        walked[name] = _walk(network, offered, Walk.open_offered)
-    for name, drawn in DRAWN.items():
-        walked[name] = _walk(network, drawn, Walk.open_drawn)
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transaction."""
+
+    call: str
+    gas: int
+    calldata: int  # bytes
+    tx: str
+
+    @classmethod
+    def of(cls, call: str, receipt: Receipt) -> Step:
+        return cls(call, receipt.gas, len(receipt.calldata), receipt.hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Gas, both times."""
+
+    cold: int
+    steady: int
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """One path, both times."""
+
+    cold: tuple[Step, ...]
+    steady: tuple[Step, ...]
+
+    @property
+    def total(self) -> Cost:
+        return Cost(sum(step.gas for step in self.cold), sum(step.gas for step in self.steady))
+
+    def calls(self) -> Iterator[tuple[str, Cost]]:
+        for cold, steady in zip(self.cold, self.steady, strict=True):
+            assert cold.call == steady.call
+            yield cold.call, Cost(cold.gas, steady.gas)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All of it. `calls`: every single call by contract and function, with what tells it from its like."""
+
+    paths: dict[str, Walked]
+    calls: dict[str, Cost]
+
+    @property
+    def scenarios(self) -> dict[str, Cost]:
+        return {name: self.paths[name].total for name in SCENARIOS}
+
+
+def measure(network: Network) -> Measured:
+    """A few seconds. The network is the same before each path."""
+    paths = {name: walk_twice(network, path, Walk.open_offered) for name, path in OFFERED.items()}
+    contest = _contest(network)
+    paths |= {name: walk_twice(network, path, Walk.open_drawn) for name, path in DRAWN.items()}
     for name, ledger in LEDGERS.items():
         network.chain.rewind()
-        walked[name] = Walked(_steps(ledger(network)), _steps(ledger(network)))
-    return walked
+        paths[name] = Walked(_steps(ledger(network)), _steps(ledger(network)))
+
+    calls: dict[str, Cost] = {}
+    for walked in paths.values():
+        for call, cost in walked.calls():
+            calls.setdefault(call, cost)  # first met where it is most usual
+    return Measured(paths, calls | {"JobBoard.contest (inside reject)": contest})
 
 
-def _walk(network: Network, path: Callable[[Walk], Steps], background: Callable[[Walk], None]) -> Walked:
+def walk_twice(
+    network: Network, path: Callable[[Walk], Steps], background: Callable[[Walk], None]
+) -> Walked:
+    """Cold, then `background`, then steady."""
     network.chain.rewind()
     walk = Walk(network)
     cold = _steps(path(walk))
@@ -98,3 +127,21 @@ def _walk(network: Network, path: Callable[[Walk], Steps], background: Callable[
 
 def _steps(taken: Iterable[tuple[str, Receipt]]) -> tuple[Step, ...]:
     return tuple(Step.of(call, receipt) for call, receipt in taken)
+
+
+def _contest(network: Network) -> Cost:
+    """No transaction of its own: only a verifier may call it."""
+    rejected = walk_twice(network, Walk.rejected_rightly, Walk.open_offered)
+    selector = "0x" + network.interface("JobBoard").functions["contest"].hash[:4].hex()
+    cold, steady = (
+        next(_inner_gas(network.chain.rpc("debug_traceTransaction", steps[0].tx, {"tracer": "callTracer"}), selector))
+        for steps in (rejected.cold, rejected.steady)
+    )
+    return Cost(cold, steady)
+
+
+def _inner_gas(call: dict[str, Any], selector: str) -> Iterator[int]:
+    if str(call["input"]).startswith(selector):
+        yield int(call["gasUsed"], 16)
+    for inner in call.get("calls", ()):
+        yield from _inner_gas(inner, selector)

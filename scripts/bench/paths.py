@@ -26,8 +26,8 @@ class Walk:
 
     # ---- what the parties have open beside the jobs that are measured
 
-    def open_offered(self) -> None:
-        self._offered(_BACKGROUND)
+    def open_offered(self, number: int = 1) -> None:
+        self._offered(_BACKGROUND + number)
 
     def open_drawn(self) -> None:
         job, _ = self._drawn(_BACKGROUND)

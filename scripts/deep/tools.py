@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -59,6 +61,32 @@ def run_forge(
         check=False,
         timeout=seconds,
     )
+
+
+def profile_of(name: str) -> dict[str, Any]:
+    """A profile of foundry.toml, with what it takes over from the default one."""
+    profiles = tomllib.loads((ROOT / "foundry.toml").read_text(encoding="utf-8"))["profile"]
+    return {**profiles["default"], **profiles[name]}
+
+
+def out(name: str) -> str:
+    """Where a profile's artifacts lie."""
+    return str(profile_of(name)["out"])
+
+
+def settings(name: str) -> dict[str, Any]:
+    """A profile's compiler settings as solc's standard JSON has them, without the metadata at the end of the bytecode."""
+    profile = profile_of(name)
+    optimizer: dict[str, Any] = {"enabled": profile["optimizer"]}
+    if profile["optimizer"]:
+        optimizer |= {"runs": profile["optimizer_runs"], "details": profile["optimizer_details"]}
+    return {
+        "optimizer": optimizer,
+        "viaIR": profile["via_ir"],
+        "evmVersion": profile["evm_version"],
+        "remappings": profile["remappings"],
+        "metadata": {"appendCBOR": False, "bytecodeHash": "none"},
+    }
 
 
 def main() -> int:

@@ -145,11 +145,8 @@ class Job:
         return self.take_signed(signatures, by=by)
 
     def take_signed(self, signatures: Sequence[tuple[bytes, bytes]], by: Any = None) -> Any:
-        extra = self.held if self.record.folded else []
-        receipt = self.world.board.takeMany(
-            self.terms.as_tuple(), extra, list(signatures), sender=by or self.world.relayer
-        )
-        return self.follow(receipt)
+        board = self.world.board
+        return self.follow(board.takeMany(self.terms.as_tuple(), list(signatures), sender=by or self.world.relayer))
 
     def signed_take(self, index: int) -> tuple[bytes, bytes]:
         return short(self.world.workers[index], self.world.domain.take(self.id))

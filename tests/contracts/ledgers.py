@@ -62,16 +62,16 @@ class Ledgers:
     def balance(self, account: Any, token: Any = None, controller: Any = None) -> tuple[int, int]:
         """Free and held."""
         # A call with a sender spares eth-tester the search for one, which takes longer than the call.
-        have = self.escrow.balanceOf(
-            controller or self.controller, token or self.coin, account, sender=self.stranger
-        )
+        have = self.escrow.balanceOf(controller or self.controller, token or self.coin, account, sender=self.stranger)
         return int(have.free), int(have.held)
 
     # ---- workers
 
     def register(self, provider: Any, worker: Any, **changes: Any) -> None:
         consent = worker.sign_raw_msghash(self.registry.consentDigest(worker, provider)).encode_rsv()
-        self.registry.register(worker, self.profile(changes.pop("payout", provider), **changes), consent, sender=provider)
+        self.registry.register(
+            worker, self.profile(changes.pop("payout", provider), **changes), consent, sender=provider
+        )
 
     def profile(self, payout: Any, *, capacity: int = 3, hardware: bytes = CPU) -> tuple[Any, ...]:
         return (payout, hardware, b"\1" * 32, 1000, PRICE, capacity, b"\2" * 32, b"\3" * 32)

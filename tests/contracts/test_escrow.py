@@ -113,9 +113,7 @@ def test_distribute__more_than_held__is_refused(ledgers: Ledgers, controller: An
 def test_distribute__amounts_that_wrap_around__are_refused(ledgers: Ledgers, controller: Any, payer: Any) -> None:
     ledgers.escrow.hold(ledgers.coin, payer, 500, sender=controller)
     with refused("AmountTooLarge", amount=2**256 - 1):
-        ledgers.escrow.distribute(
-            ledgers.coin, payer, [ledgers.stranger] * 2, [2**256 - 1, 2], 0, sender=controller
-        )
+        ledgers.escrow.distribute(ledgers.coin, payer, [ledgers.stranger] * 2, [2**256 - 1, 2], 0, sender=controller)
     with pytest.raises(Exception, match=r"(?i)over|panic|0x4e487b71"):
         ledgers.escrow.distribute(ledgers.coin, payer, [ledgers.stranger], [1], 2**256 - 1, sender=controller)
     assert ledgers.balance(ledgers.stranger) == (0, 0)
@@ -167,7 +165,10 @@ def test_flush_burned__sends_the_credit_and_only_that(ledgers: Ledgers, controll
 # ---- permits
 
 
-def signed_permit(ledgers: Ledgers, owner: Any, amount: int, deadline: int) -> tuple[int, bytes, bytes]:
+def signed_permit(
+    ledgers: Ledgers, owner: Any, amount: int, deadline: int, chain_id: int | None = None
+) -> tuple[int, bytes, bytes]:
+    """EIP-2612, for the escrow to take `amount` of the coin; on this chain unless another is named."""
     message = {
         "types": {
             "EIP712Domain": [
@@ -188,7 +189,7 @@ def signed_permit(ledgers: Ledgers, owner: Any, amount: int, deadline: int) -> t
         "domain": {
             "name": "coin",
             "version": "1",
-            "chainId": int(ledgers.chain.chain_id),
+            "chainId": chain_id or int(ledgers.chain.chain_id),
             "verifyingContract": str(ledgers.coin.address),
         },
         "message": {

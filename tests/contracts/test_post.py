@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ape.exceptions import ContractLogicError
+from eth_abi import encode
 from tests import model
 from tests.contracts.signing import TERMS
 from tests.contracts.world import (
@@ -20,6 +21,7 @@ from tests.contracts.world import (
     REVEAL,
     SETTLE,
     STAKE,
+    TERMS_ABI,
     WEI,
     WINDOW,
     ZERO,
@@ -169,12 +171,16 @@ def test_post__greatest_stake_there_is__is_posted_and_nobody_can_take_it(world: 
 @pytest.mark.parametrize("name", [name for kind, name in TERMS if kind not in {"bytes32", "uint256"}])
 def test_post__bits_beyond_a_field__are_refused(world: World, name: str) -> None:
     """Terms are hashed as they lie in calldata: bits that mean nothing would make a second id of the same terms."""
-    words = bytearray(world.board.post.encode_input(world.terms().as_tuple()))
-    field = [field for _, field in TERMS].index(name)
-    words[4 + 32 * field] ^= 0x80
+    terms = world.terms()
+    words = bytearray(encode([TERMS_ABI], [terms.as_tuple()]))
+    at = 32 * [field for _, field in TERMS].index(name)
+    words[at] ^= 0x80
     with pytest.raises(ContractLogicError):
-        world.board(data=bytes(words), sender=world.requester)
+        world.send_raw(world.board, f"post({TERMS_ABI})", bytes(words), world.requester)
     assert world.held(world.requester) == 0
+    words[at] ^= 0x80
+    world.send_raw(world.board, f"post({TERMS_ABI})", bytes(words), world.requester)
+    assert world.held(world.requester) == terms.escrow
 
 
 @pytest.mark.parametrize("workers", [0, 6, MOST[8]])

@@ -62,25 +62,24 @@ ROWS = [
 @pytest.mark.parametrize("together", [False, True], ids=["each by himself", "together"])
 @pytest.mark.parametrize(("first", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_row(world: World, first: str, expected: list[tuple[int, str]], together: bool) -> None:
-    """Each for himself, and with takes, seals and reveals posted together: there the last reveal settles by itself."""
+    """Each for himself, and with takes, seals and reveals posted together: there a first round that agrees settles."""
     first, _, second = first.partition(" / ")
     plays = first.split()
     job, before, receipt = first_round(world, plays, together)
     seats = list(range(len(plays)))
-    last = plays
     if second:
-        last = second.split()
         assert job.extra.count == 2
         with refused("VerdictPending"):
             job.settle()
-        taken, before, receipt = second_round(job, last, together)
+        extra = second.split()
+        taken, before = second_round(job, extra, together)
         seats += taken
-        plays = plays + [play for play in last if play != "."]
+        plays += [play for play in extra if play != "."]
     rulings = model.judge(PRICE, [model_seat(play) for play in plays])
     assert [(r.pay, r.fault) for r in rulings] == expected  # the model says what the page says
 
-    all_shown = not any(play.endswith("!") for play in last) and not set(last) <= {"-", "."}
-    assert (job.state == JobState.SETTLED) == (together and all_shown)
+    at_once = together and not second and not any(play.endswith("!") for play in plays)
+    assert (job.state == JobState.SETTLED) == at_once
     if job.state != JobState.SETTLED:
         receipt = job.settle()
     assert job.state == JobState.SETTLED
@@ -114,15 +113,12 @@ def first_round(world: World, plays: list[str], together: bool = False) -> tuple
     return job, before, receipt
 
 
-def second_round(job: Job, plays: list[str], together: bool = False) -> tuple[list[int], Purses, Any]:
-    """Plays the extra seats with workers 3 and 4. Returns also those who took one."""
+def second_round(job: Job, plays: list[str], together: bool = False) -> tuple[list[int], Purses]:
+    """Plays the extra seats with workers 3 and 4. Returns those who took one, and the purses with all stakes locked."""
     world, extra = job.world, job.extra
     takers = [3 + i for i, play in enumerate(plays) if play != "."]
     job.draw_extra()
-    if together and takers:
-        job.take_many(*takers)
-    else:
-        job.take(*takers)
+    job.take(*takers)
     answers = {3 + i: play for i, play in enumerate(plays) if play not in {".", "-"}}
     for index, play in answers.items():
         job.commit(index, play.rstrip("!"))
@@ -131,13 +127,13 @@ def second_round(job: Job, plays: list[str], together: bool = False) -> tuple[li
         world.at(extra.workBy + 1)
     elif "." in plays:
         world.at(extra.takeBy + 1)
-    receipt = show(job, [index for index, play in answers.items() if not play.endswith("!")], together)
+    show(job, [index for index, play in answers.items() if not play.endswith("!")], together)
     if any(play.endswith("!") for play in plays):
         with refused("VerdictPending"):
             job.settle()
         world.at(extra.workBy + 151)
     world.mine(1)
-    return takers, before, receipt
+    return takers, before
 
 
 def test_nobody_opens_the_second_round__past_the_settle_deadline_each_revealed_one_gets_half(world: World) -> None:
@@ -201,7 +197,6 @@ def test_seats_below_the_terms_price__each_is_paid_his_own_and_the_surplus_retur
     job.commit(4, "b")
     before = Purses.of(world)
     job.reveal_together(3, 4)
-    assert job.state == JobState.COMMITTED  # a seat is worth less than two units: whoever settles may want the bounty
     receipt = job.settle()
     seats = [model.Seat(True, answer, cost) for answer, cost in zip("abbbb", costs, strict=True)]
     rulings = model.judge(PRICE, seats)
@@ -212,19 +207,23 @@ def test_seats_below_the_terms_price__each_is_paid_his_own_and_the_surplus_retur
     assert [int(log.pay) for log in receipt.decode_logs(world.board.WorkerSettled)] == [r.pay for r in rulings]
 
 
-def test_attack_bounty_strands_in_the_verifier__seats_of_one_unit_are_left_to_others(world: World) -> None:
-    """Halves of one unit are nothing, so the job pays nobody and its bounty goes to who settles it: never to a contract
-    that could not spend it."""
-    job = world.committed(["a", "b", "c"], relayed=True, price=1, reserve=2)
-    job.reveal_together(0, 1, 2)
-    job.draw_extra()
-    job.take(3, 4)
-    job.commit(3, "d")
-    job.commit(4, "e")
-    job.reveal_together(3, 4)
-    assert job.state == JobState.COMMITTED
-    before = Purses.of(world)
-    receipt = job.settle()
-    assert_carried_out(job, before, [0, 1, 2, 3, 4], [model.Ruling(0)] * 5, receipt)
-    assert world.free(world.closer) - before.closer == BOUNTY
+def test_attack_bounty_strands_in_the_verifier__what_may_pay_nobody_is_left_to_others(world: World) -> None:
+    """A job that pays nobody has a bounty for who settles it: never a contract that could not spend it. So it is where
+    halves of one unit are nothing, and where the seats of an agreed job were given away."""
+    stub = world.deploy_double("StubScheduler", world.board)
+    world.parameters.setScheduler(stub, True, sender=world.deployer)
+    stub.set(True, 0, sender=world.stranger)
+    halved = world.committed(["a", "b", "c"], price=1, reserve=2)
+    halved.reveal_together(0, 1, 2)
+    world.at(halved.extra.takeBy + 1)
+    given = world.committed(["a", "a", "a"], relayed=True, scheduler=str(stub.address))
+    given.reveal_together(0, 1, 2)
+    for job in (halved, given):
+        assert job.state == JobState.COMMITTED
+        before = Purses.of(world)
+        receipt = job.settle()
+        agreed = job is given
+        assert_carried_out(job, before, [0, 1, 2], [model.Ruling(0, agreed=False)] * 3, receipt)
+        assert [bool(log.agreed) for log in receipt.decode_logs(world.board.WorkerSettled)] == [agreed] * 3
+        assert world.free(world.closer) - before.closer == BOUNTY
     assert world.free(world.replication) == 0

@@ -1,5 +1,5 @@
 """Revealing: first-round seats open a hash of their root, extra seats the root itself, each in its time. Anyone may
-post openings, one by one or all at once; the ones that decide a job settle it in the same transaction."""
+post openings, one by one or all at once; the ones that complete an agreed first round settle the job on the way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.contracts.purses import Purses
 from tests.contracts.world import EXTRA_TAKE, GRACE, PRICE, REVEAL, World, refused
 
 from tensorgrid.domain.encoding import keccak256
-from tensorgrid.domain.jobs import JobState
+from tensorgrid.domain.jobs import JobState, commitment
 
 
 def contested(world: World, **changes: Any) -> Job:
@@ -273,15 +273,17 @@ def test_reveal__the_last_own_one_with_his_seat_alone__leaves_settling_to_anyone
     assert job.state == JobState.SETTLED
 
 
-def test_reveal_together__unequal__opens_two_seats_and_the_second_call_settles(world: World) -> None:
+def test_reveal_together__unequal__opens_two_seats_and_after_them_anyone_settles(world: World) -> None:
     job = world.committed(["a", "b", "b"], relayed=True)
     job.reveal_together(0, 1, 2)
     assert (job.state, job.extra.count, groups(job)) == (JobState.COMMITTED, 2, [1, 2, 2, 0, 0])
     job.draw_extra()
-    job.take_many(3, 4)
+    job.take(3, 4)
     job.commit(3, "b")
     job.commit(4, "b")
     job.reveal_together(4, 3)
+    assert (job.state, groups(job)) == (JobState.COMMITTED, [1, 2, 2, 2, 2])
+    job.settle()
     assert job.state == JobState.SETTLED
 
 
@@ -374,6 +376,18 @@ def test_attack_somebody_elses_seats__are_refused(world: World) -> None:
             job.reveal_as(world.stranger, [job.opening(0)], held=forged)
 
 
+def test_attack_opening_of_a_seat_of_nobody__in_the_place_of_a_workers__is_refused(world: World) -> None:
+    """The board passes over entries without a worker: whatever else stands in them is not to be believed, or anybody could
+    show what he likes in the place of a worker who has not revealed yet."""
+    job = world.committed(["a", "a", "a"])
+    salt, shown, digest = b"\1" * 32, b"\2" * 32, b"\3" * 32
+    seal = commitment(job.id, ZERO, salt, shown, digest)
+    held = job.only(2, 3)
+    held[0] = held[0]._replace(commitment=seal)
+    with refused("NotCommitted", worker=ZERO):
+        job.reveal_as(world.stranger, [(1, salt, shown, digest)], held=held)
+
+
 def test_attack_stranger_posts_openings_early__changes_no_outcome(world: World) -> None:
     """Whoever was given an opening may post it: it counts for its author, and the author need not."""
     job = world.committed(["a", "a", "a"])
@@ -423,7 +437,7 @@ def test_attack_stale_record__next_job_of_the_lane_starts_clean(world: World) ->
     second.commit(3, "b")
     second.commit(4, "b")
     second.reveal_together(3, 4)
-    assert second.state == JobState.SETTLED
+    second.settle()
     assert world.reputation.scoreOf(world.board, world.workers[3]).wins == 1
 
 

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from tests import model
 from tests.contracts.purses import Purses
 from tests.contracts.world import FUNDS, LEAST_PRICE, PRICE, WINDOW, Job, World, refused
 
 from tensorgrid.domain.jobs import JobState
-
-
-def settle_many(world: World, jobs: Sequence[Job]) -> Any:
-    return world.board.settleMany(
-        [job.terms.as_tuple() for job in jobs], [job.held for job in jobs], sender=world.closer
-    )
 
 
 def replicated(world: World) -> Job:
@@ -27,7 +18,7 @@ def replicated(world: World) -> Job:
 def test_settle_many__of_different_tiers__carries_each_out(world: World) -> None:
     first, second, third = world.accepted(0), replicated(world), world.accepted(1)
     world.at(third.committed_at + WINDOW + 1)
-    receipt = settle_many(world, [first, second, third])
+    receipt = world.settle_many([first, second, third])
     assert [e.id for e in receipt.decode_logs(world.board.JobSettled)] == [first.id, second.id, third.id]
     assert {first.state, second.state, third.state} == {JobState.SETTLED}
     pays = [world.free(provider) for provider in world.providers[:3]]
@@ -41,7 +32,7 @@ def test_settle_many__one_is_not_ready__settles_none(world: World) -> None:
     ready, waiting = replicated(world), world.accepted(0)
     before = Purses.of(world)
     with refused("VerdictPending", id=waiting.id):
-        settle_many(world, [ready, waiting])
+        world.settle_many([ready, waiting])
     assert Purses.of(world) == before
     assert ready.state == JobState.COMMITTED
 
@@ -49,26 +40,25 @@ def test_settle_many__one_is_not_ready__settles_none(world: World) -> None:
 def test_settle_many__one_twice__settles_none(world: World) -> None:
     job = replicated(world)
     with refused("WrongState", have=JobState.SETTLED, need=JobState.COMMITTED):
-        settle_many(world, [job, job])
+        world.settle_many([job, job])
     assert job.state == JobState.COMMITTED
 
 
 def test_settle_many__seats_of_another_job__are_refused(world: World) -> None:
     first, second = replicated(world), replicated(world)
-    terms = [first.terms.as_tuple(), second.terms.as_tuple()]
     with refused("WrongSeats", id=first.id, number=1):
-        world.board.settleMany(terms, [second.held, first.held], sender=world.closer)
+        world.settle_many([first, second], [second.held, first.held])
 
 
 def test_settle_many__not_one_list_of_seats_per_job__is_refused(world: World) -> None:
     job = replicated(world)
     with refused("LengthMismatch", have=2, need=1):
-        world.board.settleMany([job.terms.as_tuple()], [job.held, job.held], sender=world.closer)
+        world.settle_many([job], [job.held, job.held])
     with refused("LengthMismatch", have=0, need=1):
-        world.board.settleMany([job.terms.as_tuple()], [], sender=world.closer)
+        world.settle_many([job], [])
 
 
 def test_settle_many__none__does_nothing(world: World) -> None:
     before = Purses.of(world)
-    world.board.settleMany([], [], sender=world.closer)
+    world.settle_many([])
     assert Purses.of(world) == before

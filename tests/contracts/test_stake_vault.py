@@ -367,9 +367,13 @@ def test_cap__lowered_raised_and_ended__on_the_same_day(pair: Pair) -> None:
 def test_cap__is_told_and_kept_with_the_allocation(ledgers: Ledgers, pair: Pair) -> None:
     receipt = ledgers.vault.setLockCap(pair.worker, pair.controller, True, 7, sender=pair.provider)
     [event] = list(receipt.decode_logs(ledgers.vault.LockCapSet))
-    for have, need in ((event.provider, pair.provider), (event.worker, pair.worker), (event.controller, pair.controller)):
-        assert have == need
-    assert (event.capped, event.cap) == (True, 7)
+    told = event.event_arguments  # an event's own `provider` is ape's
+    assert [told[name] for name in ("provider", "worker", "controller")] == [
+        pair.provider,
+        pair.worker,
+        pair.controller,
+    ]
+    assert (told["capped"], told["cap"]) == (True, 7)
     since = ledgers.vault.allocationOf(pair.provider, pair.worker, pair.controller).since
     pair.deposit(10)
     pair.allocate(10)
@@ -395,7 +399,9 @@ def test_attack_stolen_hot_key_locks_more_than_a_day_may_cost(ledgers: Ledgers, 
     and the key cannot lift it; a cap of zero stops the bleeding without waiting for any exit."""
     pair.cap(300)
     for caller in (pair.worker, pair.controller, ledgers.stranger):
-        ledgers.vault.setLockCap(pair.worker, pair.controller, False, 2**96 - 1, sender=caller)  # of his own, not of ours
+        ledgers.vault.setLockCap(
+            pair.worker, pair.controller, False, 2**96 - 1, sender=caller
+        )  # of his own, not of ours
     lost = 0
     for day in range(2):
         ledgers.at((ledgers.now // DAY + 1) * DAY)
@@ -480,7 +486,7 @@ class Book:
         return good
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_any_order_of_verbs__keeps_the_book(ledgers: Ledgers, pair: Pair, seed: int) -> None:
     """S1 and S2 by a model: locked is covered by what is active and leaving, and every unit is somewhere."""
     dice, book = Random(seed), Book()

@@ -83,7 +83,7 @@ def test_take__last_seat__assigns_the_job_and_starts_the_clock(world: World) -> 
     receipt = job.take(0, 1, 2)
     [assigned] = list(receipt.decode_logs(world.board.JobAssigned))
     assert job.state == JobState.ASSIGNED
-    assert assigned.workBy == job.record.deadline == receipt.timestamp + WORK
+    assert assigned.workBy == job.deadline == receipt.timestamp + WORK
 
 
 def test_take__fourth_worker__is_refused(world: World) -> None:
@@ -167,27 +167,26 @@ def test_take__registered_in_the_block_of_posting_or_later__is_too_young(world: 
 
 @pytest.mark.parametrize("late", ["registered", "staked"])
 def test_take__registered_or_staked_in_the_very_block_of_posting__is_too_young(world: World, late: str) -> None:
-    """One contract that is requester, provider and worker does it all in one transaction."""
-    actor = world.deploy_double("StubController")
-    terms = world.terms(requester=str(actor.address))
+    """Two contracts of one owner, requester and worker, do it all in one transaction."""
+    requester, worker = world.deploy_double("StubController"), world.deploy_double("StubController")
+    terms = world.terms(requester=str(requester.address))
     world.coin.mint(world.stranger, terms.escrow, sender=world.stranger)
     world.coin.approve(world.escrow, terms.escrow, sender=world.stranger)
-    world.escrow.deposit(world.board, world.coin, actor, terms.escrow, sender=world.stranger)
-    world.stake_token.mint(actor, STAKE, sender=world.stranger)
-    run(world, actor, (world.stake_token, "approve", (world.vault, STAKE)), (world.vault, "deposit", (actor, STAKE)))
-    register = (world.registry, "register", (actor, world.profile(actor), b""))
-    allocate = (world.vault, "allocate", (actor, world.board, STAKE))
+    world.escrow.deposit(world.board, world.coin, requester, terms.escrow, sender=world.stranger)
+    world.stake_token.mint(worker, STAKE, sender=world.stranger)
+    run(world, worker, (world.stake_token, "approve", (world.vault, STAKE)), (world.vault, "deposit", (worker, STAKE)))
+    register = (world.registry, "register", (worker, world.profile(worker), b""))
+    allocate = (world.vault, "allocate", (worker, world.board, STAKE))
     post = (world.board, "post", (terms.as_tuple(),))
-    if late == "registered":
-        run(world, actor, allocate)
-        posted = run(world, actor, register, post)
-    else:
-        run(world, actor, register)
-        posted = run(world, actor, allocate, post)
+    first, last = (allocate, register) if late == "registered" else (register, allocate)
+    run(world, worker, first)
+    contract, name, arguments = last
+    ordered = (worker, "run", (contract, getattr(contract, name).encode_input(*arguments)))
+    posted = run(world, requester, ordered, post)
     world.mine(3)
     world.at(terms.take_by)
-    with refused("WorkerTooYoung", worker=actor, since=posted, drawnAt=posted):
-        run(world, actor, (world.board, "take", (terms.as_tuple(), [])))
+    with refused("WorkerTooYoung", worker=worker, since=posted, drawnAt=posted):
+        run(world, worker, (world.board, "take", (terms.as_tuple(), [])))
 
 
 def run(world: World, actor: Any, *calls: tuple[Any, str, tuple[Any, ...]]) -> int:
@@ -319,7 +318,7 @@ def test_take__scheduler_asks_less__the_seat_costs_less_and_the_rest_is_the_requ
     world.parameters.setScheduler(stub, True, sender=world.deployer)
     job = world.post(scheduler=str(stub.address))
     job.draw()
-    prices = (PRICE, PRICE - 7, 0)
+    prices = (PRICE, PRICE - 7, 1)
     for index, price in enumerate(prices):
         stub.set(True, price, sender=world.deployer)
         job.take(index)

@@ -148,15 +148,14 @@ def test_take_many__not_drawn_yet__is_refused(world: World) -> None:
         job.take_many(0)
 
 
-def test_take_many__extra_seats_of_a_folded_job__gives_every_seat_a_slot(world: World) -> None:
-    job = world.committed(["a", "b", "b"], relayed=True)
+@pytest.mark.parametrize("relayed", [False, True], ids=["a slot per seat", "folded"])
+def test_take_many__extra_seats__are_not_given_on_a_signature(world: World, relayed: bool) -> None:
+    """Who signed for the first round has not seen the clocks of the second; he comes himself, or not at all."""
+    job = world.committed(["a", "b", "b"], relayed=relayed)
+    late = job.signed_take(3)  # signed for the first round, and never used in it
     job.reveal_together(0, 1, 2)
     job.draw_extra()
-    with refused("WrongSeats", id=job.id, number=0):
-        world.board.takeMany(job.terms.as_tuple(), [], [job.signed_take(3)], sender=world.relayer)
-    job.take_many(3, 4)
-    assert (job.record.taken, job.record.folded) == (5, False)
-    for number in range(1, 6):
-        assert world.board.look(job.terms.as_tuple(), job.only(number))[0] == job.id
-    with refused("SeatsFull", id=job.id):
-        job.take_many(5)
+    with refused("WrongState", have=JobState.COMMITTED, need=JobState.POSTED):
+        job.take_signed([late])
+    assert world.allocation(3).locked == 0
+    job.take(3)

@@ -18,12 +18,14 @@ from typing import Any
 
 from ape.contracts import ContractContainer, ContractInstance
 from ape.exceptions import ContractLogicError, CustomError
+from eth_abi import encode
 from ethpm_types import ContractType
-from tests.contracts.job import Job
-from tests.contracts.signing import Domain, Order, long, short
+from tests.contracts.job import Job, SeatHeld
+from tests.contracts.signing import TERMS, Domain, Order, long, short
 
 from tensorgrid.chain.reverts import decode_revert
 from tensorgrid.deploy import deploy
+from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.jobs import JobTerms, ReplicationClocks, hardware_class
 from tensorgrid.parameters import BoundParameters, ClockParameters, NetworkParameters, TokenParameters
 
@@ -34,6 +36,7 @@ DOUBLES = ROOT / "tests" / "contracts" / "doubles"
 BURN = "0x000000000000000000000000000000000000dEaD"
 ZERO = "0x" + "0" * 40
 CPU = hardware_class("cpu")
+TERMS_ABI = f"({','.join(kind for kind, _ in TERMS)})"
 WEI = 10**18
 
 # Odd numbers, so that every rounding shows.
@@ -264,7 +267,7 @@ class World:
     ) -> Job:
         """Posted by a relayer, as the requester has signed."""
         order = order or self.order()
-        signature = long(self.requester, self.domain.order(terms, order)) if signature is None else signature
+        signature = self.sign_order(terms, order, self.requester) if signature is None else signature
         receipt = self.board.postFor(
             terms.as_tuple(), order.as_tuple(), signature, list(offers), sender=by or self.relayer
         )
@@ -309,6 +312,17 @@ class World:
             job.commit(worker, answer)
         return job
 
+    def settle_many(self, jobs: Sequence[Job], held: Sequence[Sequence[SeatHeld]] | None = None) -> Any:
+        """Lists of lists of structs are beyond ape: encoded here."""
+        kinds = [TERMS_ABI + "[]", "(address,address,address,uint128,bytes32)[][]"]
+        seats = [job.held for job in jobs] if held is None else held
+        values = encode(kinds, [[job.terms.as_tuple() for job in jobs], seats])
+        return self.send_raw(self.board, f"settleMany({','.join(kinds)})", values, self.closer)
+
+    def send_raw(self, contract: Any, signature: str, arguments: bytes, sender: Any) -> Any:
+        """A call by its bytes."""
+        return sender.transfer(contract, 0, data=keccak256(signature.encode())[:4] + arguments)
+
     # ---- what is signed
 
     def offer(
@@ -329,6 +343,9 @@ class World:
         bounds = (min_price, max_wall, max_stake, expiry, epoch)
         message = (domain or self.offer_domain).offer((terms.hardware_class, terms.pay_token, *bounds))
         return (*bounds, short(account, message))
+
+    def sign_order(self, terms: JobTerms, order: Order, account: Any) -> bytes:
+        return long(account, self.domain.order(terms, order))
 
     def order(self, **changes: Any) -> Order:
         """What the requester signs beside the terms: any relayer, a small fee, good for ten minutes."""

@@ -24,7 +24,7 @@ class SeatModel:
 
 @dataclass
 class JobModel:
-    """`tier`: "replicate" (three seats, drawn), "accept" (one seat, by an offer) or "told" (two seats, drawn; a verifier
+    """`tier`: "replicate" (three seats, drawn), "accept" (one, by an offer) or "told" (two, drawn; judged by a verifier
     that says what it is told to say)."""
 
     tier: str
@@ -191,13 +191,12 @@ class JobModel:
         self.state, self.committed_at, self.deadline = "committed", now, now + self.settle_time
 
     def reveal(self, workers: list[int], now: int, *, all_shown: bool) -> bool:
-        """`all_shown`: the call shows every seat of the job. Returns whether it settles the job on the way."""
+        """`all_shown`: the call shows every seat of the job. Returns whether it settles the job on the way, as a first
+        round that agrees does."""
         for seat in map(self.seat, workers):
             assert seat is not None
             seat.revealed = True
-        if self.opened_at is not None:
-            return all_shown and all(seat.revealed for seat in self.extra if seat.answer)
-        if not all(seat.revealed for seat in self.first if seat.answer):
+        if self.opened_at is not None or not all(seat.revealed for seat in self.first if seat.answer):
             return False
         if model.decided([view(seat) for seat in self.first]):
             return all_shown

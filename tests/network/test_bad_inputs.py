@@ -15,6 +15,7 @@ from tensorgrid.client import Client
 from tensorgrid.domain.jobs import JobState, fee_on
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.specs import MAX_SPEC_BYTES
+from tensorgrid.ordering.lanes import own_lane
 from tensorgrid.ordering.posting import draft_terms, take_deadline
 from tensorgrid.runs import run as runs
 from tensorgrid.storage.local import LocalStore
@@ -100,7 +101,7 @@ def test_client__node_of_another_chain__wrong_chain(net, tmp_path):
 
 def test_jobs_that_no_worker_should_take__expire__and_all_money_is_back(net, requester):
     """A spec that is no spec, one that names a bundle nobody has, and an input whose bytes are not those of its CID."""
-    packed = requester._plan(work, {"x": np.arange(1000)}, {}).packed
+    packed = requester._planner.plan(work, {"x": np.arange(1000)}, {}).packed
     packed.store(requester.store)
     damage(requester.store, packed.spec.inputs["x"].cid)
     damaged = requester.submit(packed.spec, budget="2 USDC", take_within="8s")
@@ -126,13 +127,13 @@ def damage(store, cid):
 
 def post_digest(client, digest):
     """Post terms for whatever has this digest: what a careless or malicious client can always do."""
-    spec = client._plan(work, {"x": 1}, {}).packed.spec
+    spec = client._planner.plan(work, {"x": 1}, {}).packed.spec
     budget = Amount.parse("2 USDC", client.tokens)
     terms, _, _ = draft_terms(
         client.contracts, spec, budget, requester=client.account.address, class_name="cpu", take_seconds=8
     )
     client.deposit(Amount(terms.escrow, client.token(terms.pay_token)))
-    terms = replace(terms, spec_digest=digest, take_by=take_deadline(client.contracts, 8))
+    terms = replace(terms, nonce=own_lane(), spec_digest=digest, take_by=take_deadline(client.contracts, 8))
     client.sender.transact(client.contracts.board.post(terms))
     return client.run(client.contracts.id_of(terms))
 

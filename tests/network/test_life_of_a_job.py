@@ -102,8 +102,8 @@ def test_life_of_a_job(net, liar, requester, data):
     sent = transactions_between(net.contracts, first_block, net.connection.latest().number)
     steps = {tx.name for tx in sent if tx.ok}
     assert steps >= {
-        "JobBoard.post", "JobBoard.take", "JobBoard.progress", "JobBoard.commit", "JobBoard.settle",
-        "ReplicationVerifier.reveal", "ReplicationVerifier.revealRoot", "Escrow.withdraw", "StakeVault.flushBurned",
+        "JobBoard.post", "JobBoard.take", "JobBoard.progress", "JobBoard.commit", "JobBoard.commitExtra",
+        "ReplicationVerifier.reveal", "Escrow.withdraw", "StakeVault.flushBurned",
     }  # fmt: skip
 
 

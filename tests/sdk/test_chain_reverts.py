@@ -1,14 +1,19 @@
 """Refusals: every error of every contract is named, with its values and a hint."""
 
+import re
+from pathlib import Path
+
 import pytest
 from eth_abi.abi import encode
 
 from tensorgrid.chain.abi import interface, type_of
 from tensorgrid.chain.artifacts import artifact, artifact_names
-from tensorgrid.chain.hints import HINTS
 from tensorgrid.chain.reverts import decode_revert, known_errors, printable, revert_data
+from tensorgrid.domain import refusals
 from tensorgrid.domain.errors import Reverted, UnknownDeployment
+from tensorgrid.domain.refusals import REFUSALS
 
+ROOT = Path(__file__).parents[2]
 ADDRESS = "0x00000000000000000000000000000000DeaDBeef"
 SAMPLES = {
     "address": ADDRESS,
@@ -19,19 +24,6 @@ SAMPLES = {
     "bool": True,
 }
 ALL_ERRORS = [(name, entry) for name in artifact_names() for entry in interface(name).errors.values()]
-# OpenZeppelin's administration and signature errors: nothing that a user of ours can mend by himself
-LIBRARY = (
-    "AccessManager",
-    "AccessManaged",
-    "Address",
-    "ECDSA",
-    "ERC20",
-    "ERC2612",
-    "Failed",
-    "Insufficient",
-    "Invalid",
-)
-LIBRARY += ("Reentrancy", "SafeCast", "SafeERC20", "String")
 
 
 def sample(kind: str, position: int):
@@ -43,15 +35,32 @@ def test_decode_revert__every_error_of_every_artifact__round_trips(contract, ent
     types = [type_of(part) for part in entry.inputs]
     values = [sample(kind, i) for i, kind in enumerate(types)]
     found = decode_revert(entry.hash[:4] + encode(types, values))
+    assert type(found) is getattr(refusals, entry.name)
     assert found.name == entry.name
     assert list(found.args_by_name.values()) == values
 
 
-def test_hints__errors_of_our_own__all_have_one_and_none_is_stale() -> None:
+def test_refusals__errors_of_all_contracts__have_one_exception_each_and_none_is_stale() -> None:
     names = {entry.name for entry in known_errors().values()}
-    ours = {name for name in names if not name.startswith(LIBRARY)}
-    assert ours - set(HINTS) == set()
-    assert set(HINTS) - names == set()
+    assert set(REFUSALS) == names
+    assert all(kind.__name__ == name and kind.__base__ is Reverted for name, kind in REFUSALS.items())
+
+
+def test_refusals__interfaces__declare_nothing_that_is_missing() -> None:
+    """Also what an interface declares and no contract uses yet."""
+    declared = set()
+    for file in (ROOT / "contracts").rglob("*.sol"):
+        if file.parent.name != "test" or file.stem in artifact_names():
+            declared |= set(re.findall(r"^\s*error (\w+)\(", file.read_text(), re.MULTILINE))
+    assert len(declared) > 80
+    assert declared - set(REFUSALS) == set()
+
+
+@pytest.mark.parametrize("kind", REFUSALS.values(), ids=str)
+def test_refusals__every_one__says_what_to_do(kind) -> None:
+    assert len(kind.__doc__.split()) >= 2
+    assert not kind.__doc__.endswith(".")
+    assert str(kind(kind.__name__, {"have": 1}, kind.__doc__)) == f"{kind.__name__}(have=1): {kind.__doc__}"
 
 
 def test_decode_revert__standard_forms__are_named() -> None:

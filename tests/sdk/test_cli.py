@@ -10,7 +10,10 @@ from tensorgrid.cli.loading import arguments_from, function_from
 from tensorgrid.demo import SCENARIOS
 from tensorgrid.domain.errors import SpecInvalid
 
-COMMANDS = "balance cancel demo deposit devnet jobs logs network result status submit watch withdraw".split()
+COMMANDS = (
+    "balance cancel claim demo deposit devnet jobs logs network order reject relay result revoke status submit watch "
+    "withdraw"
+).split()
 
 
 @pytest.fixture

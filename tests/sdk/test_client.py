@@ -89,8 +89,8 @@ def test_run__from_another_process__knows_everything_from_the_id(client, bare_ne
 def test_submit__shortest_and_longest_take_time__survive_the_blocks_that_funding_takes(client):
     shortest = client.contracts.parameters.bounds().min_take_time
     run = add.options(client=client, take_within=shortest).submit(a=1, b=2)
-    job = client.contracts.board.job(run.id)
-    assert shortest <= run.terms.take_by - job.posted_at <= shortest + 3
+    job = client.contracts.board.job(run.terms.requester, run.terms.nonce)
+    assert shortest <= run.terms.take_by - job.clock <= shortest + 3
     longest = client.contracts.parameters.bounds().max_take_time
     add.options(client=client, take_within=longest).submit(a=1, b=2)
 

@@ -126,10 +126,10 @@ def test_devnet__same_seed__gives_the_same_keys_job_and_draw(tmp_path) -> None:
         with Devnet(tmp_path / str(run), workers=2, seed=7, start_workers=False, hold=True) as net:
             requester = Requester(net, account=net.requester)
             requester.deposit()
-            _, job, _ = requester.post()
+            terms, job, _ = requester.post()
             time.sleep(0.3 * run)  # no clock of this machine is in it
             net.resume_mining()
-            number = net.contracts.board.job(job).round
+            number = net.contracts.board.job(terms.requester, terms.nonce).round
             wait_until(lambda net=net, number=number: net.connection.latest().number > number)
             told.append((job, net.connection.block(number).hash, [worker.address for worker in net.workers]))
     assert told[0] == told[1]

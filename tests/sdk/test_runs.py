@@ -48,9 +48,9 @@ USDC = Token("0x" + "22" * 20, "USDC", 6)
 WORKERS = ["0x" + f"{n:02x}" * 20 for n in (0xA1, 0xA2, 0xA3, 0xA4, 0xA5)]
 ZERO = "0x" + "00" * 20
 TERMS = JobTerms(
-    requester="0x" + "99" * 20, nonce=1, spec_digest=bytes(32), pay_token=USDC.address, price=100, reserve=200,
-    fee_bps=100, bounty=7, no_show_bond=1, reopens=0, workers=3, stake=10, hardware_class=bytes(32), scheduler=ZERO,
-    verifier=ZERO, verifier_params=ReplicationClocks(20, 10, 20).pack(), take_by=100, work_time=60, settle_time=300,
+    requester="0x" + "99" * 20, nonce=1, spec_digest=bytes(32), price=100, reserve=200, bounty=7, take_by=100,
+    pay_token=USDC.address, fee_bps=100, no_show_bond=1, reopens=0, workers=3, stake=10, hardware_class=bytes(32),
+    scheduler=ZERO, verifier=ZERO, verifier_params=ReplicationClocks(20, 10, 20).pack(), work_time=60, settle_time=300,
 )  # fmt: skip
 HONEST, WRONG = keccak256(b"honest"), keccak256(b"wrong")
 
@@ -74,7 +74,7 @@ def posted():
 
 def taken(log, workers=WORKERS[:3], first=1):
     for number, worker in enumerate(workers, first):
-        log.add(JobTaken, worker=worker, number=number, price=100)
+        log.add(JobTaken, worker=worker, number=number, provider=ZERO, payee=ZERO, price=100)
     return log
 
 
@@ -83,8 +83,8 @@ def committed(roots):
     log = taken(posted()).add(JobAssigned, work_by=160)
     for worker, root in zip(WORKERS, roots, strict=False):
         if root is not None:
-            log.add(JobSealed, worker=worker, seal=bytes(30))
-    log.add(JobCommitted, settle_by=500)
+            log.add(JobSealed, worker=worker, commitment=b"\7" * 32)
+    log.add(JobCommitted, since=200)
     for worker, root in zip(WORKERS, roots, strict=False):
         if root is not None:
             log.add(Revealed, worker=worker, root_hash=root, receipt_digest=keccak256(worker.encode()))
@@ -94,7 +94,8 @@ def committed(roots):
 def settled(log, pays, faults=None):
     for worker, pay in pays.items():
         fault = (faults or {}).get(worker, Fault.NONE)
-        log.add(WorkerSettled, worker=worker, pay=pay, fault=fault, slashed=10 if fault is Fault.SLASHED else 0)
+        slashed = 10 if fault is Fault.SLASHED else 0
+        log.add(WorkerSettled, worker=worker, pay=pay, fault=fault, slashed=slashed, agreed=pay == 100)
     paid = sum(pays.values())
     fee = -(-paid // 100)
     return log.add(JobSettled, closer=WORKERS[0], paid=paid, fee=fee, returned=TERMS.escrow - paid - fee)
@@ -106,11 +107,11 @@ def test_fold__phases__say_what_the_job_waits_for():
     for step in (
         lambda: taken(log, WORKERS[:2]),
         lambda: taken(log, WORKERS[2:3], first=3).add(JobAssigned, work_by=160),
-        lambda: log.add(JobSealed, worker=WORKERS[0], seal=bytes(30)),
+        lambda: log.add(JobSealed, worker=WORKERS[0], commitment=b"\7" * 32),
         lambda: (
-            log.add(JobSealed, worker=WORKERS[1], seal=bytes(30))
-            .add(JobSealed, worker=WORKERS[2], seal=bytes(30))
-            .add(JobCommitted, settle_by=500)
+            log.add(JobSealed, worker=WORKERS[1], commitment=b"\7" * 32)
+            .add(JobSealed, worker=WORKERS[2], commitment=b"\7" * 32)
+            .add(JobCommitted, since=200)
         ),
         lambda: log.add(Revealed, worker=WORKERS[0], root_hash=HONEST, receipt_digest=bytes(32)),
         lambda: log.add(ExtraSeatsOpened, round=9, take_by=200, work_by=260, reveal_by=300),
@@ -141,7 +142,7 @@ def test_fold__four_of_five__liar_slashed_others_agree():
     log.add(ExtraSeatsOpened, round=9, take_by=200, work_by=260, reveal_by=300)
     taken(log, WORKERS[3:], first=4)
     for worker in WORKERS[3:]:
-        log.add(JobSealed, worker=worker, seal=bytes(30))
+        log.add(JobSealed, worker=worker, commitment=b"\7" * 32)
         log.add(Revealed, worker=worker, root_hash=HONEST, receipt_digest=bytes(32))
     pays = dict.fromkeys(WORKERS, 100) | {WORKERS[1]: 0}
     story = fold(settled(log, pays, {WORKERS[1]: Fault.SLASHED}).events)

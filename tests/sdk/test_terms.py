@@ -20,8 +20,8 @@ CLOCKS = JobClocks(12, 8, 8, 10)
 def terms_with(prices):
     zero = "0x" + "00" * 20
     return JobTerms(
-        zero, 1, bytes(32), zero, prices.price, prices.reserve, prices.fee_bps, prices.bounty, 0, 0, prices.workers, 1,
-        bytes(32), zero, zero, bytes(32), 0, 1, 1,
+        zero, 1, bytes(32), prices.price, prices.reserve, prices.bounty, 0, zero, prices.fee_bps, 0, 0, prices.workers,
+        1, bytes(32), zero, zero, bytes(32), 1, 1,
     )  # fmt: skip
 
 

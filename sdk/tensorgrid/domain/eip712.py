@@ -72,14 +72,18 @@ class Signature:
 
     @classmethod
     def from_vrs(cls, v: int, r: int | bytes, s: int | bytes) -> Signature:
-        """From the long form; `v` is 27 or 28 (0 and 1 are taken for those)."""
+        """From the long form; `v` is 27 or 28 (0 and 1 are taken for those). Raises ValueError for what has no short one."""
         s_value = int.from_bytes(s, "big") if isinstance(s, bytes) else s
+        if v not in (0, 1, 27, 28) or s_value >> 255:
+            raise ValueError("no signature that a contract would take; sign again")
         r_bytes = r.rjust(32, b"\0") if isinstance(r, bytes) else r.to_bytes(32, "big")
         return cls(r_bytes, (s_value | (v % 27) << 255).to_bytes(32, "big"))
 
     @classmethod
     def of_bytes(cls, signature: bytes) -> Signature:
-        """From 65 bytes r, s, v, as wallets give them."""
+        """From 65 bytes r, s, v, as wallets give them. Raises ValueError for anything else."""
+        if len(signature) != 65:
+            raise ValueError(f"a signature has 65 bytes, not {len(signature)}")
         return cls.from_vrs(signature[64], signature[:32], signature[32:64])
 
     def to_bytes(self) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from tensorgrid.domain.errors import SpecInvalid
+from tensorgrid.domain.money import Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class JobOptions:
     """
 
     gpu: str | None = None
-    budget: str | None = None
+    budget: str | Amount | None = None
     verify: str = "replicate"
     wall: str | int = "5m"
     memory: str | int = "2GiB"

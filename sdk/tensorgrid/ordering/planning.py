@@ -62,7 +62,9 @@ class Planner:
         options = (work.settings if isinstance(work, Buyable) else JobOptions()).changed(**asked)
         if options.budget is None:
             raise SpecInvalid('no budget; say how much it may cost at most, such as budget="5 USDC"')
-        budget = Amount.parse(options.budget, self.contracts.deployment.tokens)
+        budget = options.budget
+        if not isinstance(budget, Amount):
+            budget = Amount.parse(budget, self.contracts.deployment.tokens)
         class_name = resolve_class(self.contracts, options.gpu)
         packed = self._pack(work, arguments or {}, options, class_name)
         terms, prices, clocks = draft_terms(

@@ -49,6 +49,7 @@ def check_order(contracts: Contracts, signed: SignedOrder, relayer: str, least_f
 
 
 def _signer(signed: SignedOrder) -> str | None:
-    if len(signed.signature) != 65:
+    try:
+        return signer_of(signed.message(), Signature.of_bytes(signed.signature))
+    except ValueError:
         return None
-    return signer_of(signed.message(), Signature.of_bytes(signed.signature))

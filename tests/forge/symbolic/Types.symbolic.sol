@@ -1,58 +1,83 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Job, JobId, JobState, Seat} from "../../../contracts/types/JobTypes.sol";
-import {JobWord, bareDigest, pack, providerTag, seatWord, tagIn} from "../../../contracts/types/JobWord.sol";
-import {BPS_WHOLE, Bps} from "../../../contracts/types/Money.sol";
+import {Job, JobId, JobState} from "../../../contracts/types/JobTypes.sol";
+import {JobWord, bareDigest, postedWord, retiredWord} from "../../../contracts/types/JobWord.sol";
 import {Base} from "../base/Base.sol";
 
-/// @notice Proved by halmos for all inputs: how jobs are packed and how fees are rounded.
+/// @notice Proved by halmos for all inputs: a job in one slot says what was put into it, and no field runs into another.
 contract TypesSymbolic is Base {
-    uint256 private constant SPARE = 3 << 6;
-
-    function check_JobWord_whatIsPackedIsUnpacked(Job memory job) external pure {
-        vm.assume(job.taken < 8 && job.committed < 32);
-        vm.assume(job.clock <= type(uint32).max && job.round <= type(uint32).max);
-        Job memory again = pack(job).unpack();
-        assert(again.state == job.state);
-        assert(again.taken == job.taken);
-        assert(again.committed == job.committed);
-        assert(again.contested == job.contested);
-        assert(again.silent == job.silent);
-        assert(again.folded == job.folded);
-        assert(again.sequence == job.sequence);
-        assert(again.clock == job.clock);
-        assert(again.round == job.round);
-        assert(again.digest == job.digest);
+    function check_JobWord_aPostedJobReadsAsPosted(bytes32 id, uint256 nonce, uint32 round, bool silent) external view {
+        Job memory job = postedWord(JobId.wrap(id), nonce, round, silent).unpack();
+        assert(job.state == JobState.Posted);
+        assert(job.taken == 0 && job.committed == 0 && !job.contested && !job.folded);
+        assert(job.silent == silent);
+        assert(job.sequence == uint16(nonce));
+        assert(job.clock == uint32(block.timestamp));
+        assert(job.round == round);
+        assert(job.digest == bareDigest(JobId.wrap(id)));
     }
 
-    function check_JobWord_whatIsUnpackedIsPackedAgain(uint256 word) external pure {
-        assert(JobWord.unwrap(pack(JobWord.wrap(word).unpack())) == word & ~SPARE);
+    function check_JobWord_aRetiredNonceIsAnEndOfNoJob(uint256 nonce) external pure {
+        Job memory job = retiredWord(nonce).unpack();
+        assert(job.state == JobState.Cancelled);
+        assert(job.sequence == uint16(nonce));
+        assert(job.taken == 0 && job.committed == 0 && job.digest == 0);
     }
 
-    function check_JobWord_aSeatIsNeverEmptyAndShowsItsProvider(bytes32 id, Seat memory seat) external pure {
-        uint256 word = seatWord(JobId.wrap(id), seat);
-        assert(word >> 248 == 1);
-        assert(tagIn(word) == providerTag(JobId.wrap(id), seat.provider));
+    /// @dev Every setter changes its own field, to what it was given, and no other.
+    function check_JobWord_settersKeepToTheirField(uint256 word, uint8 state, uint8 count, uint32 time, bytes20 digest)
+        external
+        pure
+    {
+        vm.assume(word & 7 <= uint8(type(JobState).max) && state <= uint8(type(JobState).max) && count < 8);
+        JobWord job = JobWord.wrap(word);
+        Job memory before = job.unpack();
+
+        Job memory changed = job.withState(JobState(state)).unpack();
+        assert(uint8(changed.state) == state);
+        changed.state = before.state;
+        _same(changed, before);
+
+        changed = job.withTaken(count).unpack();
+        assert(changed.taken == count);
+        changed.taken = before.taken;
+        _same(changed, before);
+
+        changed = job.withClock(time).unpack();
+        assert(changed.clock == time);
+        changed.clock = before.clock;
+        _same(changed, before);
+
+        changed = job.withContest().unpack();
+        assert(changed.contested);
+        changed.contested = before.contested;
+        _same(changed, before);
+
+        changed = job.withDigest(digest, true).unpack();
+        assert(changed.digest == digest && changed.folded);
+        (changed.digest, changed.folded) = (before.digest, before.folded);
+        _same(changed, before);
+
+        changed = job.withDigest(digest, false).unpack();
+        assert(changed.digest == digest && !changed.folded);
+        (changed.digest, changed.folded) = (before.digest, before.folded);
+        _same(changed, before);
     }
 
-    function check_Money_feeRoundsUpByLessThanOneUnit(uint16 share, uint256 amount) external pure {
-        vm.assume(share <= BPS_WHOLE && amount <= type(uint136).max);
-        uint256 fee = Bps.wrap(share).feeOn(amount);
-        assert(fee * BPS_WHOLE >= amount * share);
-        assert(fee * BPS_WHOLE < amount * share + BPS_WHOLE);
-        assert(fee <= amount);
+    /// @dev J3: what has committed stays committed, and sealing one seat seals no other.
+    function check_J3_JobWord_sealsOnlyGrow(uint256 word, uint8 number) external pure {
+        vm.assume(word & 7 <= uint8(type(JobState).max) && number >= 1 && number <= 5);
+        Job memory before = JobWord.wrap(word).unpack();
+        Job memory changed = JobWord.wrap(word).withSealed(number).unpack();
+        assert(changed.committed == before.committed | 1 << (number - 1));
+        changed.committed = before.committed;
+        _same(changed, before);
     }
 
-    function check_Money_noFeeIsAvoidedByPayingInPieces(uint16 share, uint128 a, uint128 b) external pure {
-        vm.assume(share <= BPS_WHOLE);
-        Bps bps = Bps.wrap(share);
-        assert(bps.feeOn(a) + bps.feeOn(b) >= bps.feeOn(uint256(a) + b));
-    }
-
-    /// @dev What is escrowed for the fee always covers the fee on what is really paid.
-    function check_Money_feeGrowsWithTheAmount(uint16 share, uint136 paid, uint136 most) external pure {
-        vm.assume(share <= BPS_WHOLE && paid <= most);
-        assert(Bps.wrap(share).feeOn(paid) <= Bps.wrap(share).feeOn(most));
+    function _same(Job memory a, Job memory b) private pure {
+        assert(a.state == b.state && a.taken == b.taken && a.committed == b.committed);
+        assert(a.contested == b.contested && a.silent == b.silent && a.folded == b.folded);
+        assert(a.sequence == b.sequence && a.clock == b.clock && a.round == b.round && a.digest == b.digest);
     }
 }

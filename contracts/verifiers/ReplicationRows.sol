@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {Fault, MAX_SEATS, Ruling, Seat} from "../types/JobTypes.sol";
+import {RevealWord} from "../types/RevealWord.sol";
+
+// What replicas are due, by what they have shown: the rows of protocol.md, section 5. A seat is paid its own price.
+
+/// @notice Every result shown is the same, and there are at least two.
+function isAgreed(RevealWord reveals) pure returns (bool) {
+    uint256 shown = reveals.shown();
+    return reveals.groups() == 1 && shown & (shown - 1) != 0;
+}
+
+/// @notice Something was shown, and it does not decide the first round.
+function isUndecided(RevealWord reveals) pure returns (bool) {
+    return reveals.groups() > 0 && !isAgreed(reveals);
+}
+
+/// @notice Of a job whose committed seats have all shown the same.
+function ruleAgreed(Seat[] calldata held) pure returns (Ruling[] memory rulings) {
+    rulings = new Ruling[](held.length);
+    for (uint256 i = 0; i < held.length; ++i) {
+        if (held[i].commitment == 0) rulings[i].fault = Fault.NoShow;
+        else (rulings[i].pay, rulings[i].agreed) = (held[i].price, true);
+    }
+}
+
+/// @notice Of a job whose rounds are over.
+function rule(RevealWord reveals, Seat[] calldata held) pure returns (Ruling[] memory rulings) {
+    (uint256 group, uint256 size) = largestGroup(reveals);
+    // INVARIANT: no bare majority slashes anybody. Three equal, or two when nothing else was shown, are paid; only four
+    // against one prove the one wrong.
+    bool wins = size >= 3 || isAgreed(reveals);
+    rulings = new Ruling[](held.length);
+    for (uint256 i = 0; i < held.length; ++i) {
+        uint256 own = reveals.groupOf(i + 1);
+        if (held[i].commitment == 0) {
+            rulings[i].fault = Fault.NoShow;
+        } else if (own == 0) {
+            rulings[i].fault = Fault.Slashed;
+        } else if (!wins) {
+            rulings[i].pay = held[i].price / 2;
+        } else if (own == group) {
+            (rulings[i].pay, rulings[i].agreed) = (held[i].price, true);
+        } else if (size >= 4 && !reveals.isLimit(own) && !reveals.isLimit(group)) {
+            rulings[i].fault = Fault.Slashed;
+        }
+    }
+}
+
+/// @notice The first of the largest groups, and how many seats are in it.
+function largestGroup(RevealWord reveals) pure returns (uint256 group, uint256 size) {
+    for (uint256 candidate = 1; candidate <= reveals.groups(); ++candidate) {
+        uint256 count;
+        for (uint256 number = 1; number <= MAX_SEATS; ++number) {
+            if (reveals.groupOf(number) == candidate) ++count;
+        }
+        if (count > size) (group, size) = (candidate, count);
+    }
+}

@@ -1,0 +1,71 @@
+"""What every call costs, measured on a real anvil, beside the figures of other networks.
+
+Writes build/bench/gas.json and prints one table. `--json` prints the document instead; `--profile` prints where the gas of
+the four scenarios goes; `--accept` makes what is measured now the baseline that tests compare with; `--jobs` is up to how
+many jobs the calls are shown to stay flat (0: not shown).
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from bench import baseline, report
+from bench.flat import after_jobs, beside_open_jobs
+from bench.measure import DRAWN, OFFERED, SCENARIOS, measure, walk_twice
+from bench.network import ROOT, Network, running
+from bench.paths import Walk
+from bench.profile import profile
+
+FILE = ROOT / "build" / "bench" / "gas.json"
+FEW = 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--accept", action="store_true")
+    parser.add_argument("--jobs", type=int, default=300)
+    chosen = parser.parse_args()
+    if chosen.profile:
+        show_profiles()
+        return
+    with running() as network:
+        measured = measure(network)
+        flat = stay_flat(network, chosen.jobs)
+        node = network.chain.version
+    document = report.as_json(report.document(measured, flat, node))
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    FILE.write_text(document)
+    if chosen.json:
+        print(document, end="")
+    else:
+        report.show(report.table(measured, flat, node))
+    if chosen.accept:
+        baseline.save(baseline.of(measured))
+
+
+def stay_flat(network: Network, jobs: int) -> report.Flat:
+    """Gas per call at ten jobs and at `jobs`."""
+    if jobs <= FEW:
+        return {}
+    counts = (FEW, jobs)
+    return {
+        f"one worker, {FEW} to {jobs} jobs done": after_jobs(network, Walk.optimistic, counts),
+        f"one worker, {FEW} to {jobs} jobs open": beside_open_jobs(network, counts),
+        f"three workers relayed, {FEW} to {jobs} jobs done": after_jobs(network, Walk.relayed, counts),
+    }
+
+
+def show_profiles() -> None:
+    with running(traced=True) as network:
+        for name in SCENARIOS:
+            offered = name in OFFERED
+            path, background = (OFFERED | DRAWN)[name], Walk.open_offered if offered else Walk.open_drawn
+            steps = walk_twice(network, path, background).steady
+            profiles = [(step.call, profile(network.chain, step.tx, network.names())) for step in steps]
+            report.show(report.profile_table(name, profiles))
+
+
+if __name__ == "__main__":
+    main()
