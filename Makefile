@@ -23,7 +23,7 @@ PYTHONS := $(PYTHON) python3.11 python3.12 python3 python3.13 python3.14 python
 IS_GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11) or sys.implementation.name != "cpython")
 PIP_INSTALL := $(BIN)/python -m pip install -qq --constraint constraints.txt
 
-.PHONY: help demo test test-ipfs lint typecheck layers pytest wheel test-wheel docs clean
+.PHONY: help demo test test-ipfs bench-gas lint typecheck layers pytest wheel test-wheel docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -48,6 +48,9 @@ pytest: $(STAMPS)/dev node_modules/.package-lock.json toolchain ## the tests alo
 
 test-ipfs: $(STAMPS)/dev node-on-path ## the stores against a real IPFS daemon (its first set-up downloads 300 MB)
 	@$(BIN)/python scripts/ipfs_daemon.py -- $(BIN)/python -m pytest -m ipfs $(ARGS)
+
+bench-gas: $(STAMPS)/run node_modules/.package-lock.json ## what every call costs, beside other networks; ARGS=--accept makes it the tests' baseline
+	@$(BIN)/python scripts/bench_gas.py $(ARGS)
 
 wheel: $(STAMPS)/build-tools ## dist/tensorgrid-*.whl
 	@rm -rf dist

@@ -1,20 +1,20 @@
 """What every call costs, measured on a real anvil, beside the figures of other networks.
 
-Writes build/bench/gas.json and prints one table. `--json` prints the document instead; `--profile` prints where the gas of
-the four scenarios goes; `--accept` makes what is measured now the baseline that tests compare with; `--jobs` is up to how
-many jobs the calls are shown to stay flat (0: not shown).
+Writes build/bench/gas.json and prints one table. `--json` prints the document instead; `--profile` prints where the gas
+of the four scenarios goes; `--accept` makes what is measured now the baseline that tests compare with, and the figures
+of docs/gas.md; `--jobs` is up to how many jobs the calls are shown to stay flat (0: not shown).
 """
 
 from __future__ import annotations
 
 import argparse
 
-from bench import baseline, report
+from bench import baseline, page, report
 from bench.flat import after_jobs, beside_open_jobs
 from bench.measure import DRAWN, OFFERED, SCENARIOS, measure, walk_twice
 from bench.network import ROOT, Network, running
 from bench.paths import Walk
-from bench.profile import profile
+from bench.profile import Profile, profile
 
 FILE = ROOT / "build" / "bench" / "gas.json"
 FEW = 10
@@ -28,7 +28,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=300)
     chosen = parser.parse_args()
     if chosen.profile:
-        show_profiles()
+        for name, steps in profiles().items():
+            report.show(report.profile_table(name, steps))
         return
     with running() as network:
         measured = measure(network)
@@ -43,6 +44,7 @@ def main() -> None:
         report.show(report.table(measured, flat, node))
     if chosen.accept:
         baseline.save(baseline.of(measured))
+        page.write(baseline.of(measured), {name: [made for _, made in steps] for name, steps in profiles().items()})
 
 
 def stay_flat(network: Network, jobs: int) -> report.Flat:
@@ -57,14 +59,15 @@ def stay_flat(network: Network, jobs: int) -> report.Flat:
     }
 
 
-def show_profiles() -> None:
+def profiles() -> dict[str, list[tuple[str, Profile]]]:
+    """Of each scenario's transactions, steady."""
+    found = {}
     with running(traced=True) as network:
         for name in SCENARIOS:
-            offered = name in OFFERED
-            path, background = (OFFERED | DRAWN)[name], Walk.open_offered if offered else Walk.open_drawn
-            steps = walk_twice(network, path, background).steady
-            profiles = [(step.call, profile(network.chain, step.tx, network.names())) for step in steps]
-            report.show(report.profile_table(name, profiles))
+            background = Walk.open_offered if name in OFFERED else Walk.open_drawn
+            steps = walk_twice(network, (OFFERED | DRAWN)[name], background).steady
+            found[name] = [(step.call, profile(network.chain, step.tx, network.names())) for step in steps]
+    return found
 
 
 if __name__ == "__main__":

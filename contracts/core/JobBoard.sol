@@ -55,10 +55,19 @@ contract JobBoard is Seating {
     }
 
     /// @inheritdoc IJobBoard
-    function postWithOffers(JobTerms calldata terms, Offer[] calldata offers) external returns (JobId id) {
-        id = _ownId(terms);
-        (bytes32 lane, JobWord job) = _open(terms, id, 0, false);
-        _jobs[lane] = _match(terms, id, job, offers, new address[](0));
+    function postWithOffers(JobTerms calldata terms, Offer[] calldata offers) external returns (JobId) {
+        return _postWithOffers(terms, offers);
+    }
+
+    /// @inheritdoc IJobBoard
+    function settleAndPost(
+        JobTerms calldata earlier,
+        Seat[] calldata earlierHeld,
+        JobTerms calldata terms,
+        Offer[] calldata offers
+    ) external returns (JobId) {
+        _settle(earlier, earlierHeld);
+        return _postWithOffers(terms, offers);
     }
 
     /// @inheritdoc IJobBoard
@@ -256,6 +265,12 @@ contract JobBoard is Seating {
     }
 
     // ---- posting
+
+    function _postWithOffers(JobTerms calldata terms, Offer[] calldata offers) private returns (JobId id) {
+        id = _ownId(terms);
+        (bytes32 lane, JobWord job) = _open(terms, id, 0, false);
+        _jobs[lane] = _match(terms, id, job, offers, new address[](0));
+    }
 
     /// @dev The id of terms that the caller may post himself.
     function _ownId(JobTerms calldata terms) private view returns (JobId id) {

@@ -9,6 +9,7 @@ import {IStakeVault} from "../interfaces/IStakeVault.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {Fault, JobId, JobState, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
 import {JobWord} from "../types/JobWord.sol";
+import {ask, behind, rawSeats} from "../types/RawCalls.sol";
 import {BURN} from "../types/Money.sol";
 import {Posting} from "./Posting.sol";
 
@@ -70,7 +71,9 @@ abstract contract Outcomes is Posting {
         view
         returns (Ruling[] memory)
     {
-        (bool done, Ruling[] memory rulings) = IVerifier(terms.verifier).verdict(terms, id, job, held);
+        bytes memory rest = abi.encodePacked(id, job, behind(3), held.length, rawSeats(held));
+        (bool done, Ruling[] memory rulings) =
+            abi.decode(ask(terms.verifier, IVerifier.verdict.selector, terms, rest), (bool, Ruling[]));
         require(done, VerdictPending(id));
         require(rulings.length == held.length, VerdictBroken(id));
         uint256 paid;

@@ -4,9 +4,11 @@ pragma solidity 0.8.30;
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
+import {IVersioned} from "../interfaces/IVersioned.sol";
 import {JobId, JobState, JobTerms, policyOf} from "../types/JobTypes.sol";
 import {JobWord, laneOf as laneKey, postedWord} from "../types/JobWord.sol";
 import {BPS_WHOLE} from "../types/Money.sol";
+import {announce} from "../types/RawCalls.sol";
 import {nextRound} from "../types/Rounds.sol";
 import {Roster} from "./Roster.sol";
 
@@ -15,16 +17,28 @@ import {Roster} from "./Roster.sol";
 /// other jobs is compared once per version of the parameters, and remembered.
 abstract contract Posting is Roster {
     mapping(bytes32 policy => IParameters.Admission) private _admissions;
+    uint32 private _version; // of the parameters, as they have told it; 0: paused, or this board is not one of theirs
+
+    /// @inheritdoc IVersioned
+    function adopt(uint32 version) external {
+        require(msg.sender == PARAMETERS, NotParameters(msg.sender));
+        _version = version;
+    }
 
     /// @inheritdoc IJobBoard
     function escrowFor(JobTerms calldata terms) public pure returns (uint256) {
         uint256 most = _mostPay(terms);
-        return most + terms.feeBps.feeOn(most) + terms.bounty;
+        unchecked {
+            // no sum of a few products of 128 and 16 bits reaches 256
+            return most + terms.feeBps.feeOn(most) + terms.bounty;
+        }
     }
 
     /// @dev The most that workers can be paid: all first seats and the whole reserve.
     function _mostPay(JobTerms calldata terms) internal pure returns (uint256) {
-        return uint256(terms.price) * terms.workers + terms.reserve;
+        unchecked {
+            return uint256(terms.price) * terms.workers + terms.reserve;
+        }
     }
 
     /// @dev Admits the terms, announces the job and holds the money; the caller stores the job.
@@ -45,7 +59,8 @@ abstract contract Posting is Roster {
 
         uint40 round = nextRound(ORIGIN, PERIOD, AHEAD);
         job = postedWord(id, terms.nonce, round, admission.silent);
-        emit JobPosted(id, terms, round);
+        // Fields that are not read here were read when the policy was admitted, so that none is announced unchecked.
+        announce(JobPosted.selector, id.asBytes(), terms, round);
         IEscrow(ESCROW).hold(terms.payToken, terms.requester, escrow + relayFee);
     }
 
@@ -60,7 +75,7 @@ abstract contract Posting is Roster {
 
     /// @dev The policy's admission as of now, remembered or asked for.
     function _admit(JobTerms calldata terms) private returns (IParameters.Admission memory admission) {
-        uint32 version = IParameters(PARAMETERS).version();
+        uint32 version = _version;
         require(version != 0, Paused());
         bytes32 policy = policyOf(terms);
         admission = _admissions[policy];

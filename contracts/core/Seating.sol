@@ -14,6 +14,7 @@ import {
     Candidate, Draw, ExtraSeats, JobId, JobState, JobTerms, MAX_SEATS, Offer, Seat, Signature
 } from "../types/JobTypes.sol";
 import {JobWord, bareDigest} from "../types/JobWord.sol";
+import {ask, behind, rawOffers} from "../types/RawCalls.sol";
 import {newDigest, newFoldedDigest, providerTag, seatWord, tagIn} from "../types/SeatHash.sol";
 import {Outcomes} from "./Outcomes.sol";
 
@@ -73,7 +74,7 @@ abstract contract Seating is Outcomes {
         address[] memory allowed
     ) internal returns (JobWord) {
         require(terms.workers == 1, OneSeatOnly(id, terms.workers));
-        (address worker, uint128 price) = IOfferScheduler(terms.scheduler).choose(terms, offers, allowed);
+        (address worker, uint128 price) = _choose(terms, offers, allowed);
         require(price <= terms.price, PriceAboveTerms(price, terms.price));
         Seat[] memory given = new Seat[](1);
         // Nothing is drawn, so any age will do, as long as the worker was there before this block.
@@ -81,6 +82,17 @@ abstract contract Seating is Outcomes {
         given[0].price = price;
         emit JobTaken(id, worker, 1, given[0].provider, given[0].payee, price);
         return _assign(terms, id, job.withTaken(1).withDigest(newFoldedDigest(id, given), true));
+    }
+
+    function _choose(JobTerms calldata terms, Offer[] calldata offers, address[] memory allowed)
+        private
+        view
+        returns (address, uint128)
+    {
+        uint256 first = behind(2);
+        uint256 second = first + 32 + rawOffers(offers).length;
+        bytes memory rest = abi.encodePacked(first, second, offers.length, rawOffers(offers), allowed.length, allowed);
+        return abi.decode(ask(terms.scheduler, IOfferScheduler.choose.selector, terms, rest), (address, uint128));
     }
 
     /// @dev Of a job that is not folded, and that has been checked.
@@ -144,7 +156,9 @@ abstract contract Seating is Outcomes {
         Candidate memory candidate;
         (seat, candidate.stake) = _seat(terms, id, worker, draw.opensAt);
         (candidate.worker, candidate.provider) = (worker, seat.provider);
-        (bool may, uint128 price) = IScheduler(terms.scheduler).quote(terms, draw, candidate, uint40(block.timestamp));
+        bytes memory rest = abi.encode(draw, candidate, block.timestamp);
+        (bool may, uint128 price) =
+            abi.decode(ask(terms.scheduler, IScheduler.quote.selector, terms, rest), (bool, uint128));
         require(may, NotDrawn(id, worker));
         require(price <= terms.price, PriceAboveTerms(price, terms.price));
         seat.price = price;

@@ -5,6 +5,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 
 import {IParameters} from "../interfaces/IParameters.sol";
 import {IScheduler} from "../interfaces/IScheduler.sol";
+import {IVersioned} from "../interfaces/IVersioned.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {JobTerms, MAX_SEATS} from "../types/JobTypes.sol";
 import {BPS_WHOLE, Bps} from "../types/Money.sol";
@@ -31,10 +32,15 @@ contract Parameters is IParameters, AccessManaged {
     /// @inheritdoc IParameters
     mapping(bytes32 hardwareClass => bool) public classAllowed;
 
+    address[] private _boards;
+
     /// @dev INVARIANT: what is changed makes a new version, so no board goes on with an admission from before.
     modifier newVersion() {
         _version += 1;
         _;
+        for (uint256 i = 0; i < _boards.length; ++i) {
+            IVersioned(_boards[i]).adopt(version());
+        }
     }
 
     constructor(address manager, Bounds memory bounds_, Values memory values_) AccessManaged(manager) newVersion {
@@ -91,6 +97,12 @@ contract Parameters is IParameters, AccessManaged {
         emit HardwareClassSet(hardwareClass, allowed);
     }
 
+    /// @inheritdoc IParameters
+    function addBoard(address board) external restricted newVersion {
+        _boards.push(board);
+        emit BoardAdded(board);
+    }
+
     // ---- boards
 
     /// @inheritdoc IParameters
@@ -127,8 +139,12 @@ contract Parameters is IParameters, AccessManaged {
 
     /// @inheritdoc IParameters
     function values() public view returns (Values memory) {
-        return
-            Values({feeBps: _feeBps, minStake: _minStake, minNoShowBond: _minNoShowBond, paused: _paused});
+        return Values({feeBps: _feeBps, minStake: _minStake, minNoShowBond: _minNoShowBond, paused: _paused});
+    }
+
+    /// @inheritdoc IParameters
+    function boards() external view returns (address[] memory) {
+        return _boards;
     }
 
     /// @inheritdoc IParameters

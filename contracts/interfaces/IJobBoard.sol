@@ -15,6 +15,7 @@ import {
     Seat,
     Signature
 } from "../types/JobTypes.sol";
+import {IVersioned} from "./IVersioned.sol";
 import {JobWord} from "../types/JobWord.sol";
 
 /// @title The job's state machine, and nothing else
@@ -26,7 +27,7 @@ import {JobWord} from "../types/JobWord.sol";
 /// `held`, everywhere: the job's seats, seat n at index n - 1, as JobTaken and JobSealed have shown them. A job whose seats
 /// were all given in one call is folded: its digest covers them, and `held` must be complete. It unfolds by itself as soon
 /// as its seats change one at a time. Where a job is not folded, entries that a call does not need may be left empty.
-interface IJobBoard {
+interface IJobBoard is IVersioned {
     event JobPosted(JobId indexed id, JobTerms terms, uint40 round);
     event OrderRelayed(JobId indexed id, address indexed relayer, uint256 fee);
     event NonceRetired(address indexed requester, uint256 nonce);
@@ -63,7 +64,9 @@ interface IJobBoard {
     /// @notice A relayed seal that was signed by somebody else than the seat's worker.
     error WrongSigner(JobId id, address have, address need);
     error LengthMismatch(uint256 have, uint256 need);
+    /// @notice No new jobs: the parameters are paused, or do not know this board (IParameters.addBoard).
     error Paused();
+    error NotParameters(address caller);
     error PriceZero();
     error EscrowAboveLimit(uint256 amount, uint256 limit);
     error ReserveTooSmall(uint256 have, uint256 need);
@@ -110,6 +113,15 @@ interface IJobBoard {
     /// @notice As `post`, and seat the worker of the first offer that serves, at its price: work starts at once.
     /// @dev also reverts OneSeatOnly, and whatever `take` and the offer scheduler say
     function postWithOffers(JobTerms calldata terms, Offer[] calldata offers) external returns (JobId id);
+
+    /// @notice `settle` an earlier job and `postWithOffers` the next, in one transaction. The next may take the earlier one's
+    /// lane over.
+    function settleAndPost(
+        JobTerms calldata earlier,
+        Seat[] calldata earlierHeld,
+        JobTerms calldata terms,
+        Offer[] calldata offers
+    ) external returns (JobId id);
 
     /// @notice Relayer: post what the requester has signed (EIP-712, or ERC-1271). Without `offers` the seats are drawn.
     /// @dev also reverts NotRelayer, OrderExpired, BadSignature

@@ -52,6 +52,7 @@ interface IParameters {
     event TokenSet(address indexed token, TokenRule rule);
     event SchedulerSet(address indexed scheduler, bool allowed);
     event VerifierSet(address indexed verifier, bool allowed);
+    event BoardAdded(address indexed board);
     event HardwareClassSet(bytes32 indexed hardwareClass, bool allowed);
 
     error TokenNotAllowed(address token);
@@ -72,8 +73,10 @@ interface IParameters {
     error StakeBelowBond(uint256 minStake, uint256 minNoShowBond);
     error BoundsInconsistent();
 
-    /// @notice Rises with every change; 0 while paused.
+    /// @notice Rises with every change; 0 while paused. Boards are told it (IVersioned).
     function version() external view returns (uint32);
+    /// @notice The boards that are told of every new version.
+    function boards() external view returns (address[] memory);
     /// @notice As a board: compare the policy part of the terms with everything here, and ask the verifier what it needs.
     /// @dev reverts *NotAllowed, ForeignPlugin, WrongFee, *BelowMinimum, BondAboveStake, *OutOfRange, and whatever the
     /// verifier's `needs` says
@@ -95,5 +98,8 @@ interface IParameters {
     function setToken(address token, TokenRule calldata rule) external;
     function setScheduler(address scheduler, bool allowed) external;
     function setVerifier(address verifier, bool allowed) external;
+    /// @notice Tell this board of every new version from now on, beginning with this one: before, no job can be posted on it.
+    /// Never taken back: a board that is to take no more jobs has its schedulers taken from the list.
+    function addBoard(address board) external;
     function setHardwareClass(bytes32 hardwareClass, bool allowed) external;
 }

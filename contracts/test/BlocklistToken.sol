@@ -8,8 +8,6 @@ import {TestToken} from "./TestToken.sol";
 contract BlocklistToken is TestToken {
     mapping(address account => bool) public blocked;
 
-    error Blocked(address account);
-
     constructor() TestToken("blocks", "BLOCK", 6) {}
 
     function setBlocked(address account, bool blocked_) external {
@@ -17,8 +15,8 @@ contract BlocklistToken is TestToken {
     }
 
     function _update(address from, address to, uint256 value) internal override {
-        require(!blocked[from], Blocked(from));
-        require(!blocked[to], Blocked(to));
+        require(!blocked[from], ERC20InvalidSender(from));
+        require(!blocked[to], ERC20InvalidReceiver(to));
         super._update(from, to, value);
     }
 }

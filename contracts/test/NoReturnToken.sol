@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
+
 /// @title NoReturnToken
 /// @notice Test double: moves tokens and answers nothing at all, as the oldest of the large ones do.
-contract NoReturnToken {
+contract NoReturnToken is IERC20Errors {
     uint8 public constant decimals = 6;
     mapping(address account => uint256) public balanceOf;
     mapping(address owner => mapping(address spender => uint256)) public allowance;
-
-    error TooSmall(uint256 have, uint256 need);
 
     function mint(address account, uint256 amount) external {
         balanceOf[account] += amount;
@@ -24,14 +24,15 @@ contract NoReturnToken {
 
     function transferFrom(address from, address to, uint256 amount) external {
         uint256 allowed = allowance[from][msg.sender];
-        require(allowed >= amount, TooSmall(allowed, amount));
+        require(allowed >= amount, ERC20InsufficientAllowance(msg.sender, allowed, amount));
         allowance[from][msg.sender] = allowed - amount;
         _move(from, to, amount);
     }
 
     function _move(address from, address to, uint256 amount) private {
-        require(balanceOf[from] >= amount, TooSmall(balanceOf[from], amount));
-        balanceOf[from] -= amount;
+        uint256 balance = balanceOf[from];
+        require(balance >= amount, ERC20InsufficientBalance(from, balance, amount));
+        balanceOf[from] = balance - amount;
         balanceOf[to] += amount;
     }
 }

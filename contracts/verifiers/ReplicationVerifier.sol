@@ -17,6 +17,7 @@ import {
     Seat
 } from "../types/JobTypes.sol";
 import {JobWord, laneOf} from "../types/JobWord.sol";
+import {ask, behind, rawSeats, tell} from "../types/RawCalls.sol";
 import {RevealWord, noReveals} from "../types/RevealWord.sol";
 import {isAgreed, isUndecided, rule, ruleAgreed} from "./ReplicationRows.sol";
 
@@ -136,7 +137,7 @@ contract ReplicationVerifier is IReplicationVerifier {
 
     /// @inheritdoc IReplicationVerifier
     function extraNeeded(JobTerms calldata terms, Seat[] calldata held) external view returns (bool) {
-        (, JobWord job) = IJobBoard(BOARD).look(terms, held);
+        (, JobWord job) = _look(terms, held);
         RevealWord reveals = _revealsOf(laneOf(terms.requester, terms.nonce), job.sequence());
         return job.state() == JobState.Committed && !reveals.hasSecond() && _firstOver(terms, job, reveals)
             && isUndecided(reveals);
@@ -169,10 +170,21 @@ contract ReplicationVerifier is IReplicationVerifier {
         });
     }
 
+    // ---- the board, asked with what the caller has passed
+
+    function _look(JobTerms calldata terms, Seat[] calldata held) private view returns (JobId, JobWord) {
+        return abi.decode(ask(BOARD, IJobBoard.look.selector, terms, _withSeats(held)), (JobId, JobWord));
+    }
+
+    /// @dev The second and last argument behind terms.
+    function _withSeats(Seat[] calldata held) private pure returns (bytes memory) {
+        return abi.encodePacked(behind(1), held.length, rawSeats(held));
+    }
+
     // ---- one reveal
 
     function _committed(JobTerms calldata terms, Seat[] calldata held) private view returns (JobId id, JobWord job) {
-        (id, job) = IJobBoard(BOARD).look(terms, held);
+        (id, job) = _look(terms, held);
         // Before all have committed nothing may show; after the end nothing counts.
         JobState state = job.state();
         require(state >= JobState.Committed, RevealTooEarly(id));
@@ -271,7 +283,7 @@ contract ReplicationVerifier is IReplicationVerifier {
     /// @dev Settles a job whose committed seats have all shown the same. The board asks back within this call.
     function _settleAgreed(JobTerms calldata terms, JobId id, Seat[] calldata held) private {
         _agreedNow = id.asBytes();
-        IJobBoard(BOARD).settle(terms, held);
+        tell(BOARD, IJobBoard.settle.selector, terms, _withSeats(held));
         // INVARIANT: what was seen here is forgotten here, so no later job of the same transaction can lean on it.
         _agreedNow = 0;
     }

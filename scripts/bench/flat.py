@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from .network import Network
 from .paths import Steps, Walk
 
-COUNTS = (10, 100, 300)
+ByCount = dict[int, dict[str, int]]
+"""Gas by call, by how many jobs there were."""
 
 
-def after_jobs(network: Network, path: Callable[[Walk], Steps], counts: Sequence[int] = COUNTS) -> dict[int, dict[str, int]]:
+def after_jobs(network: Network, path: Callable[[Walk], Steps], counts: Sequence[int]) -> ByCount:
     """Gas per call of the job with that number, each after the other in the same lane."""
     network.chain.rewind()
     walk, found = Walk(network), {}
@@ -21,7 +22,7 @@ def after_jobs(network: Network, path: Callable[[Walk], Steps], counts: Sequence
     return found
 
 
-def beside_open_jobs(network: Network, counts: Sequence[int] = COUNTS) -> dict[int, dict[str, int]]:
+def beside_open_jobs(network: Network, counts: Sequence[int]) -> ByCount:
     """Gas per call of one more job, while so many of the same requester and worker are open."""
     network.chain.rewind()
     walk, found = Walk(network), {}
@@ -33,7 +34,7 @@ def beside_open_jobs(network: Network, counts: Sequence[int] = COUNTS) -> dict[i
     return found
 
 
-def spread(found: dict[int, dict[str, int]]) -> int:
+def spread(found: ByCount) -> int:
     """The most gas by which any call differs between the counts."""
     calls = next(iter(found.values()))
     return max(max(gas[call] for gas in found.values()) - min(gas[call] for gas in found.values()) for call in calls)

@@ -28,7 +28,7 @@ from tensorgrid.domain.jobs import (
 from tensorgrid.domain.results import result_root
 
 from .chain import Receipt
-from .network import COIN, CPU, STAKE_COIN, Network
+from .network import COIN, CPU, STAKE_COIN, Network, signed
 
 PRICE, BOUNTY = 12 * COIN + 345_678, 123_456  # no round numbers: calldata pays by its non-zero bytes
 TAKE, WORK, REVEAL, GRACE, EXTRA_TAKE = 400, 600, 100, 50, 200
@@ -86,10 +86,6 @@ def offered_terms(network: Network, nonce: int) -> JobTerms:
     )
 
 
-def signed(account: LocalAccount, digest: bytes) -> Signature:
-    return Signature.of_bytes(bytes(account.unsafe_sign_hash(digest).signature))
-
-
 class Job:
     """One posted job. Workers are named by their index in the network. A relayer calls where nobody is named."""
 
@@ -115,6 +111,19 @@ class Job:
         return job, job._board(network.requester, "postWithOffers", terms.as_tuple(), job.offers(workers))
 
     @classmethod
+    def settle_and_post(cls, network: Network, earlier: Job, terms: JobTerms) -> tuple[Job, Receipt]:
+        """Settle `earlier`, and post the next with an offer of the first worker."""
+        job = cls(network, terms)
+        job.folded = True
+        receipt = job._board(
+            network.requester,
+            "settleAndPost",
+            *(earlier.terms.as_tuple(), earlier._all),
+            *(terms.as_tuple(), job.offers((0,))),
+        )
+        return job, receipt
+
+    @classmethod
     def post_for(
         cls, network: Network, terms: JobTerms, *, fee: int, workers: Sequence[int] = ()
     ) -> tuple[Job, Receipt]:
@@ -123,7 +132,8 @@ class Job:
         job.folded = bool(workers)
         allowed = [network.workers[i].address for i in workers]
         order = (network.relayer.address, fee, network.chain.now + 600, allowed)
-        signature = signed(network.requester, network.ask("JobBoard", "orderDigest", terms.as_tuple(), order)).to_bytes()
+        digest = network.ask("JobBoard", "orderDigest", terms.as_tuple(), order)
+        signature = signed(network.requester, digest).to_bytes()
         return job, job._board(network.relayer, "postFor", terms.as_tuple(), order, signature, job.offers(workers))
 
     def offers(self, workers: Sequence[int]) -> list[tuple[Any, ...]]:
@@ -169,8 +179,10 @@ class Job:
     def commit(self, index: int, answer: str = "right") -> Receipt:
         number = self.number_of(index)
         sealed = self.seal(index, answer)
-        function, subject = ("commit", self._ref) if number <= self.terms.workers else ("commitExtra", self.terms.as_tuple())
-        receipt = self._board(self.network.workers[index], function, subject, number, self._own(index), sealed)
+        worker, own = self.network.workers[index], self._own(index)
+        if number > self.terms.workers:
+            return self._board(worker, "commitExtra", self.terms.as_tuple(), number, own, sealed)
+        receipt = self._board(worker, "commit", self._ref, number, own, sealed)
         self.folded = self.folded and len(self.held) == 1
         return receipt
 
@@ -268,7 +280,7 @@ class Job:
         return next(number for number, seat in enumerate(self.held, 1) if seat.worker == worker)
 
     def _index_of(self, number: int) -> int:
-        return [worker.address for worker in self.network.workers].index(self.held[number - 1].worker)
+        return [str(worker.address) for worker in self.network.workers].index(self.held[number - 1].worker)
 
     def _own(self, index: int) -> list[tuple[Any, ...]]:
         """The worker's own seat alone, where that is enough."""

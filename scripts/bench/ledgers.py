@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tensorgrid.chain.abi import encode
+from tensorgrid.domain.eip712 import struct_hash
 from tensorgrid.domain.encoding import keccak256
 
 from .chain import Receipt
-from .network import COIN, STAKE_COIN, UNSTAKED, Network
+from .network import COIN, STAKE_COIN, UNSTAKED, Network, signed
 
 Steps = Iterator[tuple[str, Receipt]]
-_PERMIT = keccak256(b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)")
+_PERMIT = "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
 _STAKE = 10_000 * STAKE_COIN
 
 
@@ -27,15 +27,13 @@ def permitted_money(network: Network) -> Steps:
     owner, board, token = network.guest, network.address("JobBoard"), network.address("TestToken.USDC")
     amount, deadline = 100 * COIN, network.chain.now + 600
     nonce = network.ask("TestToken.USDC", "nonces", owner.address)
-    words = encode(
-        ["bytes32", "address", "address", "uint256", "uint256", "uint256"],
-        [_PERMIT, owner.address, network.address("Escrow"), amount, nonce, deadline],
-    )
+    members = [owner.address, network.address("Escrow"), amount, nonce, deadline]
     domain = network.ask("TestToken.USDC", "DOMAIN_SEPARATOR")
-    made = owner.unsafe_sign_hash(keccak256(b"\x19\x01" + domain + keccak256(words)))
-    r, s = made.r.to_bytes(32, "big"), made.s.to_bytes(32, "big")
-    yield "Escrow.depositWithPermit", network.transact(
-        owner, "Escrow", "depositWithPermit", board, token, owner.address, amount, deadline, made.v, r, s
+    permit = signed(owner, keccak256(b"\x19\x01" + domain + struct_hash(_PERMIT, members))).to_bytes()
+    r, s, v = permit[:32], permit[32:64], permit[64]
+    yield (
+        "Escrow.depositWithPermit",
+        network.transact(owner, "Escrow", "depositWithPermit", board, token, owner.address, amount, deadline, v, r, s),
     )
 
 
@@ -44,8 +42,11 @@ def names(network: Network) -> Steps:
     index = next(i for i in UNSTAKED if network.ask("WorkerRegistry", "registeredAt", network.workers[i].address) == 0)
     yield "WorkerRegistry.register", network.register(index)
     owner, price = network.owner_of(index), COIN + index
-    yield "WorkerRegistry.update", network.transact(
-        owner, "WorkerRegistry", "update", network.workers[index].address, network.profile(owner, price=price)
+    yield (
+        "WorkerRegistry.update",
+        network.transact(
+            owner, "WorkerRegistry", "update", network.workers[index].address, network.profile(owner, price=price)
+        ),
     )
     yield "OfferScheduler.raiseEpoch", network.transact(network.workers[0], "OfferScheduler", "raiseEpoch")
 
@@ -56,15 +57,14 @@ def stake(network: Network) -> Steps:
     owner, worker, board = network.owner_of(index), network.workers[index].address, network.address("JobBoard")
     yield "StakeVault.deposit", network.transact(owner, "StakeVault", "deposit", worker, _STAKE)
     yield "StakeVault.allocate", network.allocate(index, _STAKE // 2)
-    yield "StakeVault.setLockCap", network.transact(
-        owner, "StakeVault", "setLockCap", worker, board, True, _STAKE // 10
+    yield (
+        "StakeVault.setLockCap",
+        network.transact(owner, "StakeVault", "setLockCap", worker, board, True, _STAKE // 10),
     )
     yield "StakeVault.requestExit", network.transact(owner, "StakeVault", "requestExit", worker, board, _STAKE // 4)
     network.chain.at(network.chain.now + network.ask("StakeVault", "EXIT_DELAY") + 1)
     yield "StakeVault.finishExit", network.transact(owner, "StakeVault", "finishExit", worker, board)
-    yield "StakeVault.withdraw", network.transact(
-        owner, "StakeVault", "withdraw", worker, _STAKE // 4, owner.address
-    )
+    yield "StakeVault.withdraw", network.transact(owner, "StakeVault", "withdraw", worker, _STAKE // 4, owner.address)
 
 
 def found_out(network: Network) -> Steps:

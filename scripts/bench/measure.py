@@ -1,4 +1,4 @@
-"""Every path walked twice: cold by parties who do it for the first time, steady by the same ones with a job open beside."""
+"""Every path walked twice: cold by parties who do it for the first time, steady by the same with a job open beside."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ SCENARIOS = ("optimistic_job", "optimistic_job_piggyback", "replicated_3", "repl
 OFFERED: dict[str, Callable[[Walk], Steps]] = {
     "optimistic_job": Walk.optimistic,
     "optimistic_job_piggyback": Walk.piggyback,
+    "next_post_settles": Walk.next_post_settles,
     "settled_together": Walk.settled_together,
     "relayed_offer": Walk.relayed_offer,
     "fallback_offers": Walk.fallback_offers,
@@ -114,9 +115,7 @@ def measure(network: Network) -> Measured:
     return Measured(paths, calls | {"JobBoard.contest (inside reject)": contest})
 
 
-def walk_twice(
-    network: Network, path: Callable[[Walk], Steps], background: Callable[[Walk], None]
-) -> Walked:
+def walk_twice(network: Network, path: Callable[[Walk], Steps], background: Callable[[Walk], None]) -> Walked:
     """Cold, then `background`, then steady."""
     network.chain.rewind()
     walk = Walk(network)

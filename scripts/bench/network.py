@@ -10,10 +10,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
+from eth_typing import Hash32
 
 from tensorgrid.chain.abi import Interface, interface
 from tensorgrid.deploy import creation_code, deploy
 from tensorgrid.devnet.accounts import Keyring
+from tensorgrid.domain.eip712 import Signature
 from tensorgrid.domain.jobs import hardware_class
 from tensorgrid.parameters import NetworkParameters
 
@@ -30,8 +32,6 @@ SEED = 3
 STAKED = range(5)  # workers by index: enough for every seat of a job
 UNSTAKED = (5, 6)  # of one provider, not registered yet
 CAPACITY = 1000
-JURY_FEE = 2 * COIN
-_DECISION_TIME = 600
 _WALLET, _STAKE = 1_000_000 * COIN, 1_000_000 * STAKE_COIN
 _GAS_MONEY = 10**24
 
@@ -90,7 +90,7 @@ class Network:
         values = abi.decode_answer(function, self.chain.ask(address, abi.encode_call(function, *args)))
         return values[0] if len(values) == 1 else values
 
-    def deploy_double(self, name: str, *args: Any) -> str:
+    def deploy_double(self, name: str, *args: Any) -> None:
         """One of the tests' own contracts."""
         data = json.loads((DOUBLES / f"{name}.json").read_text())
         abi = Interface.of_abi(name, data["abi"])
@@ -98,7 +98,6 @@ class Network:
         receipt = self.chain.send(self.deployer.address, None, code)
         assert receipt.contract is not None
         self._at[name] = (receipt.contract, abi)
-        return receipt.contract
 
     # ---- parties
 
@@ -107,9 +106,7 @@ class Network:
         self.transact(account, token, "mint", account.address, amount)
         self.transact(account, token, "approve", self.address(ledger), MOST)
 
-    def deposit(
-        self, account: LocalAccount, amount: int = _WALLET // 2, controller: str = "JobBoard"
-    ) -> Receipt:
+    def deposit(self, account: LocalAccount, amount: int = _WALLET // 2, controller: str = "JobBoard") -> Receipt:
         token = self.address("TestToken.USDC")
         return self.transact(account, "Escrow", "deposit", self.address(controller), token, account.address, amount)
 
@@ -124,10 +121,9 @@ class Network:
 
     def register(self, index: int) -> Receipt:
         owner, worker = self.owner_of(index), self.workers[index]
-        consent = worker.unsafe_sign_hash(self.ask("WorkerRegistry", "consentDigest", worker.address, owner.address))
-        return self.transact(
-            owner, "WorkerRegistry", "register", worker.address, self.profile(owner), bytes(consent.signature)
-        )
+        digest = self.ask("WorkerRegistry", "consentDigest", worker.address, owner.address)
+        consent = signed(worker, digest).to_bytes()
+        return self.transact(owner, "WorkerRegistry", "register", worker.address, self.profile(owner), consent)
 
     def profile(self, owner: LocalAccount, *, price: int = COIN) -> tuple[object, ...]:
         """Paid to the provider himself, as most are."""
@@ -145,22 +141,6 @@ class Network:
         for name, ref in deployment.contracts.items():
             self._at[name] = (ref.address, interface(name.partition(".")[0]))
         self.deploy_double("StubController")
-        self._complete()
-        self.transact(self.deployer, "StubJury", "setFee", self.address("TestToken.USDC"), JURY_FEE)
-
-    def _complete(self) -> None:
-        if "OfferScheduler" not in self._at:
-            self._create("OfferScheduler", self.address("JobBoard"))
-            self.transact(self.deployer, "Parameters", "setScheduler", self.address("OfferScheduler"), True)
-        if "AcceptanceVerifier" not in self._at:
-            self._create("StubJury", _DECISION_TIME)
-            self._create("AcceptanceVerifier", self.address("JobBoard"), self.address("StubJury"))
-            self.transact(self.deployer, "Parameters", "setVerifier", self.address("AcceptanceVerifier"), True)
-
-    def _create(self, name: str, *args: Any) -> None:
-        receipt = self.chain.send(self.deployer.address, None, creation_code(name, args))
-        assert receipt.contract is not None
-        self._at[name] = (receipt.contract, interface(name))
 
 
 class _Backend:
@@ -186,9 +166,12 @@ class _Backend:
         return self._network.chain.anvil.connection.code(address)
 
 
+def signed(account: LocalAccount, digest: bytes) -> Signature:
+    return Signature.of_bytes(bytes(account.unsafe_sign_hash(Hash32(digest)).signature))
+
+
 @contextmanager
 def running(*, traced: bool = False) -> Iterator[Network]:
     """A fresh network on a fresh chain."""
     with TemporaryDirectory(prefix="tensorgrid-bench-") as folder, Chain(Path(folder), traced=traced) as chain:
         yield Network(chain)
-

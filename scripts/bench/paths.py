@@ -55,6 +55,15 @@ class Walk:
         yield "JobBoard.commitAndSettle", job.commit_and_settle(0, earlier)
         self._finish_offered(job)
 
+    def next_post_settles(self) -> Steps:
+        """The post of the next job, in the same lane, settles the one before it."""
+        earlier = self._committed_offered()
+        earlier.await_silence()
+        job, posted = Job.settle_and_post(self.network, earlier, self._offered_terms(1))
+        yield "JobBoard.settleAndPost", posted
+        yield "JobBoard.commit (offer)", job.commit(0)
+        self._finish_offered(job)
+
     def settled_together(self, count: int = 10) -> Steps:
         jobs = [self._offered(lane)[0] for lane in range(1, count + 1)]
         for job in jobs:
@@ -62,8 +71,9 @@ class Walk:
         jobs[-1].await_silence()
         network = self.network
         terms, held = [job.terms.as_tuple() for job in jobs], [[seat.as_tuple() for seat in job.held] for job in jobs]
-        yield f"JobBoard.settleMany ({count} jobs)", network.transact(
-            network.workers[0], "JobBoard", "settleMany", terms, held
+        yield (
+            f"JobBoard.settleMany ({count} jobs)",
+            network.transact(network.workers[0], "JobBoard", "settleMany", terms, held),
         )
 
     def relayed_offer(self) -> Steps:
@@ -122,9 +132,7 @@ class Walk:
         job.draw()
         yield "JobBoard.takeMany (3)", job.take_many(FIRST_THREE)
         yield "JobBoard.commitMany (3)", job.commit_many(["right"] * 3)
-        yield "ReplicationVerifier.reveal (3, settles)", job.reveal(
-            FIRST_THREE, by=self.network.relayer, complete=True
-        )
+        yield "ReplicationVerifier.reveal (3, settles)", job.reveal(FIRST_THREE, by=self.network.relayer, complete=True)
 
     def relay_fails(self) -> Steps:
         """Taken together, and then everybody has to act for himself."""
@@ -182,8 +190,9 @@ class Walk:
         job.draw()
         job.take_many(FIRST_THREE)
         job.commit_many(["right", "right", "wrong"])
-        yield "ReplicationVerifier.reveal (3, opens two seats)", job.reveal(
-            FIRST_THREE, by=self.network.relayer, complete=True
+        yield (
+            "ReplicationVerifier.reveal (3, opens two seats)",
+            job.reveal(FIRST_THREE, by=self.network.relayer, complete=True),
         )
         job.draw_extra()
         yield "JobBoard.take (extra, unfolds)", job.take(3)
@@ -206,8 +215,9 @@ class Walk:
         yield "JobBoard.settle (three, two slashed)", job.settle()
 
     def retired(self) -> Steps:
-        yield "JobBoard.retire", self.network.transact(
-            self.network.requester, "JobBoard", "retire", self._lanes.next(1)
+        yield (
+            "JobBoard.retire",
+            self.network.transact(self.network.requester, "JobBoard", "retire", self._lanes.next(1)),
         )
 
     def burned(self) -> Steps:

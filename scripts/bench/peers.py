@@ -1,7 +1,7 @@
 """What the same work costs on the nearest open-source networks.
 
-Measured by us on anvil 1.7.1 with Prague rules, from receipts (calldata and refunds included), EOA callers, steady state,
-each project's contracts built with its own compiler version and settings. None of their code is here.
+Measured by us on anvil 1.7.1 with Prague rules, from receipts (calldata and refunds included), EOA callers, steady
+state, each project's contracts built with its own compiler version and settings. None of their code is here.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Gas of one transaction by (contract name, kind). What is paid before the first instruction has the contract ""."""
+    """Gas of one transaction by (contract name, kind). What is paid before its first instruction has contract ""."""
 
     parts: Counter[tuple[str, str]]
     refund: int

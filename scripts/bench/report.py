@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from . import peers
-from .flat import spread
+from .flat import ByCount, spread
 from .measure import SCENARIOS, Cost, Measured, Step, Walked
 from .peers import Peer
 from .profile import KINDS, Profile
 
-Flat = dict[str, dict[int, dict[str, int]]]
+Flat = dict[str, ByCount]
 TOGETHER = 10
 
 
@@ -102,9 +102,7 @@ def _add_scenario(made: Table, name: str, walked: Walked) -> None:
     made.add_section()
 
 
-def _add(
-    made: Table, name: str, cost: Cost, compared: Iterable[Peer] = (), *, target: str = "", met: str = ""
-) -> None:
+def _add(made: Table, name: str, cost: Cost, compared: Iterable[Peer] = (), *, target: str = "", met: str = "") -> None:
     beside = "\n".join(f"{peer.name} {peer.gas:,} ({peer.gas / cost.steady:.1f}x)" for peer in compared)
     made.add_row(name, f"{cost.cold:,}", f"{cost.steady:,}", target, met, beside)
 

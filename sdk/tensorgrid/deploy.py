@@ -134,6 +134,7 @@ class _Deployer:
             self._create(plugin, board)
 
     def _lists(self, tokens: list[Token]) -> None:
+        self._set("addBoard", self._contracts["JobBoard"].address)
         for rule, token in zip(self._parameters.tokens, tokens, strict=True):
             self._set("setToken", token.address, (rule.units(rule.max_escrow), rule.score_weight))
         for name in SCHEDULERS:

@@ -38,15 +38,15 @@ def test_attack_copy_commitment(world: World) -> None:
     job.commit(1, "a")
     salt, root, digest = job.secrets[0]
     seal = commitment(job.id, str(world.workers[0].address), salt, keccak256(root), digest)
-    world.board.commit(job.terms.as_tuple(), seal, sender=world.workers[2])
+    job.commit_as(world.workers[2], seal)
     job.reveal(0, 1)
     job.secrets[2] = job.secrets[0]
     with refused("CommitmentMismatch", worker=world.workers[2]):
         job.reveal(2)
-    world.at(job.record.committedAt + REVEAL + GRACE + 1)
+    world.at(job.committed_at + REVEAL + GRACE + 1)
     job.settle()
     assert world.free(world.providers[2]) == 0
-    assert world.allocation(2).allocated == ALLOCATED - STAKE
+    assert world.allocation(2).active == ALLOCATED - STAKE
 
 
 def test_attack_extra_seat_copies_what_the_first_round_revealed(world: World) -> None:
@@ -55,15 +55,13 @@ def test_attack_extra_seat_copies_what_the_first_round_revealed(world: World) ->
     shown = keccak256(job.secrets[1][1])  # rootHash of the larger group, public since its reveal
     lazy, salt, digest = world.workers[3], b"\1" * 32, b"\2" * 32
     seal = commitment(job.id, str(lazy.address), salt, shown, digest)
-    world.board.commit(job.terms.as_tuple(), seal, sender=lazy)
+    job.commit_as(lazy, seal)
     job.commit(4, "b")
-    with refused("RootExpected", worker=lazy):
-        world.replication.reveal(job.terms.as_tuple(), salt, shown, digest, sender=lazy)
-    job.reveal_root(4)
+    job.reveal(4)
     with refused("CommitmentMismatch", worker=lazy):
-        world.replication.revealRoot(job.terms.as_tuple(), salt, job.secrets[1][1], digest, sender=lazy)
-    world.replication.revealRoot(job.terms.as_tuple(), salt, shown, digest, sender=lazy)
-    group = list(world.replication.tallyOf(job.id).group)
+        job.reveal_as(lazy, [(4, salt, job.secrets[1][1], digest)])
+    job.reveal_as(lazy, [(4, salt, shown, digest)])
+    group = list(job.tally.group)
     assert group[4] == group[1]
     assert group.count(group[3]) == 1
 
@@ -73,9 +71,9 @@ def test_attack_extra_seat_copies_the_other_extra_seat(world: World) -> None:
     job = contested(world)
     job.commit(4, "b")
     with refused("RevealTooEarly"):
-        job.reveal_root(4)
+        job.reveal(4)
     job.commit(3, "guess")
-    job.reveal_root(4)
+    job.reveal(4)
     with refused("AlreadyCommitted", worker=world.workers[3]):
         job.commit(3, "b")
 
@@ -84,10 +82,10 @@ def test_attack_silent_minority_escapes_no_better_than_the_outvoted(world: World
     """Two against one: the one who sees it and stays silent loses the whole stake, as if four had outvoted him."""
     job = world.committed(["b", "a", "a"])
     job.reveal(1, 2)
-    world.at(job.record.committedAt + REVEAL + GRACE + 1)
+    world.at(job.committed_at + REVEAL + GRACE + 1)
     job.settle()
     assert [world.free(provider) for provider in world.providers[:3]] == [0, PRICE, PRICE]
-    assert world.allocation(0).allocated == ALLOCATED - STAKE
+    assert world.allocation(0).active == ALLOCATED - STAKE
 
 
 def test_attack_cancel_a_draw_that_one_dislikes(world: World) -> None:
@@ -103,7 +101,6 @@ def test_attack_cancel_before_the_round_is_stored_but_after_it_is_due(world: Wor
     job = world.post()
     while world.chain.blocks.head.number < job.record.round:
         world.mine(1)
-    assert world.beacon.valueOf(job.record.round) == bytes(32)
     with refused("DrawFixed"):
         job.cancel()
 
@@ -117,7 +114,7 @@ def test_attack_register_when_the_seed_is_known(world: World) -> None:
     world.enrol(provider, ground)
     world.at(job.everybody_by)
     with refused("WorkerTooYoung", worker=ground):
-        world.board.take(job.terms.as_tuple(), sender=ground)
+        job.take_as(ground)
 
 
 def test_attack_move_stake_onto_the_winner_when_the_seed_is_known(world: World) -> None:
@@ -133,18 +130,21 @@ def test_attack_move_stake_onto_the_winner_when_the_seed_is_known(world: World) 
 def test_attack_stake_that_is_half_out_of_the_door_counts_in_no_draw(world: World) -> None:
     worker, provider = world.workers[0], world.providers[0]
     world.vault.requestExit(worker, world.board, ALLOCATED, sender=provider)
-    assert world.lottery.stakeOf(world.terms().as_tuple(), worker) == 0
+    assert world.board.candidateOf(worker).stake == 0
+    job = world.post()
+    job.draw()
+    with refused("StakeTooSmall", worker=worker, have=0, need=STAKE):
+        job.take(0)
 
 
 def test_attack_split_into_sybils_gains_nothing(world: World) -> None:
     """A third of the stake on each of three keys: their chances sum up to what one key had."""
-    terms = world.terms(stake=ALLOCATED // 3)
-    whole = world.lottery.stakeOf(terms.as_tuple(), world.workers[0])
+    whole = world.board.candidateOf(world.workers[0]).stake
     parts = 0
     for index in range(3):
         key = world.spare[index]
         world.enrol(key, key, amount=ALLOCATED // 3)
-        parts += world.lottery.stakeOf(terms.as_tuple(), key)
+        parts += world.board.candidateOf(key).stake
     assert parts <= whole
 
 
@@ -159,12 +159,15 @@ def test_attack_leave_between_the_lie_and_the_slash(world: World) -> None:
     job.take(3, 4)
     job.commit(3, "a")
     job.commit(4, "a")
-    job.reveal_root(3, 4)
+    job.reveal(3, 4)
     world.at(world.now + PARAMETERS.exit_delay)
     world.vault.finishExit(worker, world.board, sender=provider)
     assert world.vault.freeOf(provider, worker) == ALLOCATED - STAKE
+    assert (world.allocation(0).active, world.exiting(0)) == (0, STAKE)
     job.settle()
-    assert world.allocation(0).allocated == 0
+    assert (world.allocation(0).active, world.exiting(0)) == (0, 0)
+    with refused("NoExit", worker=worker):
+        world.vault.finishExit(worker, world.board, sender=provider)
 
 
 def test_attack_requester_leaves_no_time_to_reveal(world: World) -> None:
@@ -178,11 +181,11 @@ def test_attack_slash_farming_by_the_requester(world: World) -> None:
     job = world.post(work_time=10)
     job.draw()
     job.take(0, 1, 2)
-    world.at(job.record.deadline + 1)
+    world.at(job.deadline + 1)
     job.expire()
     for party in (world.requester, world.closer):
         assert world.vault.claimableOf(party) == world.stake_token.balanceOf(party) == 0
-    assert world.allocation(0).allocated == ALLOCATED - job.terms.no_show_bond
+    assert world.allocation(0).active == ALLOCATED - job.terms.no_show_bond
 
 
 def test_attack_double_settle(world: World) -> None:
@@ -216,11 +219,14 @@ def end_expired(world: World) -> Job:
     return job
 
 
+@pytest.mark.parametrize("later", [False, True], ids=["last of its lane", "the lane moved on"])
 @pytest.mark.parametrize("end", [end_settled, end_cancelled, end_expired])
-def test_attack_replay_an_ended_job(world: World, end: Callable[[World], Job]) -> None:
-    """J1: no verb moves an ended job, and its id is never free again."""
+def test_attack_replay_an_ended_job(world: World, end: Callable[[World], Job], later: bool) -> None:
+    """J1: no verb moves an ended job, and its id is never free again; not when its lane holds another one either."""
     job = end(world)
-    record, free = tuple(job.record), world.free(world.requester)
+    if later:
+        world.post(lane=job.terms.nonce >> 16)
+    record, free, held = tuple(job.record), world.free(world.requester), world.held(world.requester)
     job.secrets.setdefault(0, (b"\0" * 32, b"\0" * 32, b"\0" * 32))
     fresh = replace(job.terms, take_by=world.now + 500)
     assert fresh.as_tuple() != job.terms.as_tuple()  # another deadline is another job
@@ -233,15 +239,14 @@ def test_attack_replay_an_ended_job(world: World, end: Callable[[World], Job]) -
         job.settle,
         job.expire,
         lambda: job.reveal(0),
-        lambda: job.reveal_root(0),
         job.open_extra,
-        lambda: world.board.contest(job.terms.as_tuple(), sender=world.stranger),
+        lambda: world.board.contest(job.terms.as_tuple(), job.held, sender=world.stranger),
     ]
     for verb in verbs:
         with pytest.raises(ContractLogicError):
             verb()
         assert tuple(job.record) == record
-    assert (world.free(world.requester), world.held(world.requester)) == (free, 0)
+    assert (world.free(world.requester), world.held(world.requester)) == (free, held)
 
 
 @pytest.mark.parametrize("verb", ["deposit", "withdraw", "flushBurned", "depositWithPermit"])
@@ -296,7 +301,7 @@ def test_attack_another_verifier_or_scheduler_for_a_posted_job(world: World) -> 
     job = world.committed(["a", "b", "c"])
     with refused("UnknownJob"):
         world.board.settle(
-            replace(job.terms, verifier=str(friendly.address)).as_tuple(), job.seated, sender=world.stranger
+            replace(job.terms, verifier=str(friendly.address)).as_tuple(), job.held, sender=world.stranger
         )
 
 
@@ -307,7 +312,7 @@ def test_attack_starve_the_verdict_of_gas(world: World, gas: int) -> None:
     world.parameters.setVerifier(strict, True, sender=world.deployer)
     job = world.committed(["a", "a", "a"], verifier=str(strict.address), reserve=0)
     strict.set(STRICT, PRICE, Fault.NONE, ZERO, sender=world.deployer)  # needs 1.5 of the 2 million
-    world.at(job.record.deadline + 1)
+    world.at(job.deadline + 1)
     if gas < 2_200_000:
         with pytest.raises(ContractLogicError):  # refused, or out of gas
             job.settle(gas=gas)
@@ -325,92 +330,3 @@ def test_attack_donations_unbalance_nothing(world: World) -> None:
     job.settle()
     assert world.free(world.providers[0]) == PRICE
     assert world.free(world.stranger) == 0
-
-
-# ---- silence: every party stops at every state, and one stranger still gets all money and stake out (J2, R11)
-
-
-def nobody_takes(world: World) -> Job:
-    return world.post()
-
-
-def two_take(world: World) -> Job:
-    job = world.post()
-    job.draw()
-    job.take(0, 1)
-    return job
-
-
-def nobody_commits(world: World) -> Job:
-    job = two_take(world)
-    job.take(2)
-    return job
-
-
-def one_commits(world: World) -> Job:
-    job = nobody_commits(world)
-    job.commit(1, "a")
-    return job
-
-
-def nobody_reveals(world: World) -> Job:
-    return world.committed(["a", "a", "a"])
-
-
-def nobody_opens(world: World) -> Job:
-    job = world.committed(["a", "b", "c"])
-    job.reveal(0, 1)
-    return job
-
-
-def nobody_takes_extra(world: World) -> Job:
-    job = world.committed(["a", "b", "c"])
-    job.reveal(0, 1, 2)
-    return job
-
-
-def extra_never_commit(world: World) -> Job:
-    return contested(world)
-
-
-def extra_never_reveal(world: World) -> Job:
-    job = contested(world)
-    job.commit(3, "b")
-    job.commit(4, "b")
-    return job
-
-
-@pytest.mark.parametrize(
-    "until",
-    [
-        nobody_takes,
-        two_take,
-        nobody_commits,
-        one_commits,
-        nobody_reveals,
-        nobody_opens,
-        nobody_takes_extra,
-        extra_never_commit,
-        extra_never_reveal,
-    ],
-)
-def test_attack_grief_by_silence(world: World, until: Callable[[World], Job]) -> None:
-    job = until(world)
-    for _ in range(3):
-        if job.state in {JobState.SETTLED, JobState.EXPIRED}:
-            break
-        world.at(max(job.record.deadline, world.now) + 1)
-        one_stranger_moves_on(job)
-    assert job.state in {JobState.SETTLED, JobState.EXPIRED}
-    assert world.held(world.requester) == 0
-    assert all(world.allocation(index).locked == 0 for index in range(6))
-    assert all(world.allocation(index).locks == 0 for index in range(6))
-
-
-def one_stranger_moves_on(job: Job) -> None:
-    if job.state == JobState.COMMITTED:
-        job.settle()
-    elif job.state == JobState.ASSIGNED and job.record.committed:
-        job.close_work()
-    else:
-        job.expire()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ape.exceptions import ContractLogicError
 from tests.contracts.ledgers import BOUNDS, VALUES, Ledgers
 from tests.contracts.world import CPU, WEI, ZERO, World, container, refused
 
@@ -59,6 +60,7 @@ def calls(ledgers: Ledgers) -> list[tuple[Any, tuple[Any, ...]]]:
         (p.setScheduler, (ledgers.stranger, True)),
         (p.setVerifier, (ledgers.stranger, True)),
         (p.setHardwareClass, (b"\1" * 32, True)),
+        (p.addBoard, (ledgers.deploy("StubBoard"),)),
         (p.pause, ()),
     ]
 
@@ -107,6 +109,31 @@ def test_version__paused_by_values__is_zero_too(ledgers: Ledgers, paused: bool) 
     ledgers.parameters.setValues((*VALUES[:3], paused), sender=ledgers.deployer)
     assert (ledgers.parameters.version() == 0) == paused
     assert ledgers.parameters.values().paused == paused
+
+
+# ---- boards
+
+
+def test_add_board__is_told_of_this_version_and_of_every_later_one(ledgers: Ledgers) -> None:
+    p, board, late = ledgers.parameters, ledgers.deploy("StubBoard"), ledgers.deploy("StubBoard")
+    assert p.boards() == []
+    p.addBoard(board, sender=ledgers.deployer)
+    assert (board.version(), board.teller()) == (p.version(), p)
+    p.addBoard(late, sender=ledgers.deployer)
+    assert p.boards() == [board, late]
+    for number, (setter, arguments) in enumerate(calls(ledgers), start=p.version() + 1):
+        setter(*arguments, sender=ledgers.deployer)
+        told = 0 if setter == p.pause else number
+        assert board.version() == late.version() == p.version() == told
+    assert (board.times(), late.times()) == (2 + len(calls(ledgers)), 1 + len(calls(ledgers)))
+
+
+def test_add_board__that_does_not_listen__is_refused(ledgers: Ledgers) -> None:
+    """An address that cannot be told would keep every later change from being made."""
+    for deaf in (ledgers.stranger, ledgers.escrow):
+        with pytest.raises(ContractLogicError):
+            ledgers.parameters.addBoard(deaf, sender=ledgers.deployer)
+    assert ledgers.parameters.boards() == []
 
 
 # ---- admission

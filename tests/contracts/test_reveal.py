@@ -377,7 +377,7 @@ def test_attack_somebody_elses_seats__are_refused(world: World) -> None:
 
 
 def test_attack_opening_of_a_seat_of_nobody__in_the_place_of_a_workers__is_refused(world: World) -> None:
-    """The board passes over entries without a worker: whatever else stands in them is not to be believed, or anybody could
+    """The board passes over entries without a worker: what else stands in them is not to be believed, or anybody could
     show what he likes in the place of a worker who has not revealed yet."""
     job = world.committed(["a", "a", "a"])
     salt, shown, digest = b"\1" * 32, b"\2" * 32, b"\3" * 32

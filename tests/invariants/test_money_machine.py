@@ -53,12 +53,14 @@ VERBS = [
 ]  # fmt: skip
 # One per seat: an answer; "!" stays silent afterwards; "-" takes and never commits; "." does not come.
 PLAYS = st.lists(st.sampled_from(["a", "a", "a", "a", "b", "b", "wall_limit", "a!", "-", "."]), min_size=3, max_size=3)
+STAKE_MOVES = ["exit", "finish", "wait and finish", "back in", "cap", "no cap", "stake withdrawn"]
+MOVES = ["deposit", "withdraw", "a worker withdraws", "donate", "flush", "rival", "retire", *STAKE_MOVES]
 WAITS = st.sampled_from([0, 0, 0, 151, 601])
 PRICES = st.integers(1, 2_000_003)
 BOUNTIES = st.sampled_from([0, 1, 60_001])
 CAPACITY = 3
 JURY = {"worker": 1, "requester": 2, "hung": 3}
-STEPS = int(os.environ.get("TENSORGRID_TEST_STEPS", "30"))
+STEPS = int(os.environ.get("TENSORGRID_TEST_STEPS", "40"))
 EXAMPLES = int(os.environ.get("TENSORGRID_TEST_EXAMPLES", "8"))  # more for a deep run
 SEED = int(os.environ.get("TENSORGRID_TEST_SEED", "3"))
 
@@ -105,12 +107,20 @@ class MoneyMachine(RuleBasedStateMachine):
             self.bonds.free[name] = 3 * JURY_FEE
 
     @rule(
-        what=st.sampled_from(["deposit", "withdraw", "a worker withdraws", "donate", "flush", "rival"]),
+        what=st.sampled_from(MOVES),
         amount=st.integers(1, 3_000_000),
         share=st.integers(1, 120),
         worker=WORKERS,
         requester=st.sampled_from(REQUESTERS),
     )
+    def something_else_happens(self, what: str, amount: int, share: int, worker: int, requester: str) -> None:
+        if what == "retire":
+            self.retire(requester, worker % 2, [0, 2, -1][share % 3])
+        elif what in STAKE_MOVES:
+            self.stake_moves(what, worker, share)
+        else:
+            self.money_moves(what, amount, share, worker, requester)
+
     def money_moves(self, what: str, amount: int, share: int, worker: int, requester: str) -> None:
         if what == "deposit":
             self.world.fund(self.accounts[requester], amount)
@@ -156,11 +166,6 @@ class MoneyMachine(RuleBasedStateMachine):
 
     # ---- stake in and out
 
-    @rule(
-        what=st.sampled_from(["exit", "exit", "finish", "wait and finish", "back in", "cap", "no cap", "withdraw"]),
-        worker=WORKERS,
-        share=st.integers(1, 120),
-    )
     def stake_moves(self, what: str, worker: int, share: int) -> None:
         w, stake = self.world, self.stakes[worker]
         provider, key = w.providers[worker], w.workers[worker]
@@ -179,7 +184,7 @@ class MoneyMachine(RuleBasedStateMachine):
             amount = max(1, stake.free)
             if self.accepted(stake.free >= amount, lambda: w.vault.allocate(key, w.board, amount, sender=provider)):
                 stake.allocate(amount, w.now)
-        elif what == "withdraw":
+        elif what == "stake withdrawn":
             amount = max(1, stake.free * share // 100)
             if self.accepted(stake.free >= amount, lambda: w.vault.withdraw(key, amount, provider, sender=provider)):
                 stake.free -= amount
@@ -280,7 +285,6 @@ class MoneyMachine(RuleBasedStateMachine):
             self.stakes[winner[0]].lock(w.now)
         self.jobs.append((job, modelled))
 
-    @rule(requester=st.sampled_from(REQUESTERS), lane=LANES, skip=st.sampled_from([0, 2, -1]))
     def retire(self, requester: str, lane: int, skip: int) -> None:
         w = self.world
         sequence = self.sequence.get((requester, lane), 0) + 1 + skip

@@ -172,10 +172,15 @@ def test_sigterm__an_offer_still_out__withdrawn_before_the_worker_leaves(net, re
 
 
 def test_takes_posted_by_a_relayer__all_seats_at_once__each_commits_once_and_is_paid(net, requester):
-    """The job is folded: the first commitment unfolds it while those of the others may be on their way."""
+    """The job is folded: the first commitment unfolds it while those of the others may be on their way.
+
+    One of the workers believes a block only under two more, and shows the board the seats of the moment all the same.
+    """
     chosen = net.workers[:3]
     for worker in net.workers:
         worker.stop()
+    settings = chosen[1].config.read_text()
+    chosen[1].config.write_text(settings + "confirmations = 2\n")
     contracts, board = net.contracts, net.contracts.board
     run = requester.submit(double, {"x": 4}, budget="5 USDC", wall="30s", memory="256MiB", take_within="12s")
     signatures = [
@@ -185,7 +190,7 @@ def test_takes_posted_by_a_relayer__all_seats_at_once__each_commits_once_and_is_
 
     def seated():
         try:
-            relayer.transact(board.take_many(run.terms, signatures))
+            relayer.transact(board.build("takeMany", run.terms.as_tuple(), [s.as_tuple() for s in signatures]))
         except (refusals.NotDrawn, refusals.RoundNotDue):
             return False
         return True
@@ -202,3 +207,6 @@ def test_takes_posted_by_a_relayer__all_seats_at_once__each_commits_once_and_is_
     for kind in (JobSealed, Revealed):
         assert Counter(event.worker for event in events_of(net, run, kind)) == {w.address: 1 for w in chosen}
     assert run.result()["twice"] == 8
+    chosen[1].stop()
+    chosen[1].config.write_text(settings)
+    chosen[1].start()

@@ -104,6 +104,7 @@ def test_network__shows_contracts_and_rules(cli):
     code, out, _ = cli("network", "--json")
     facts = json.loads(out)
     assert (code, facts["chain"], facts["new jobs"], facts["tokens"]) == (0, 31337, "open", ["USDC"])
+    assert facts["checks"] == "replicate, accept"
     assert set(facts["contracts"]) >= {"JobBoard", "Escrow", "StakeVault", "ReplicationVerifier"}
     assert "JobBoard" in cli("network")[1]
 

@@ -170,6 +170,12 @@ def test_signature__forms__are_the_same_signature() -> None:
         assert signer_of(message, short) == KEY.address
 
 
+@pytest.mark.parametrize("signature", [b"", bytes(64), bytes(66), bytes(64) + b"\x02", b"\xff" * 64 + b"\x1b"], ids=len)
+def test_signature__of_bytes_that_are_none__is_refused(signature) -> None:
+    with pytest.raises(ValueError, match="signature"):
+        Signature.of_bytes(signature)
+
+
 def test_digests__of_takes_and_seals__differ_by_all_that_they_bind() -> None:
     job, other = b"\1" * 32, b"\2" * 32
     takes = {take_digest(j, chain, board) for j in (job, other) for chain in (1, 2) for board in (BOARD, COIN)}

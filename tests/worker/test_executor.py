@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -192,13 +193,13 @@ def test_run__leaves_children__none_survives(sandbox: Sandbox, run_code: RunCode
                 time.sleep(3600)
             return {"done": True}
     """
-    before = _my_children()
-    run = run_code(sandbox, code)
+    before, seed = _my_children(), secrets.token_bytes(32)
+    run = run_code(sandbox, code, seed=seed)
     assert run.exit is ExitClass.OK
     deadline = time.monotonic() + 5
-    while _sleepers() and time.monotonic() < deadline:
+    while _sleepers(seed) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not _sleepers()
+    assert not _sleepers(seed)
     assert _my_children() <= before
 
 
@@ -243,12 +244,13 @@ def _my_children() -> set[int]:
     return {int(pid) for pid in listed}
 
 
-def _sleepers() -> list[int]:
-    """Runners anywhere on this machine."""
+def _sleepers(seed: bytes) -> list[int]:
+    """Runners of the job with this seed, anywhere on this machine; other tests may be running jobs of their own."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if b"runtime.runner" in (entry / "cmdline").read_bytes():
+            is_runner = b"runtime.runner" in (entry / "cmdline").read_bytes()
+            if is_runner and seed.hex().encode() in (entry / "environ").read_bytes():
                 found.append(int(entry.name))
         except OSError:
             continue
@@ -257,6 +259,7 @@ def _sleepers() -> list[int]:
 
 def test_plain__worker_killed__its_job_dies_too(make_task: MakeTask) -> None:
     """Without a sandbox nobody else would end it."""
+    seed = secrets.token_bytes(32)
     task = make_task("import time\ndef job():\n    time.sleep(1000)")
     code = f"""
 from pathlib import Path
@@ -265,15 +268,15 @@ from tensorgrid.domain.specs import JobSpec
 from tensorgrid_worker.executor import Executor, Task
 from tensorgrid_worker.sandbox.plain import Plain
 folder = Path({str(task.folder)!r})
-task = Task(JobSpec.from_bytes((folder / "in" / "spec.json").read_bytes()), bytes(32), folder)
+task = Task(JobSpec.from_bytes((folder / "in" / "spec.json").read_bytes()), bytes.fromhex("{seed.hex()}"), folder)
 Executor(Plain(), tmp_bytes=1 << 20, processes=256).run(task, on_point=print, stop=Event())
 """
     with subprocess.Popen([sys.executable, "-c", code]) as worker:
         deadline = time.monotonic() + 20
-        while not _sleepers() and time.monotonic() < deadline:
+        while not _sleepers(seed) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert _sleepers()
+        assert _sleepers(seed)
         worker.kill()
-    while _sleepers() and time.monotonic() < deadline:
+    while _sleepers(seed) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not _sleepers()
+    assert not _sleepers(seed)

@@ -368,6 +368,7 @@ def test_plan__seats_of_others__no_settlement_waits() -> None:
         (assigned(committed=0b010), WITH_RESULT, True),
         (offered(), Memory(ME), True),
         (offered(JobState.COMMITTED), WITH_RESULT, False),
+        (offered(record=replace(OFFERED, preparation=Preparation.REFUSED)), Memory(ME), False),
         (assigned(job=job(JobState.SETTLED, taken=3)), Memory(ME), False),
     ],
 )

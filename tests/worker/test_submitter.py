@@ -260,7 +260,7 @@ def test_look__refused__nothing_is_sent(
     assert node.broadcasts == []
 
 
-@pytest.mark.parametrize(("kind", "gas"), [("commit", 100_000), ("reveal", 600_000), ("reveal_root", 600_000)])
+@pytest.mark.parametrize(("kind", "gas"), [("commit", 100_000), ("reveal", 600_000), ("reveal_root", 100_000)])
 def test_reveal__gas_to_settle_as_well(node: FakeNode, journal: Journal, kind: str, gas: int) -> None:
     """Two reveals meet in a block: the later one settles, which the look at an earlier block did not show."""
     journal.enqueue(JOB, kind, COMMIT)
@@ -283,6 +283,22 @@ def test_commit__lost_the_race_with_a_sibling__goes_again_with_new_bytes(node: F
     ours.step(HEAD + 2)
     assert (only(journal).status, only(journal).call.data) == (Status.DONE, b"\x07")
     assert node.nonces == 2
+
+
+@pytest.mark.parametrize("refusal", ["WrongState", "UnknownJob", "VerdictPending"])
+def test_commit__refused_with_its_passenger__goes_again_alone(node: FakeNode, journal: Journal, refusal: str) -> None:
+    """Whoever settles the passenger first must not cost us the commit: the refusal does not say whose it was."""
+    journal.enqueue(JOB, "commit", Call(COMMIT.to, b"\x08", "JobBoard.commitAndSettle"))
+    node.refuse = Reverted(refusal, {})
+    ours = submitter(node, journal)
+    ours.step(HEAD)
+    assert only(journal).status is Status.REFUSED
+    node.refuse = None
+    journal.enqueue(JOB, "commit", COMMIT)
+    ours.step(HEAD + 1)
+    node.mine()
+    ours.step(HEAD + 2)
+    assert (only(journal).status, only(journal).call.name) == (Status.DONE, "JobBoard.commit")
 
 
 def test_mined_and_failed__the_reason_decides(node: FakeNode, journal: Journal) -> None:

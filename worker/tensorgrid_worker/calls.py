@@ -37,7 +37,7 @@ def call_for(
             return _commit(contracts, view, result, passenger)
         case Do.REVEAL | Do.REVEAL_ROOT:
             shown = result.root if do is Do.REVEAL_ROOT else result.root_hash
-            # All seats, not ours alone: the reveal that completes the round settles the job in the same transaction.
+            # All seats, not ours alone: the reveal by which the first round agrees settles the job at once.
             return verifier.reveal(terms, view.held, [Opening(view.number, result.salt, shown, result.receipt)])
     raise AssertionError(f"{do} is no transaction")
 

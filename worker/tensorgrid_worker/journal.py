@@ -228,7 +228,8 @@ class Journal:
         db.execute(
             "INSERT INTO outbox (job, kind, target, data, name, status) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (job, kind) DO UPDATE SET status = excluded.status, target = excluded.target, "
-            "data = excluded.data, attempts = attempts + 1, nonce = NULL, raw = NULL, hashes = '[]' "
+            "data = excluded.data, name = excluded.name, "
+            "attempts = attempts + 1, nonce = NULL, raw = NULL, hashes = '[]' "
             "WHERE outbox.status = ?",
             (job_id, kind, call.to, call.data, call.name, Status.NEW, Status.REFUSED),
         )

@@ -108,6 +108,8 @@ def unfinished(view: JobView, memory: Memory) -> bool:
         return _occupies(view, memory)
     if view.committed:
         return _replicated(view) and not _revealed(view)
+    if view.record.preparation is Preparation.REFUSED:
+        return False  # an offer brought a job that cannot be run: there is nothing to stay for
     return view.job.state is not JobState.COMMITTED or view.is_extra
 
 

@@ -34,8 +34,9 @@ NEVER = frozenset(
     "DeadlinePassed RevealTooLate SeatsFull OwnJob WrongClass UnknownWorker WorkerTooYoung RoundLost "
     "CommitmentMismatch RootExpected TooLateForExtra UnknownJob NotSeated WrongState".split()
 )
-# Beside what the look says: another's reveal in the same block may leave it to ours to settle the whole job.
-HEADROOM = {"reveal": 500_000, "reveal_root": 500_000}
+# Beside what the look says: others' reveals in the same block may leave it to ours to settle the whole job.
+HEADROOM = {"reveal": 500_000}
+CARRYING = "JobBoard.commitAndSettle"
 MAX_ATTEMPTS = 12
 IN_FLIGHT = 8
 PROGRESS = "progress:"
@@ -130,7 +131,9 @@ class Submitter:
             self._journal.ended(row.id, Status.DONE, reason=refusal.name, block=head)
             log.info("tx.needless", job=short(row.job), kind=row.kind, reason=refusal.name)
             return
-        dead = refusal.name in NEVER or row.attempts >= MAX_ATTEMPTS or row.kind.startswith(PROGRESS)
+        # With a passenger the refusal may be the passenger's, whom others settled: the commit goes again alone.
+        alone = row.call.name != CARRYING
+        dead = (alone and refusal.name in NEVER) or row.attempts >= MAX_ATTEMPTS or row.kind.startswith(PROGRESS)
         self._journal.ended(row.id, Status.DEAD if dead else Status.REFUSED, reason=str(refusal))
         log.info("tx.refused", job=short(row.job), kind=row.kind, reason=str(refusal), again=not dead)
 

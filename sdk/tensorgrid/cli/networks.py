@@ -63,6 +63,8 @@ def network(network: NetworkOption = None, as_json: JsonOption = False) -> None:
 
     Example: tensorgrid network --json
     """
+    from tensorgrid.ordering.tiers import tiers_of
+
     client = connect(network)
     values, head = client.contracts.parameters.values(), client.connection.latest()
     deployment = client.contracts.deployment
@@ -75,6 +77,7 @@ def network(network: NetworkOption = None, as_json: JsonOption = False) -> None:
         "block": head.number,
         "time": head.timestamp,
         "new jobs": "paused" if values.paused else "open",
+        "checks": ", ".join(tiers_of(client.contracts)),
         "fee": f"{values.fee_bps / 100:g} %",
         "least stake per worker": str(Amount(values.min_stake, stake)) if stake else str(values.min_stake),
         "tokens": ", ".join(token.symbol for token in deployment.tokens),

@@ -72,7 +72,7 @@ class Signature:
 
     @classmethod
     def from_vrs(cls, v: int, r: int | bytes, s: int | bytes) -> Signature:
-        """From the long form; `v` is 27 or 28 (0 and 1 are taken for those). Raises ValueError for what has no short one."""
+        """From the long form; `v` is 27 or 28, or 0 or 1. Raises ValueError for what has no short form."""
         s_value = int.from_bytes(s, "big") if isinstance(s, bytes) else s
         if v not in (0, 1, 27, 28) or s_value >> 255:
             raise ValueError("no signature that a contract would take; sign again")

@@ -17,7 +17,7 @@ _PERMIT_SECONDS = 600
 def deposit(
     sender: Sender, contracts: Contracts, amount: Amount, controller: str, *, permit_by: LocalAccount | None = None
 ) -> None:
-    """Move `amount` of the sender's wallet into his free balance under `controller`: two transactions at most.
+    """Move `amount` of the sender's wallet into his free balance under `controller`: approve and deposit.
 
     `permit_by`: the sender's key, which signs the allowance (EIP-2612) instead of sending it; then it is one.
     Raises InsufficientFunds, Reverted, ChainError (a token without permits).
@@ -26,8 +26,8 @@ def deposit(
     have = token.balance_of(me)
     if have < amount.units:
         raise InsufficientFunds(f"the wallet has {Amount(have, amount.token)}, {amount} are to be deposited")
-    allowed = token.allowance(me, escrow.address) >= amount.units
-    if permit_by is not None and not allowed:
+    allowance = token.allowance(me, escrow.address)
+    if permit_by is not None and allowance < amount.units:
         deadline = contracts.connection.now() + _PERMIT_SECONDS
         message = permit_message(token, me, escrow.address, amount.units, deadline)
         signature = sign(permit_by, message).to_bytes()
@@ -43,7 +43,9 @@ def deposit(
         )
         sender.transact(call)
         return
-    if not allowed:
+    if allowance < amount.units:
+        if allowance:  # some tokens refuse to change one allowance into another
+            sender.transact(token.approve(escrow.address, 0))
         sender.transact(token.approve(escrow.address, amount.units))
     sender.transact(escrow.deposit(controller, amount.token.address, me, amount.units))
 

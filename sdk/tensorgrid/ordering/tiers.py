@@ -31,9 +31,9 @@ def tier_of(
     contracts: Contracts, name: str, clocks: JobClocks, *, matched: bool = False, reject_seconds: int | None = None
 ) -> Tier:
     """`matched`: the seat is given by an offer, not drawn. Raises SpecInvalid for what this network does not sell."""
-    offered = [REPLICATE] if acceptance_of(contracts) is None else [REPLICATE, ACCEPT]
+    offered = tiers_of(contracts)
     if name not in offered:
-        raise SpecInvalid(f"this network sells no verify={name!r}; it sells {', '.join(offered)}")
+        raise SpecInvalid(f"this network sells no verify={name!r}; it sells {', '.join(offered) or 'nothing yet'}")
     if name == REPLICATE:
         if matched or reject_seconds is not None:
             raise SpecInvalid('offers and reject_within belong to verify="accept"; leave them out, or choose that')
@@ -47,7 +47,11 @@ def tier_of(
     return Tier(1, 0, scheduler, acceptance, AcceptanceClocks(window).pack())
 
 
-def acceptance_of(contracts: Contracts) -> Verifier | None:
-    """The accept tier's verifier, where new jobs may name it."""
-    found = contracts.acceptance
-    return found if found is not None and contracts.parameters.verifier_allowed(found.address) else None
+def tiers_of(contracts: Contracts) -> list[str]:
+    """What `verify` may be in new jobs on this network."""
+    verifiers = {REPLICATE: contracts.replication, ACCEPT: contracts.acceptance}
+    return [
+        name
+        for name, verifier in verifiers.items()
+        if verifier is not None and contracts.parameters.verifier_allowed(verifier.address)
+    ]

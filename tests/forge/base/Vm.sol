@@ -9,6 +9,8 @@ interface Vm {
         address emitter;
     }
 
+    function deployCode(string calldata artifact) external returns (address);
+    function deployCode(string calldata artifact, bytes calldata arguments) external returns (address);
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function prank(address sender) external;
@@ -23,7 +25,7 @@ interface Vm {
     function assume(bool condition) external pure;
     function expectRevert(bytes calldata reason) external;
     function expectEmit(address emitter) external;
-    function expectCall(address target, bytes calldata payload) external;
+    function expectCall(address target, bytes calldata payload, uint64 count) external;
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
     function snapshotState() external returns (uint256);

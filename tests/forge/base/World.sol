@@ -76,7 +76,7 @@ abstract contract World is Base {
     string[6] internal roles = ["worker 1", "worker 2", "worker 3", "worker 4", "worker 5", "worker 6"];
     address[] internal workers;
     address[] internal providers;
-    uint256 internal lastNonce = 1 << 16;
+    uint256 internal lastNonce = 1; // every job in a lane of its own
 
     function setUp() public virtual {
         vm.warp(1_800_000_000);
@@ -113,33 +113,49 @@ abstract contract World is Base {
     }
 
     function _deploy() private {
-        coin = new TestToken("coin", "COIN", 6);
-        stakeToken = new TestToken("stake", "STK", 18);
-        manager = new AccessManager(address(this));
-        parameters = new Parameters(address(manager), bounds(), values());
-        escrow = new Escrow();
-        vault = new StakeVault(address(stakeToken), EXIT_DELAY);
-        registry = new WorkerRegistry();
-        reputation = new Reputation(30 days);
-        beacon = new BlockBeacon(BEACON_DELAY);
-        board = new JobBoard(
+        coin = TestToken(make("TestToken", abi.encode("coin", "COIN", 6)));
+        stakeToken = TestToken(make("TestToken", abi.encode("stake", "STK", 18)));
+        manager = AccessManager(make("AccessManager", abi.encode(address(this))));
+        parameters = Parameters(make("Parameters", abi.encode(address(manager), bounds(), values())));
+        escrow = Escrow(make("Escrow", ""));
+        vault = deployVault(EXIT_DELAY);
+        registry = WorkerRegistry(make("WorkerRegistry", ""));
+        reputation = Reputation(make("Reputation", abi.encode(30 days)));
+        beacon = BlockBeacon(make("BlockBeacon", abi.encode(BEACON_DELAY)));
+        board = deployBoard(vault);
+        bytes memory ofBoard = abi.encode(address(board));
+        lottery = LotteryScheduler(make("LotteryScheduler", ofBoard));
+        offers = OfferScheduler(make("OfferScheduler", ofBoard));
+        stubScheduler = StubScheduler(make("StubScheduler", ofBoard));
+        replication = ReplicationVerifier(make("ReplicationVerifier", ofBoard));
+        stubVerifier = StubVerifier(make("StubVerifier", ofBoard));
+        jury = StubJury(make("StubJury", abi.encode(JURY_TIME)));
+        acceptance = AcceptanceVerifier(make("AcceptanceVerifier", abi.encode(address(board), address(jury))));
+    }
+
+    function deployVault(uint40 exitDelay) internal returns (StakeVault) {
+        return StakeVault(make("StakeVault", abi.encode(address(stakeToken), exitDelay)));
+    }
+
+    function deployBoard(StakeVault vault_) internal returns (JobBoard) {
+        bytes memory arguments = abi.encode(
             address(escrow),
-            address(vault),
+            address(vault_),
             address(registry),
             address(reputation),
             address(parameters),
             address(beacon)
         );
-        lottery = new LotteryScheduler(address(board));
-        offers = new OfferScheduler(address(board));
-        stubScheduler = new StubScheduler(address(board));
-        replication = new ReplicationVerifier(address(board));
-        jury = new StubJury(JURY_TIME);
-        acceptance = new AcceptanceVerifier(address(board), address(jury));
-        stubVerifier = new StubVerifier(address(board));
+        return JobBoard(make("JobBoard", arguments));
+    }
+
+    /// @dev By name: tests stay small, and need not be compiled again when a contract changes or is mutated.
+    function make(string memory name, bytes memory arguments) internal returns (address) {
+        return vm.deployCode(string.concat(name, ".sol:", name), arguments);
     }
 
     function _admit() private {
+        parameters.addBoard(address(board));
         parameters.setToken(address(coin), IParameters.TokenRule({maxEscrow: MAX_ESCROW, scoreWeight: SCORE_WEIGHT}));
         parameters.setScheduler(address(lottery), true);
         parameters.setScheduler(address(offers), true);
@@ -239,7 +255,7 @@ abstract contract World is Base {
     /// @dev One seat, drawn by the double, judged by the double.
     function plain() internal returns (JobTerms memory terms) {
         terms.requester = requester;
-        terms.nonce = ++lastNonce;
+        terms.nonce = lastNonce += 1 << 16;
         terms.specDigest = bytes32(uint256(4));
         terms.price = PRICE;
         terms.bounty = BOUNTY;

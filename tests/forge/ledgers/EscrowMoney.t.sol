@@ -22,7 +22,7 @@ contract EscrowMoneyTest is Base {
     address private controller = actor("controller");
 
     function setUp() external {
-        escrow = new Escrow();
+        escrow = Escrow(vm.deployCode("Escrow.sol:Escrow"));
         coin = new TestToken("coin", "COIN", 6);
         _fund(coin, requester, FUNDS);
     }
@@ -197,6 +197,20 @@ contract EscrowMoneyTest is Base {
         _expectBalance(requester, 567, 0);
         vm.expectRevert(abi.encodeWithSelector(IEscrow.ZeroAmount.selector));
         escrow.flushBurned(controller, address(coin));
+    }
+
+    function test_oneUnitPassesEveryDoor() external {
+        _deposit(2);
+        vm.prank(requester);
+        escrow.deposit(controller, address(coin), BURN, 1);
+        vm.prank(requester);
+        vm.assertEq(escrow.deposit(controller, address(coin), requester, 1), 1);
+        vm.prank(requester);
+        escrow.withdraw(controller, address(coin), 1, stranger);
+        vm.assertEq(coin.balanceOf(stranger), 1);
+        _expectBalance(requester, 2, 0);
+        vm.assertEq(escrow.flushBurned(controller, address(coin)), 1);
+        vm.assertEq(coin.balanceOf(BURN), 1);
     }
 
     // ---- reentrancy

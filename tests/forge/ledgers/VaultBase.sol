@@ -23,11 +23,16 @@ abstract contract VaultBase is Base {
     function setUp() public virtual {
         vm.warp(1_800_000_000);
         token = new TestToken("stake", "STK", 18);
-        vault = new StakeVault(address(token), DELAY);
+        vault = deployVault(address(token));
         fund(provider, 10 * STAKE);
         deposit(STAKE);
         allocate(STAKE);
         born = uint40(block.timestamp);
+    }
+
+    /// @dev By name, so that a test need not be compiled again when the contract is mutated.
+    function deployVault(address stakeToken) internal returns (StakeVault) {
+        return StakeVault(vm.deployCode("StakeVault.sol:StakeVault", abi.encode(stakeToken, DELAY)));
     }
 
     function fund(address account, uint256 amount) internal {

@@ -293,6 +293,27 @@ contract VaultControllerTest is VaultBase {
         vault.flushBurned();
     }
 
+    function test_oneUnitPassesEveryDoor() external {
+        deposit(1);
+        allocate(1);
+        lock(2);
+        release(2, 2, finder, 1);
+        vm.prank(finder);
+        vm.assertEq(vault.claim(finder), 1);
+        vm.assertEq(vault.flushBurned(), 1);
+        lock(1);
+        release(1, 1, finder, 1);
+        // of one unit, half rounded down is nothing
+        vm.assertEq(vault.claimableOf(finder), 0);
+        vm.assertEq(vault.flushBurned(), 1);
+        requestExit(1);
+        vm.warp(born + DELAY);
+        vm.assertEq(finishExit(), 1);
+        vm.prank(provider);
+        vault.withdraw(worker, 1, stranger);
+        vm.assertEq(token.balanceOf(stranger), 1);
+    }
+
     function _expectCap(uint256 cap, uint256 used, uint256 day) private view {
         IStakeVault.LockCap memory have = vault.capOf(provider, worker, controller);
         vm.assertEq(have.cap, cap, "cap");

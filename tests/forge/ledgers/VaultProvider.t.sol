@@ -15,7 +15,7 @@ contract VaultProviderTest is VaultBase {
         vm.assertEq(vault.STAKE_TOKEN(), address(token));
         vm.assertEq(vault.EXIT_DELAY(), DELAY);
         refused(IStakeVault.ZeroAddress.selector);
-        new StakeVault(address(0), DELAY);
+        deployVault(address(0));
     }
 
     // ---- deposit
@@ -45,7 +45,7 @@ contract VaultProviderTest is VaultBase {
 
     function test_S1_deposit_creditsWhatArrived() external {
         FeeToken feeToken = new FeeToken();
-        StakeVault other = new StakeVault(address(feeToken), DELAY);
+        StakeVault other = deployVault(address(feeToken));
         feeToken.mint(provider, 1000);
         vm.startPrank(provider);
         feeToken.approve(address(other), 1000);
@@ -60,7 +60,7 @@ contract VaultProviderTest is VaultBase {
     function test_deposit_refusesWhatNeverArrived() external {
         IllBehavedToken bad = new IllBehavedToken();
         bad.set(IllBehavedToken.Habit.TakesAll);
-        StakeVault other = new StakeVault(address(bad), DELAY);
+        StakeVault other = deployVault(address(bad));
         refused(IStakeVault.ZeroAmount.selector);
         other.deposit(worker, 5);
     }
@@ -244,7 +244,7 @@ contract VaultProviderTest is VaultBase {
 
     function test_reentrancy_everyDoorThatMovesTokensIsShut() external {
         ReentrantToken back = new ReentrantToken();
-        StakeVault other = new StakeVault(address(back), DELAY);
+        StakeVault other = deployVault(address(back));
         back.mint(provider, 1000);
         vm.startPrank(provider);
         back.approve(address(other), 1000);
