@@ -2,7 +2,7 @@
 
 Test doubles go to tests/contracts/doubles, so that the tests need no compiler either.
 
-`python scripts/export_abi.py` writes; with `--check` it only says which files differ, and fails if any does. The answer
+`python scripts/export_abi.py` writes, of all or of the contracts it is given by name; with `--check` it only says which files differ, and fails if any does. The answer
 depends on nothing but the sources, the compiler version and SETTINGS: no paths, no metadata hash.
 """
 
@@ -12,6 +12,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ DOUBLES = {
 
 def compile_contracts(contracts: dict[str, str]) -> dict[str, dict[str, Any]]:
     """Name -> artifact of contracts given as name -> source. Raises SystemExit with what the compiler refuses."""
+    if not contracts:
+        return {}
     wanted = sorted(set(contracts.values()))
     request = {
         "language": "Solidity",
@@ -98,12 +101,15 @@ def render(artifact: dict[str, Any]) -> str:
     return json.dumps(artifact, indent=1, sort_keys=True) + "\n"
 
 
-def compile_all() -> dict[Path, dict[str, Any]]:
-    """File -> artifact of everything, shipped contracts and test doubles. Raises SystemExit as `compile_contracts`."""
+def compile_all(names: Sequence[str] = ()) -> dict[Path, dict[str, Any]]:
+    """File -> artifact of shipped contracts and test doubles: of these names, or of all. Raises SystemExit as
+    `compile_contracts`."""
     return {
         folder / f"{name}.json": artifact
         for folder, contracts in ((ARTIFACTS, SHIPPED), (TEST_ARTIFACTS, DOUBLES))
-        for name, artifact in compile_contracts(contracts).items()
+        for name, artifact in compile_contracts(
+            {name: path for name, path in contracts.items() if not names or name in names}
+        ).items()
     }
 
 
@@ -129,7 +135,7 @@ def _artifact(name: str, path: str, output: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    artifacts = compile_all()
+    artifacts = compile_all([argument for argument in sys.argv[1:] if not argument.startswith("-")])
     changed = differing(artifacts)
     if "--check" in sys.argv[1:]:
         if changed:

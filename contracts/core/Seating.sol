@@ -138,7 +138,7 @@ abstract contract Seating is Outcomes {
         if (job.state() == JobState.Posted) {
             (draw.opensAt, draw.closesAt) = (job.clock(), terms.takeBy);
         } else {
-            _expect(id, job, JobState.Committed);
+            require(job.state() == JobState.Committed, WrongState(id, job.state(), JobState.Posted));
             ExtraSeats memory extra = IVerifier(terms.verifier).seats(terms, id);
             (draw.opensAt, draw.closesAt, round) = (extra.opensAt, extra.takeBy, extra.round);
             seats += extra.count;

@@ -17,7 +17,7 @@ SCENARIOS = ("optimistic_job", "optimistic_job_piggyback", "replicated_3", "repl
 OFFERED: dict[str, Callable[[Walk], Steps]] = {
     "optimistic_job": Walk.optimistic,
     "optimistic_job_piggyback": Walk.piggyback,
-    "next_post_settles": Walk.next_post_settles,
+    "next_commit_settles": Walk.next_commit_settles,
     "settled_together": Walk.settled_together,
     "relayed_offer": Walk.relayed_offer,
     "fallback_offers": Walk.fallback_offers,
@@ -29,6 +29,7 @@ OFFERED: dict[str, Callable[[Walk], Steps]] = {
 }
 DRAWN: dict[str, Callable[[Walk], Steps]] = {
     "replicated_3": Walk.replicated,
+    "taken_together": Walk.taken_together,
     "replicated_3_relayed": Walk.relayed,
     "relay_fails": Walk.relay_fails,
     "relayed_post": Walk.relayed_post,

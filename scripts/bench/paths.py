@@ -45,7 +45,7 @@ class Walk:
         job.await_silence()
         yield "JobBoard.settle (silence)", job.settle(by=self.network.workers[0])
 
-    def piggyback(self) -> Steps:
+    def next_commit_settles(self) -> Steps:
         """The commit of a job settles the one before it."""
         earlier, _ = self._offered(1)
         earlier.commit(0)
@@ -55,8 +55,8 @@ class Walk:
         yield "JobBoard.commitAndSettle", job.commit_and_settle(0, earlier)
         self._finish_offered(job)
 
-    def next_post_settles(self) -> Steps:
-        """The post of the next job, in the same lane, settles the one before it."""
+    def piggyback(self) -> Steps:
+        """A job in two transactions: the post of the next, in the same lane, settles the one before it."""
         earlier = self._committed_offered()
         earlier.await_silence()
         job, posted = Job.settle_and_post(self.network, earlier, self._offered_terms(1))
@@ -120,6 +120,18 @@ class Walk:
         for index, name in zip(FIRST_THREE, ("first", "second", "last"), strict=True):
             yield f"JobBoard.take ({name})", job.take(index)
         for index, name in zip(FIRST_THREE, ("first", "second", "last"), strict=True):
+            yield f"JobBoard.commit ({name})", job.commit(index)
+        yield "ReplicationVerifier.reveal (first)", job.reveal([0])
+        yield "ReplicationVerifier.reveal (second)", job.reveal([1])
+        yield "ReplicationVerifier.reveal (last, settles)", job.reveal([2], complete=True)
+
+    def taken_together(self) -> Steps:
+        """Signed takes in one transaction; then everybody commits and reveals for himself, and the last reveal settles."""
+        job, posted = self._drawn(1)
+        yield "JobBoard.post", posted
+        job.draw()
+        yield "JobBoard.takeMany (3)", job.take_many(FIRST_THREE)
+        for index, name in zip(FIRST_THREE, ("first, unfolds", "second", "last"), strict=True):
             yield f"JobBoard.commit ({name})", job.commit(index)
         yield "ReplicationVerifier.reveal (first)", job.reveal([0])
         yield "ReplicationVerifier.reveal (second)", job.reveal([1])

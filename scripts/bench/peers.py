@@ -41,7 +41,7 @@ SCENARIOS = {
         ),
     ),
     "optimistic_job_piggyback": Scenario(
-        "one worker: post with an offer, commit and settle the job before",
+        "one worker: settle the job before and post the next with an offer, commit",
         165_000,
         122_000,
         (Peer("Livepeer, one winning ticket", 200_269), Peer("Olas, ERC-20, per job of ten", 230_479)),

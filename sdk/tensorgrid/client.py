@@ -18,7 +18,7 @@ from tensorgrid.chain.receipts import TxReceipt
 from tensorgrid.chain.send import Sender
 from tensorgrid.domain import schema
 from tensorgrid.domain.errors import InsufficientFunds, JobUnknown, SpecInvalid
-from tensorgrid.domain.jobs import ZERO_ADDRESS, JobId, JobTerms
+from tensorgrid.domain.jobs import LAST_SEQUENCE, ZERO_ADDRESS, JobId, JobTerms, lane_and_sequence
 from tensorgrid.domain.money import Amount, Token
 from tensorgrid.domain.offers import StandingOffer
 from tensorgrid.domain.orders import Order, SignedOrder
@@ -110,12 +110,14 @@ class Client:
         arguments: dict[str, Any] | None = None,
         *,
         offers: Iterable[HandedOffer] = (),
+        settle: Run | None = None,
         **options: Any,
     ) -> Run:
         """Check, fund, store, post: after it the money is locked, and workers are drawn or the offer's starts at once.
 
         work: a function, a @tg.job function, or a JobSpec whose blobs are stored already. offers: with verify="accept",
-        workers' standing offers (or their JSON); the first that serves gets the job at its price. options: as in
+        workers' standing offers (or their JSON); the first that serves gets the job at its price. settle: with offers,
+        an earlier run whose time has come, settled in the same transaction: cheaper than each alone. options: as in
         JobOptions, over those of the decorator. Whatever can be refused is refused before anything is sent; money that
         was deposited for a posting that then failed is free in the escrow, and the next one uses it first. Also taken:
         nonce, take_by (chain time) and stake (per worker, stake-token units) of the JobTerms, chosen well without.
@@ -123,13 +125,16 @@ class Client:
         Raises SpecInvalid, FunctionNotPortable, UnknownToken, InsufficientFunds, OfferUnusable, StorageError,
         ChainError.
         """
-        plan = self._planner.plan(work, arguments, options, read_offers(offers))
+        handed = read_offers(offers)
+        if settle is not None and not handed:
+            raise SpecInvalid("an earlier run is settled along with a job that is matched with offers; pass some")
+        plan = self._planner.plan(work, arguments, options, handed)
         self._check_funds(plan.terms)
         plan.packed.store(self.store)
         funding.have_free(self.sender, self.contracts, self._escrow(plan.terms), self.contracts.board.address)
         # funding took a few blocks; the time to take starts now
         take_by = options.get("take_by") or take_deadline(self.contracts, plan.estimate.take_seconds)
-        terms, receipt = self._post(replace(plan.terms, take_by=take_by), plan.offers)
+        terms, receipt = self._post(replace(plan.terms, take_by=take_by), plan.offers, settle)
         return self.run(self.contracts.id_of(terms), posted_block=receipt.block)
 
     def estimate(
@@ -278,16 +283,24 @@ class Client:
     def _planner(self) -> Planner:
         return Planner(self.contracts, self.store, self.account.address, lambda: self.identity.recipient)
 
-    def _post(self, terms: JobTerms, offers: tuple[StandingOffer, ...]) -> tuple[JobTerms, TxReceipt]:
-        board = self.contracts.board
+    def _post(
+        self, terms: JobTerms, offers: tuple[StandingOffer, ...], earlier: Run | None
+    ) -> tuple[JobTerms, TxReceipt]:
+        board, passed = self.contracts.board, [handed.offer for handed in offers]
 
         def post(nonce: int) -> tuple[JobTerms, TxReceipt]:
             chosen = replace(terms, nonce=nonce)
-            passed = [handed.offer for handed in offers]
-            call = board.post_with_offers(chosen, passed) if passed else board.post(chosen)
+            if earlier is not None:
+                call = board.settle_and_post(earlier.terms, earlier.story().held, chosen, passed)
+            else:
+                call = board.post_with_offers(chosen, passed) if passed else board.post(chosen)
             return chosen, self.sender.transact(call)
 
-        return post(terms.nonce) if terms.nonce else in_free_lane(board, terms.requester, post)
+        if terms.nonce:
+            return post(terms.nonce)
+        if earlier is not None and lane_and_sequence(earlier.terms.nonce)[1] < LAST_SEQUENCE:
+            return post(earlier.terms.nonce + 1)  # its lane, which is free in the same moment
+        return in_free_lane(board, terms.requester, post)
 
     def _escrow(self, terms: JobTerms) -> Amount:
         return Amount(terms.escrow, self.token(terms.pay_token))

@@ -45,8 +45,8 @@ from tensorgrid.domain.jobs import JobState, JobTerms
 
 WORKERS = st.integers(0, 5)
 ANSWERS = st.sampled_from(["a", "b", "wall_limit"])
-LANES = st.integers(0, 1)
 REQUESTERS = ["requester0", "requester1"]
+LANES = [(requester, lane) for requester in REQUESTERS for lane in (0, 1)]
 VERBS = [
     "cancel", "take", "take_many", "commit", "commit_many", "close", "reveal", "reveal_many", "open", "reject",
     "decide", "release_bond", "expire", "settle",
@@ -169,14 +169,14 @@ class MoneyMachine(RuleBasedStateMachine):
     def stake_moves(self, what: str, worker: int, share: int) -> None:
         w, stake = self.world, self.stakes[worker]
         provider, key = w.providers[worker], w.workers[worker]
-        if what == "exit":
+        if what == "exit" or (what == "wait and finish" and not stake.exiting):
             amount = max(1, stake.active * share // 100)
             if self.accepted(
                 stake.active >= amount, lambda: w.vault.requestExit(key, w.board, amount, sender=provider)
             ):
                 stake.request_exit(amount, w.now)
         elif what in {"finish", "wait and finish"}:
-            if what == "wait and finish" and not self.running:
+            if what == "wait and finish" and (share % 4 == 0 or not self.running):
                 self.until(stake.ready_at)
             if self.accepted(stake.may_finish(self.next), lambda: w.vault.finishExit(key, w.board, sender=provider)):
                 stake.finish_exit()
@@ -212,23 +212,32 @@ class MoneyMachine(RuleBasedStateMachine):
             return w.terms(**changes, workers=2, reserve=0, verifier=str(self.told.address))
         return w.terms(**changes)
 
+    @precondition(lambda self: self.open_lanes())
     @rule(
+        data=st.data(),
         tier=st.sampled_from(["replicate", "replicate", "told"]),
-        requester=st.sampled_from(REQUESTERS),
-        lane=LANES,
         skip=st.sampled_from([0, 0, 0, 0, 1, -1]),
         price=PRICES,
         bounty=BOUNTIES,
         fee=st.sampled_from([None, None, 0, 7001]),
     )
-    def post(self, tier: str, requester: str, lane: int, skip: int, price: int, bounty: int, fee: int | None) -> None:
+    def post(self, data: st.DataObject, tier: str, skip: int, price: int, bounty: int, fee: int | None) -> None:
         """A job whose seats are drawn: posted by the requester, or by a relayer for a fee."""
+        requester, lane = self.some_lane(data)
         terms = self.terms(tier, requester, lane, skip, price, bounty)
         self.try_post(terms, tier, requester, lane, fee, [])
 
+    def some_lane(self, data: st.DataObject) -> tuple[str, int]:
+        """As a rule an open one."""
+        return data.draw(st.sampled_from(self.open_lanes() * 4 + LANES))
+
+    def open_lanes(self) -> list[tuple[str, int]]:
+        busy = {(job.requester, job.lane) for _, job in self.running}
+        return [lane for lane in LANES if lane not in busy]
+
+    @precondition(lambda self: self.open_lanes())
     @rule(
-        requester=st.sampled_from(REQUESTERS),
-        lane=LANES,
+        data=st.data(),
         skip=st.sampled_from([0, 0, 0, -1]),
         price=PRICES,
         bounty=BOUNTIES,
@@ -237,8 +246,7 @@ class MoneyMachine(RuleBasedStateMachine):
     )
     def post_with_offers(
         self,
-        requester: str,
-        lane: int,
+        data: st.DataObject,
         skip: int,
         price: int,
         bounty: int,
@@ -246,6 +254,7 @@ class MoneyMachine(RuleBasedStateMachine):
         offers: list[tuple[int, int]],
     ) -> None:
         """Offers: workers, and what part of the price they ask, in percent."""
+        requester, lane = self.some_lane(data)
         terms = self.terms("accept", requester, lane, skip, price, bounty)
         priced = [(worker, price * percent // 100) for worker, percent in offers]
         self.try_post(terms, "accept", requester, lane, fee, priced)
@@ -296,8 +305,7 @@ class MoneyMachine(RuleBasedStateMachine):
             self.sequence[requester, lane] = sequence
 
     def lane_is_open(self, requester: str, lane: int, sequence: int) -> bool:
-        busy = any(job.requester == requester and job.lane == lane for _, job in self.running)
-        return not busy and sequence > self.sequence.get((requester, lane), 0)
+        return (requester, lane) in self.open_lanes() and sequence > self.sequence.get((requester, lane), 0)
 
     # ---- jobs
 
@@ -336,10 +344,12 @@ class MoneyMachine(RuleBasedStateMachine):
             if modelled.state not in ENDED:
                 self.phase(job, modelled, play, jointly)
 
-    @precondition(lambda self: len(self.running) > 1)
-    @rule()
-    def settle_what_can_be_settled(self) -> None:
-        """In one call; and one that is not ready spoils it for all."""
+    @precondition(lambda self: any(job.state == "committed" for _, job in self.running))
+    @rule(patient=st.booleans())
+    def settle_what_can_be_settled(self, patient: bool) -> None:
+        """In one call; and one that is not ready spoils it for all. `patient`: when every deadline has passed."""
+        if patient:
+            self.until(max(job.deadline for _, job in self.running if job.state == "committed"))
         ready = [pair for pair in self.running if pair[1].tier != "told" and pair[1].may_settle(self.next)]
         waiting = [pair for pair in self.running if pair not in ready and pair[1].tier != "told"]
         if ready and waiting:

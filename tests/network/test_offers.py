@@ -190,7 +190,7 @@ def test_takes_posted_by_a_relayer__all_seats_at_once__each_commits_once_and_is_
 
     def seated():
         try:
-            relayer.transact(board.build("takeMany", run.terms.as_tuple(), [s.as_tuple() for s in signatures]))
+            relayer.transact(board.take_many(run.terms, signatures))
         except (refusals.NotDrawn, refusals.RoundNotDue):
             return False
         return True

@@ -245,6 +245,20 @@ def test_progress__of_a_stranger__is_not_the_job_s(client, worker):
     assert run.story().progress == [(worker.address, digest)]
 
 
+def test_submit__settling_an_earlier_run__does_both_in_one_transaction(client, worker, bare_net):
+    earlier = submitted(client, [worker.offer(min_price=500_000)])
+    worker.deliver(earlier, client.store, PAYLOAD)
+    with pytest.raises(refusals.VerdictPending):
+        submitted(client, [worker.offer()], settle=earlier)
+    bare_net.advance(WINDOW + 10)
+    run = submitted(client, [worker.offer()], settle=earlier)
+    assert earlier.status().phase == "settled: accepted"
+    assert run.transactions()[0] == earlier.transactions()[-1]
+    assert run.terms.nonce == earlier.terms.nonce + 1, "its lane is used again"
+    with pytest.raises(tg.SpecInvalid, match="pass some"):
+        submitted(client, [], settle=run)
+
+
 # ------------------------------------------------------------------------------------------------------------ rejecting
 
 

@@ -79,7 +79,7 @@ def test_board__a_posted_job__reads_as_domain_objects(requester) -> None:
         digest=job[:20],
     )
     assert found.deadline(terms) == terms.take_by
-    assert contracts.board.look(terms, []) == found
+    assert contracts.board.look(terms, []) == found == Job.of_word(found.word)
     assert contracts.board.job(terms.requester, terms.nonce, block=receipt.block - 1).state is JobState.NONE
     assert contracts.board.seed(terms) == bytes(32)
     held = contracts.escrow.balance(contracts.board.address, requester.coin.address, requester.address).held
@@ -118,6 +118,8 @@ def test_verifier__before_anything__reads_as_domain_objects(requester) -> None:
     assert replication.clocks(terms.verifier_params) == ReplicationClocks(8, 8, 10)
     assert replication.extra_seats(terms, job) == ExtraSeats(0, 0, 0, 0, 0)
     assert replication.extra_needed(terms, []) is False
+    record = requester.contracts.board.job(terms.requester, terms.nonce)
+    assert replication.verdict(terms, job, record, []).done is False
     with pytest.raises(Reverted) as caught:
         requester.contracts.board.judgement(terms, [])
     assert caught.value.name == "WrongState"
@@ -172,6 +174,7 @@ def test_parameters_and_tokens__read_as_deployed(quiet_net) -> None:
     assert contracts.parameters.token_rule(token.address).max_escrow == 10_000 * 10**6
     assert contracts.parameters.class_allowed(hardware_class("cpu"))
     assert not contracts.parameters.class_allowed(hardware_class("abacus"))
+    assert contracts.parameters.boards() == (contracts.board.address,)
     assert contracts.parameters.scheduler_allowed(contracts.lottery.address)
     assert contracts.parameters.scheduler_allowed(contracts.offers.address)
     assert contracts.parameters.verifier_allowed(contracts.acceptance.address)

@@ -27,7 +27,8 @@ class JobBoard(Contract):
 
     def job(self, requester: str, nonce: int, *, block: int | str = "latest") -> Job:
         """The job posted with this nonce. State NONE: not posted; SUPERSEDED: ended, and its lane holds a later one."""
-        return _job(self.read("jobOf", requester, nonce, block=block))
+        state, *rest = self.read("jobOf", requester, nonce, block=block)
+        return Job(JobState(state), *rest)
 
     def lane(self, requester: str, lane: int, *, block: int | str = "latest") -> Lane:
         """What the lane holds: state and sequence of its last job, NONE and 0 while it was never used."""
@@ -36,8 +37,8 @@ class JobBoard(Contract):
 
     def look(self, terms: JobTerms, held: Sequence[Seat], *, block: int | str = "latest") -> Job:
         """The job, after the board has checked `held` as its calls do. Raises Reverted (UnknownJob, WrongSeats)."""
-        _, job = self.read("look", terms.as_tuple(), seats(held), block=block)
-        return _job(job)
+        _, word = self.read("look", terms.as_tuple(), seats(held), block=block)
+        return Job.of_word(word)
 
     def seed(self, terms: JobTerms, *, block: int | str = "latest") -> bytes:
         """32 bytes; all zero while the value of the round named at posting cannot be had."""
@@ -69,6 +70,13 @@ class JobBoard(Contract):
         """As `post`, and seat the worker of the first offer that serves."""
         return self.build("postWithOffers", terms.as_tuple(), [offer.as_tuple() for offer in offers])
 
+    def settle_and_post(
+        self, earlier: JobTerms, earlier_held: Sequence[Seat], terms: JobTerms, offers: Sequence[Offer]
+    ) -> Call:
+        """By the requester: `settle` an earlier job and `post_with_offers` the next, perhaps in the same lane."""
+        passed = [offer.as_tuple() for offer in offers]
+        return self.build("settleAndPost", earlier.as_tuple(), seats(earlier_held), terms.as_tuple(), passed)
+
     def post_for(self, terms: JobTerms, order: Order, signature: bytes, offers: Sequence[Offer] = ()) -> Call:
         """By a relayer: what the requester has signed. `signature`: 65 bytes, or what his contract wants (ERC-1271)."""
         passed = [offer.as_tuple() for offer in offers]
@@ -88,9 +96,9 @@ class JobBoard(Contract):
         """By a worker: the first round in Posted, an extra seat in Committed (`held` only where the job is folded)."""
         return self.build("take", terms.as_tuple(), seats(held))
 
-    def take_many(self, terms: JobTerms, held: Sequence[Seat], signatures: Sequence[Signature]) -> Call:
-        """By anyone: takes that workers have signed (domain.jobs.take_digest), all or none."""
-        return self.build("takeMany", terms.as_tuple(), seats(held), [s.as_tuple() for s in signatures])
+    def take_many(self, terms: JobTerms, signatures: Sequence[Signature]) -> Call:
+        """By anyone: first-round takes that workers have signed (domain.jobs.take_digest), all or none."""
+        return self.build("takeMany", terms.as_tuple(), [signature.as_tuple() for signature in signatures])
 
     def progress(self, job_id: JobId, digest: bytes) -> Call:
         """By a worker with a seat; `digest` is the sha256 in the raw CID of the sealed progress."""
@@ -146,8 +154,3 @@ class JobBoard(Contract):
 def seats(held: Sequence[Seat]) -> list[tuple[str, str, str, int, bytes]]:
     """For the ABI."""
     return [seat.as_tuple() for seat in held]
-
-
-def _job(values: Sequence[object]) -> Job:
-    state, *rest = values
-    return Job(JobState(state), *rest)  # type: ignore[arg-type]

@@ -58,6 +58,10 @@ class Parameters(Contract):
         """Rises with every change; 0 while new jobs are paused."""
         return int(self.read("version", block=block))
 
+    def boards(self, *, block: int | str = "latest") -> tuple[str, ...]:
+        """Those that are told of every new version; on others nothing can be posted."""
+        return tuple(self.read("boards", block=block))
+
     def admit(self, terms: JobTerms, board: str, *, block: int | str = "latest") -> Admission:
         """As `board` would ask when the terms are posted. Raises Reverted naming what does not fit this network."""
         return Admission(*self.read("admit", terms.as_tuple(), block=block, sender=board))

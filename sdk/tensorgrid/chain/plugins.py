@@ -66,19 +66,7 @@ class Verifier(Contract):
         self, terms: JobTerms, job_id: JobId, job: Job, held: Sequence[Seat], *, block: int | str = "latest"
     ) -> Verdict:
         """`job` as the board has it, `held` all its seats."""
-        record = (
-            int(job.state),
-            job.taken,
-            job.committed,
-            job.contested,
-            job.silent,
-            job.folded,
-            job.sequence,
-            job.clock,
-            job.round,
-            job.digest,
-        )
-        done, rulings = self.read("verdict", terms.as_tuple(), job_id, record, seats_abi(held), block=block)
+        done, rulings = self.read("verdict", terms.as_tuple(), job_id, job.word, seats_abi(held), block=block)
         return Verdict(done, rulings_of(rulings))
 
 

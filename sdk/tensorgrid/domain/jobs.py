@@ -168,6 +168,30 @@ class Job:
     round: int
     digest: bytes
 
+    @classmethod
+    def of_word(cls, word: int) -> Job:
+        """From the one storage slot that it is kept in (types/JobWord.sol)."""
+        return cls(
+            state=JobState(word & 7),
+            taken=word >> 8 & 7,
+            committed=word >> 11 & 31,
+            contested=bool(word >> 5 & 1),
+            silent=bool(word >> 4 & 1),
+            folded=bool(word >> 3 & 1),
+            sequence=word >> 16 & 0xFFFF,
+            clock=word >> 32 & 0xFFFFFFFF,
+            round=word >> 64 & 0xFFFFFFFF,
+            digest=(word >> 96).to_bytes(20, "big"),
+        )
+
+    @property
+    def word(self) -> int:
+        """As `of_word` reads it."""
+        flags = self.folded << 3 | self.silent << 4 | self.contested << 5
+        counts = self.taken << 8 | self.committed << 11 | self.sequence << 16
+        times = self.clock << 32 | self.round << 64
+        return self.state | flags | counts | times | int.from_bytes(self.digest, "big") << 96
+
     def deadline(self, terms: JobTerms) -> int | None:
         """Chain time by which this state is left, None when nothing is waited for."""
         match self.state:

@@ -43,7 +43,7 @@ class AmountTooLarge(Reverted):
 
 
 class Paused(Reverted):
-    """new jobs are paused by the network's guardian; posted ones go on; try again later"""
+    """the network takes no new jobs now; posted ones go on; try again later"""
 
 
 class TokenNotAllowed(Reverted):
@@ -286,6 +286,10 @@ class VerdictBroken(Reverted):
 
 class GasTooLow(Reverted):
     """send the transaction with more gas"""
+
+
+class NotParameters(Reverted):
+    """only the network's parameters tell a board that they have changed"""
 
 
 class NotVerifier(Reverted):

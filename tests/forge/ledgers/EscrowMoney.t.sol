@@ -199,6 +199,16 @@ contract EscrowMoneyTest is Base {
         escrow.flushBurned(controller, address(coin));
     }
 
+    function test_flushBurned_leavesWhatIsHeld() external {
+        _deposit(600);
+        vm.startPrank(controller);
+        escrow.hold(address(coin), requester, 40);
+        escrow.distribute(address(coin), requester, _one(BURN), _one(40), 0);
+        escrow.hold(address(coin), BURN, 15);
+        vm.assertEq(escrow.flushBurned(controller, address(coin)), 25);
+        _expectBalance(BURN, 0, 15);
+    }
+
     function test_oneUnitPassesEveryDoor() external {
         _deposit(2);
         vm.prank(requester);
