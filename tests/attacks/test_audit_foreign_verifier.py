@@ -13,6 +13,7 @@ from tests.contracts.world import FUNDS, World, container, refused
 def second_board(world: World) -> tuple[object, object]:
     ledgers = (world.escrow, world.vault, world.registry, world.reputation, world.parameters, world.beacon)
     board = world.deployer.deploy(container("JobBoard"), *ledgers)
+    world.parameters.addBoard(board, sender=world.deployer)
     lottery = world.deployer.deploy(container("LotteryScheduler"), board)
     world.parameters.setScheduler(lottery, True, sender=world.deployer)
     world.fund(world.requester, FUNDS, controller=board)
@@ -39,5 +40,6 @@ def test_attack_another_board_asks_for_a_verdict__hears_nothing(world: World) ->
     job.reveal(0, 1, 2)
     assert [bool(ruling.agreed) for ruling in world.board.judgement(job.terms.as_tuple(), job.held)] == [True] * 3
     other = world.deploy_double("StubController")
-    question = world.replication.verdict.encode_input(job.terms.as_tuple(), job.id, tuple(job.record), job.held)
+    _, word = world.board.look(job.terms.as_tuple(), job.held)
+    question = world.replication.verdict.encode_input(job.terms.as_tuple(), job.id, word, job.held)
     assert not any(bytes(other.run.call(world.replication, question, sender=world.stranger))[:32])

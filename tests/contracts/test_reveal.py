@@ -314,8 +314,18 @@ def in_one_transaction(world: World, *calls: tuple[Any, bytes]) -> Any:
     return controller.runAll(list(targets), list(payloads), sender=world.stranger)
 
 
+def both_committed(world: World) -> tuple[Job, Job]:
+    """Two jobs that agree, committed to within a few seconds of one another."""
+    jobs = (world.post(), world.post())
+    jobs[1].draw()
+    for job in jobs:
+        job.take_many(0, 1, 2)
+        job.commit_many(["a", "a", "a"])
+    return jobs
+
+
 def test_reveal_together__two_jobs_in_one_transaction__each_by_its_own(world: World) -> None:
-    one, two = (world.committed(["a", "a", "a"], relayed=True) for _ in range(2))
+    one, two = both_committed(world)
     before = Purses.of(world)
     in_one_transaction(world, together(one), together(two))
     assert (one.state, two.state) == (JobState.SETTLED, JobState.SETTLED)
@@ -324,7 +334,7 @@ def test_reveal_together__two_jobs_in_one_transaction__each_by_its_own(world: Wo
 
 
 def test_attack_second_job_leans_on_the_agreement_of_the_first__in_one_transaction(world: World) -> None:
-    one, two = (world.committed(["a", "a", "a"], relayed=True) for _ in range(2))
+    one, two = both_committed(world)
     with refused("VerdictPending", id=two.id):
         in_one_transaction(world, together(one), settling(two))
     with refused("WrongState", id=one.id):
@@ -472,5 +482,6 @@ def test_verdict__asked_by_anybody_but_the_board__is_pending(world: World) -> No
     job = world.committed(["a", "a", "a"])
     job.reveal(0, 1, 2)
     assert len(world.board.judgement(job.terms.as_tuple(), job.held, sender=world.stranger)) == 3
-    answer = world.replication.verdict(job.terms.as_tuple(), job.id, tuple(job.record), job.held, sender=world.stranger)
+    _, word = world.board.look(job.terms.as_tuple(), job.held, sender=world.stranger)
+    answer = world.replication.verdict(job.terms.as_tuple(), job.id, word, job.held, sender=world.stranger)
     assert (answer.done, list(answer.rulings)) == (False, [])

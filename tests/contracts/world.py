@@ -256,6 +256,12 @@ class World:
     def post_with_offers(self, terms: JobTerms, offers: Sequence[tuple[Any, ...]]) -> Job:
         return self.job(terms, self.board.postWithOffers(terms.as_tuple(), list(offers), sender=self.requester))
 
+    def settle_and_post(self, earlier: Job, terms: JobTerms, offers: Sequence[tuple[Any, ...]]) -> Job:
+        receipt = self.board.settleAndPost(
+            earlier.terms.as_tuple(), earlier.held, terms.as_tuple(), list(offers), sender=self.requester
+        )
+        return self.job(terms, receipt)
+
     def post_for(
         self,
         terms: JobTerms,

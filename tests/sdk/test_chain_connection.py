@@ -179,7 +179,7 @@ def test_call__web3_objects__give_our_errors(quiet_net) -> None:
     contract = connection.web3.eth.contract(address=board.address, abi=artifact_abi("JobBoard"))
     assert connection.call(contract.functions.ESCROW().call) == quiet_net.contracts.escrow.address
     with pytest.raises(Reverted) as caught:
-        connection.call(contract.functions.contest(terms_of_nobody()).call)
+        connection.call(contract.functions.contest(terms_of_nobody(), []).call)
     assert caught.value.name in {"UnknownJob", "WrongState"}
     with pytest.raises(NodeRefused):
         connection.call(connection.web3.manager.request_blocking, "no_such_method", [])
@@ -193,7 +193,7 @@ def artifact_abi(name):
 
 def terms_of_nobody():
     zero = "0x" + "00" * 20
-    return (zero, 0, bytes(32), zero, 1, 0, 0, 0, 0, 0, 3, 0, bytes(32), zero, zero, bytes(32), 0, 0, 0)
+    return (zero, 0, bytes(32), 1, 0, 0, 0, zero, 0, 0, 0, 3, 0, bytes(32), zero, zero, bytes(32), 0, 0)
 
 
 # -------------------------------------------------------------------------------------------- the right contracts there

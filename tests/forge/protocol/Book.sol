@@ -60,6 +60,15 @@ abstract contract Book is BoardWorld {
         return n == 0 ? (false, 0) : (true, fit[seed % n]);
     }
 
+    function pickOpen(uint256 seed) internal view returns (bool found, uint256 index) {
+        uint256[] memory open = new uint256[](jobs.length);
+        uint256 n;
+        for (uint256 i = 0; i < jobs.length; ++i) {
+            if (!jobs[i].ended) open[n++] = i;
+        }
+        return n == 0 ? (false, 0) : (true, open[seed % n]);
+    }
+
     function stateOf(uint256 index) public view returns (JobState) {
         return board.jobOf(jobs[index].terms.requester, jobs[index].terms.nonce).state;
     }

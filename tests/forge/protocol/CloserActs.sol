@@ -9,9 +9,13 @@ import {WorkerActs} from "./WorkerActs.sol";
 
 /// @notice Anyone who closes what can be closed; and the verifiers' side: verdicts, rejections, second rounds.
 abstract contract CloserActs is WorkerActs {
-    function act_openExtra(uint256 seed) public {
+    function act_openExtra(uint256 seed) external {
         (bool found, uint256 index) = pick(seed, JobState.Committed);
-        if (!found || jobs[index].terms.verifier != address(replication)) return;
+        if (found) openExtra(index);
+    }
+
+    function openExtra(uint256 index) internal {
+        if (jobs[index].terms.verifier != address(replication)) return;
         Seat[] memory seats = seatsOf(index);
         if (!replication.extraNeeded(jobs[index].terms, seats)) return;
         try replication.openExtra(jobs[index].terms, seats) {
@@ -58,25 +62,35 @@ abstract contract CloserActs is WorkerActs {
         if (!jobs[index].ended) close(index);
     }
 
-    /// @dev The next natural step of some job. Without it few jobs would get far within a run.
+    /// @dev The next natural step of some open job. Without it few jobs would get far within a run.
     function act_forward(uint256 seed, uint256 what) external {
-        what %= 8;
-        if (what < 2) act_takeMany(seed);
-        else if (what == 2) act_commitMany(seed);
-        else if (what == 3) act_reveal(seed, false);
-        else if (what == 4) act_openExtra(seed);
-        else if (what == 5) act_closeCommitted(seed);
-        else _secondRound(seed);
+        (bool found, uint256 index) = pickOpen(seed);
+        if (!found) return;
+        JobState state = stateOf(index);
+        // now and then it is closed instead, if its time is over
+        if (what % 4 == 0) close(index);
+        else if (state == JobState.Posted) takeMany(index, seed);
+        else if (state == JobState.Assigned) commitMany(index, seed);
+        else if (jobs[index].terms.verifier == address(replication)) _judge(index, seed);
+        else close(index);
     }
 
-    function _secondRound(uint256 seed) private {
-        uint256 what = seed / 29 % 4;
-        if (what < 2) act_takeExtra(seed);
-        else if (what == 2) act_commitExtra(seed);
-        else act_reveal(seed, true);
+    /// @dev First round, second round, settlement: the furthest that can be done now.
+    function _judge(uint256 index, uint256 seed) private {
+        uint256 open = replication.seats(jobs[index].terms, jobs[index].id).count;
+        if (open == 0) {
+            openExtra(index);
+            reveal(index, seed, false);
+        } else if (seed / 31 % 2 == 0) {
+            takeExtra(index, seed);
+        } else {
+            commitExtra(index, seed);
+            reveal(index, seed, true);
+        }
+        if (!jobs[index].ended) close(index);
     }
 
-    function act_closeCommitted(uint256 seed) public {
+    function act_closeCommitted(uint256 seed) external {
         (bool found, uint256 index) = pick(seed, JobState.Committed);
         if (found) close(index);
     }

@@ -17,7 +17,7 @@ abstract contract RequesterActs is Book {
         address[] memory all = accounts();
         address who = all[seed % (all.length - 3)]; // burned money, a verifier's and the jury's stay
         if (free(who) == 0) return;
-        amount = bound(amount, 1, free(who));
+        amount = bound(amount, 1, who == requester ? free(who) / 20 + 1 : free(who));
         vm.prank(who);
         escrow.withdraw(address(board), address(coin), amount, who);
         moneyOut += amount;

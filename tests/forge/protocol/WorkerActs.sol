@@ -21,9 +21,12 @@ abstract contract WorkerActs is RequesterActs {
         did("take");
     }
 
-    function act_takeMany(uint256 seed) public {
+    function act_takeMany(uint256 seed) external {
         (bool found, uint256 index) = pick(seed, JobState.Posted);
-        if (!found) return;
+        if (found) takeMany(index, seed);
+    }
+
+    function takeMany(uint256 index, uint256 seed) internal {
         JobTerms memory terms = jobs[index].terms;
         uint256 missing = terms.workers - jobs[index].seats.length;
         Signature[] memory list = new Signature[](missing);
@@ -44,9 +47,12 @@ abstract contract WorkerActs is RequesterActs {
         did("takeMany");
     }
 
-    function act_takeExtra(uint256 seed) public {
+    function act_takeExtra(uint256 seed) external {
         (bool found, uint256 index) = pick(seed, JobState.Committed);
-        if (!found) return;
+        if (found) takeExtra(index, seed);
+    }
+
+    function takeExtra(uint256 index, uint256 seed) internal {
         JobTerms memory terms = jobs[index].terms;
         if (terms.verifier != address(replication)) return;
         ExtraSeats memory extra = replication.seats(terms, jobs[index].id);
@@ -76,9 +82,13 @@ abstract contract WorkerActs is RequesterActs {
         did("commit");
     }
 
-    function act_commitMany(uint256 seed) public {
+    function act_commitMany(uint256 seed) external {
         (bool found, uint256 index) = pick(seed, JobState.Assigned);
-        if (!found || block.timestamp > jobAt(index).clock) return;
+        if (found) commitMany(index, seed);
+    }
+
+    function commitMany(uint256 index, uint256 seed) internal {
+        if (block.timestamp > jobAt(index).clock) return;
         Seat[] memory seats = seatsOf(index);
         bytes32[] memory commitments = new bytes32[](seats.length);
         Signature[] memory list = new Signature[](seats.length);
@@ -96,9 +106,12 @@ abstract contract WorkerActs is RequesterActs {
         did("commitMany");
     }
 
-    function act_commitExtra(uint256 seed) public {
+    function act_commitExtra(uint256 seed) external {
         (bool found, uint256 index) = pick(seed, JobState.Committed);
-        if (!found) return;
+        if (found) commitExtra(index, seed);
+    }
+
+    function commitExtra(uint256 index, uint256 seed) internal {
         JobTerms memory terms = jobs[index].terms;
         Seat[] memory seats = seatsOf(index);
         if (seats.length <= terms.workers) return;
@@ -112,10 +125,14 @@ abstract contract WorkerActs is RequesterActs {
         did("commitExtra");
     }
 
-    /// @dev Opens what can be opened of one round; openings that are too late or too early are refused, which is no failure.
-    function act_reveal(uint256 seed, bool extra) public {
+    function act_reveal(uint256 seed, bool extra) external {
         (bool found, uint256 index) = pick(seed, JobState.Committed);
-        if (!found || jobs[index].terms.verifier != address(replication)) return;
+        if (found) reveal(index, seed, extra);
+    }
+
+    /// @dev Opens what can be opened of one round; openings that are too late or too early are refused, which is no failure.
+    function reveal(uint256 index, uint256 seed, bool extra) internal {
+        if (jobs[index].terms.verifier != address(replication)) return;
         Seat[] memory seats = seatsOf(index);
         uint8[5] memory group = replication.tallyOf(requester, jobs[index].terms.nonce).group;
         IReplicationVerifier.Opening[] memory all = new IReplicationVerifier.Opening[](5);
