@@ -162,7 +162,8 @@ interface IJobBoard is IVersioned {
     /// @param number the seat
     /// @param held the job's seats; not folded: `held[0]` is the caller's seat, the rest is not needed
     /// @param commitment not zero: keccak256(abi.encode(JobId, worker, salt, shown, receiptDigest)); `shown` is what the verifier
-    /// will want to see: for replication keccak256(resultRoot) in a first seat, resultRoot in an extra one
+    /// will want to see: for replication keccak256(resultRoot) in a first seat, resultRoot in an extra one. Where nothing is ever
+    /// revealed (accept tier): the digest of the receipt itself, so that the requester finds what was delivered
     /// @dev reverts UnknownJob, WrongState, DeadlinePassed, WrongSeats, NotSeated, AlreadyCommitted, CommitmentZero
     function commit(JobRef calldata ref, uint8 number, Seat[] calldata held, bytes32 commitment) external;
 

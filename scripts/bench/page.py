@@ -79,8 +79,8 @@ def _row(name: str, gas: Sequence[int]) -> str:
 
 
 def _between(page: str, name: str, text: str) -> str:
-    begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
     before, found, rest = page.partition(begin)
     _, closed, after = rest.partition(end)
     assert found and closed, f"{FILE} has no {begin.strip()} ... {end.strip()}"
-    return before + begin + text + end + after
+    return f"{before}{begin}\n{text}\n\n{end}{after}"

@@ -126,7 +126,7 @@ class Walk:
         yield "ReplicationVerifier.reveal (last, settles)", job.reveal([2], complete=True)
 
     def taken_together(self) -> Steps:
-        """Signed takes in one transaction; then everybody commits and reveals for himself, and the last reveal settles."""
+        """Signed takes in one transaction; then everybody commits and reveals for himself; the last reveal settles."""
         job, posted = self._drawn(1)
         yield "JobBoard.post", posted
         job.draw()

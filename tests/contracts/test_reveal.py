@@ -484,4 +484,4 @@ def test_verdict__asked_by_anybody_but_the_board__is_pending(world: World) -> No
     assert len(world.board.judgement(job.terms.as_tuple(), job.held, sender=world.stranger)) == 3
     _, word = world.board.look(job.terms.as_tuple(), job.held, sender=world.stranger)
     answer = world.replication.verdict(job.terms.as_tuple(), job.id, word, job.held, sender=world.stranger)
-    assert (answer.done, list(answer.rulings)) == (False, [])
+    assert tuple(answer) == (False, [])

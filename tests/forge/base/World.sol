@@ -41,11 +41,11 @@ abstract contract World is Base {
 
     uint32 internal constant MIN_TAKE = 8;
     uint32 internal constant TAKE = 40;
-    uint32 internal constant WORK = 60;
+    uint32 internal constant WORK = 120;
     uint32 internal constant SETTLE = 600;
-    uint32 internal constant REVEAL = 8;
-    uint32 internal constant GRACE = 7;
-    uint32 internal constant EXTRA_TAKE = 20;
+    uint32 internal constant REVEAL = 50;
+    uint32 internal constant GRACE = 20;
+    uint32 internal constant EXTRA_TAKE = 150;
     uint32 internal constant WINDOW = 30;
     uint40 internal constant EXIT_DELAY = 12_000;
     uint40 internal constant JURY_TIME = 100;

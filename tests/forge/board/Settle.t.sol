@@ -181,7 +181,7 @@ contract SettleTest is BoardWorld {
         board.cancel(terms);
         refusedState(id, JobState.Settled, JobState.Assigned);
         board.closeWork(terms, seats);
-        refusedState(id, JobState.Settled, JobState.Committed);
+        refusedState(id, JobState.Settled, JobState.Posted);
         vm.prank(workers[1]);
         board.take(terms, seats);
     }

@@ -125,9 +125,7 @@ contract TakeTest is BoardWorld {
         JobTerms memory terms = plain();
         JobId id = board.idOf(terms);
         Seat[] memory seats = taken(terms);
-        vm.expectRevert(
-            abi.encodeWithSelector(IJobBoard.WrongState.selector, id, JobState.Assigned, JobState.Committed)
-        );
+        refusedState(id, JobState.Assigned, JobState.Posted);
         vm.prank(workers[1]);
         board.take(terms, seats);
     }

@@ -53,6 +53,7 @@ contract Network is CloserActs {
         uint256 i = seed % workers.length;
         IStakeVault.Exit memory exit = vault.exitOf(providers[i], workers[i], address(board));
         if (exit.amount == 0) return;
+        if (seed / 7 % 8 == 0 && block.timestamp < exit.readyAt) vm.warp(exit.readyAt);
         vm.prank(providers[i]);
         try vault.finishExit(workers[i], address(board)) {
             vm.assertLe(exit.readyAt, block.timestamp, "left too early");
@@ -67,6 +68,9 @@ contract Network is CloserActs {
 
     function act_withdrawStake(uint256 seed, uint256 amount) external {
         uint256 i = seed % workers.length;
+        for (uint256 n = 0; n < workers.length && vault.freeOf(providers[i], workers[i]) == 0; ++n) {
+            i = (i + 1) % workers.length;
+        }
         uint256 have = vault.freeOf(providers[i], workers[i]);
         if (have == 0) return;
         amount = bound(amount, 1, have);
