@@ -23,7 +23,7 @@ PYTHONS := $(PYTHON) python3.11 python3.12 python3 python3.13 python3.14 python
 IS_GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11) or sys.implementation.name != "cpython")
 PIP_INSTALL := $(BIN)/python -m pip install -qq --constraint constraints.txt
 
-.PHONY: help demo test test-ipfs bench-gas lint typecheck layers pytest wheel test-wheel docs clean
+.PHONY: help demo test test-ipfs test-deep mutation bench-gas lint typecheck layers pytest wheel test-wheel docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -51,6 +51,12 @@ test-ipfs: $(STAMPS)/dev node-on-path ## the stores against a real IPFS daemon (
 
 bench-gas: $(STAMPS)/run node_modules/.package-lock.json ## what every call costs, beside other networks; ARGS=--accept makes it the tests' baseline
 	@$(BIN)/python scripts/bench_gas.py $(ARGS)
+
+test-deep: $(STAMPS)/dev $(STAMPS)/deep-tools node_modules/.package-lock.json toolchain ## the contracts at length: fuzzing, coverage, proofs, slither; CHECK=...
+	@$(BIN)/python scripts/deep/check.py $(CHECK)
+
+mutation: $(STAMPS)/dev $(STAMPS)/deep-tools node_modules/.package-lock.json toolchain ## would the tests of the ledgers and the board notice a fault? ARGS=...
+	@$(BIN)/python scripts/mutation.py $(ARGS)
 
 wheel: $(STAMPS)/build-tools ## dist/tensorgrid-*.whl
 	@rm -rf dist
@@ -94,6 +100,13 @@ $(STAMPS)/dev: $(STAMPS)/run $(STAMPS)/build-tools
 # hatchling and eth-ape want different versions of packaging, so the builder lies beside the environment, not in it
 $(STAMPS)/build-tools: $(STAMPS)/venv
 	@$(BIN)/python -m pip install -qq --target $(VENV)/build-tools --upgrade 'hatchling>=1.27,<2' || $(NO_INDEX)
+	@touch $@
+
+# The provers want other versions of web3 than ape, so they have an environment of their own
+$(STAMPS)/deep-tools: $(STAMPS)/venv scripts/deep/requirements.txt
+	@echo "tensorgrid: installing halmos, slither and universalmutator into $(VENV)/deep-tools (once)" >&2
+	@$(BIN)/python -m venv $(VENV)/deep-tools
+	@$(VENV)/deep-tools/bin/python -m pip install -qq --requirement scripts/deep/requirements.txt || $(NO_INDEX)
 	@touch $@
 
 $(STAMPS)/docs: $(STAMPS)/dev

@@ -2,8 +2,9 @@
 
 Test doubles go to tests/contracts/doubles, so that the tests need no compiler either.
 
-`python scripts/export_abi.py` writes, of all or of the contracts it is given by name; with `--check` it only says which files differ, and fails if any does. The answer
-depends on nothing but the sources, the compiler version and SETTINGS: no paths, no metadata hash.
+`python scripts/export_abi.py` writes, of all or of the contracts it is given by name; with `--check` it only says which
+files differ, and fails if any does. The answer depends on nothing but the sources, the compiler version and SETTINGS: no
+paths, no metadata hash.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "sdk" / "tensorgrid" / "artifacts"
 TEST_ARTIFACTS = ROOT / "tests" / "contracts" / "doubles"
 
-# The optimiser's own sequence with one inlining pass less: with it JobBoard comes out a tenth larger, above the 24,576 bytes
-# that a contract may have, and no call gets cheaper by it.
+# The optimiser's own sequence with one inlining pass less: with it JobBoard comes out a tenth larger, above the 24,576
+# bytes that a contract may have, and no call gets more than a hundredth cheaper.
 STEPS = (
     "dhfoDgvulfnTUtnIf[xa[r]EscLMVcul[j]Trpeulxa[r]cLCTUca[r]LSsTFOtfDnca[r]IulcscCTUtgvfMcul[j]Teul]"
     "xa[r]cLgvifM[CTUca[r]LSsTOtfDnca[r]Iulc]jmul[jul]VcTOculjmul:fDnTOcmu"

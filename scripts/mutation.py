@@ -1,9 +1,9 @@
 """Would the forge tests notice? Small faults are put into the ledgers and the board, one at a time.
 
 universalmutator makes the mutants, a warm compiler compiles them, and the real forge runs the tests against their
-bytecode. A mutant that differs in comments or layout alone is none. One that compiles to the original's bytecode, plainly
-or as it is shipped, is the same program and does not count. Every other survivor counts, and must be told with a judgement
-in docs/verification-of-contracts.md.
+bytecode. A mutant that differs in comments or layout alone is none. One that compiles to the original's bytecode,
+plainly or as it is shipped, is the same program and does not count. Every other survivor counts, and must be told with
+a judgement in docs/verification-of-contracts.md.
 
     python scripts/mutation.py [--contract Escrow] [--sample 300] [--seed 1] [--jobs 2]
 
@@ -309,8 +309,9 @@ def assess(target: Target, options: argparse.Namespace, judges: list[Judge]) -> 
     compiled = count["killed"] + count["survived"]
     score = count["killed"] / max(compiled, 1)
     print(
-        f"{target.name}: {count['killed']} of {compiled} compiling mutants killed, {score:.1%} (tried {sum(count.values())}"
-        f" of {len(chosen)} mutants: {count['invalid']} did not compile, {count['same']} are the same program)",
+        f"{target.name}: {count['killed']} of {compiled} compiling mutants killed, {score:.1%}"
+        f" (tried {sum(count.values())} of {len(chosen)} mutants:"
+        f" {count['invalid']} did not compile, {count['same']} are the same program)",
         flush=True,
     )
     document = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else ""

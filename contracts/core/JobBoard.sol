@@ -66,7 +66,7 @@ contract JobBoard is Seating {
         JobTerms calldata terms,
         Offer[] calldata offers
     ) external returns (JobId) {
-        _settle(earlier, earlierHeld);
+        _settleIfOpen(earlier, earlierHeld);
         return _postWithOffers(terms, offers);
     }
 
@@ -133,7 +133,7 @@ contract JobBoard is Seating {
         Seat[] calldata earlierHeld
     ) external {
         _commit(ref, number, held, commitment);
-        _settle(earlier, earlierHeld);
+        _settleIfOpen(earlier, earlierHeld);
     }
 
     /// @inheritdoc IJobBoard
@@ -144,19 +144,33 @@ contract JobBoard is Seating {
         Signature[] calldata signatures
     ) external {
         (bytes32 lane, JobId id, JobWord job) = _atWork(ref);
-        _checkAll(lane, id, job, held);
+        require(held.length == job.taken(), WrongSeats(id, held.length + 1));
         require(commitments.length == held.length, LengthMismatch(commitments.length, held.length));
         require(signatures.length == held.length, LengthMismatch(signatures.length, held.length));
+        bool folded = job.isFolded();
+        if (folded) _check(lane, id, job, held);
+        else require(job.digest() == bareDigest(id), UnknownJob(id));
+
+        uint256 before = job.committed();
+        address passedOver;
         for (uint256 i = 0; i < held.length; ++i) {
             if (commitments[i] == 0) continue;
+            // INVARIANT: who has committed meanwhile, or commits twice, holds up nobody else's seal.
+            if (before >> i & 1 != 0) {
+                passedOver = held[i].worker;
+                continue;
+            }
             bytes32 digest = sealDigest(id, commitments[i]);
             address signer = ECDSA.recover(digest, signatures[i].r, signatures[i].vs);
             require(signer == held[i].worker, WrongSigner(id, signer, held[i].worker));
+            if (!folded) _checkSeat(lane, id, job, held[i], i + 1);
             job = _seal(id, job, held[i], i + 1, commitments[i]);
-            if (!job.isFolded()) _writeSealed(lane, held[i], i + 1, commitments[i]);
         }
-        if (job.isFolded()) job = job.withDigest(sealedFoldedDigest(id, held, commitments), true);
-        _jobs[lane] = _endWorkIfAllSealed(id, job);
+        if (job.committed() == before) {
+            require(passedOver == address(0), AlreadyCommitted(id, passedOver));
+            revert NothingCommitted(id);
+        }
+        _jobs[lane] = _endWorkIfAllSealed(id, _rememberSeals(lane, id, job, before, held, commitments));
     }
 
     /// @inheritdoc IJobBoard
@@ -330,13 +344,32 @@ contract JobBoard is Seating {
         require(seat.worker == msg.sender, NotSeated(id, msg.sender));
         job = _seal(id, job, seat, number, commitment);
         if (folded && held.length == 1) {
-            bytes32[] memory commitments = new bytes32[](1);
-            commitments[0] = commitment;
-            return job.withDigest(sealedFoldedDigest(id, held, commitments), true);
+            return job.withDigest(sealedFoldedDigest(id, seat, commitment), true);
         }
         // Alone he keeps the job folded; of several, each gets a slot, so that nobody waits for another.
         if (folded) job = _unfold(lane, id, job, held);
         _writeSealed(lane, seat, number, commitment);
+        return job;
+    }
+
+    /// @dev What `commitMany` has sealed beyond `before`. A folded job stays so if all its seats are sealed now; else it
+    /// unfolds, so that those who have not committed yet are not held up by a digest that they do not know.
+    function _rememberSeals(
+        bytes32 lane,
+        JobId id,
+        JobWord job,
+        uint256 before,
+        Seat[] calldata held,
+        bytes32[] calldata commitments
+    ) private returns (JobWord) {
+        if (job.isFolded()) {
+            if (_isAllSealed(job)) return job.withDigest(sealedFoldedDigest(id, held, commitments), true);
+            job = _unfold(lane, id, job, held);
+        }
+        uint256 sealedNow = job.committed() & ~before;
+        for (uint256 i = 0; i < held.length; ++i) {
+            if (sealedNow >> i & 1 != 0) _writeSealed(lane, held[i], i + 1, commitments[i]);
+        }
         return job;
     }
 
@@ -358,7 +391,11 @@ contract JobBoard is Seating {
 
     /// @dev The caller stores the job.
     function _endWorkIfAllSealed(JobId id, JobWord job) private returns (JobWord) {
-        return job.committed() == (1 << job.taken()) - 1 ? _endWork(id, job) : job;
+        return _isAllSealed(job) ? _endWork(id, job) : job;
+    }
+
+    function _isAllSealed(JobWord job) private pure returns (bool) {
+        return job.committed() == (1 << job.taken()) - 1;
     }
 
     /// @dev The caller stores the job.
@@ -368,6 +405,13 @@ contract JobBoard is Seating {
     }
 
     // ---- settling
+
+    /// @dev As a passenger of another call, which is not to fail because somebody has settled the job a moment before.
+    function _settleIfOpen(JobTerms calldata terms, Seat[] calldata held) private {
+        JobWord job = _jobs[laneKey(terms.requester, terms.nonce)];
+        bool open = job.sequence() == uint16(terms.nonce) && job.state() == JobState.Committed;
+        if (open) _settle(terms, held);
+    }
 
     function _settle(JobTerms calldata terms, Seat[] calldata held) private {
         (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Committed);

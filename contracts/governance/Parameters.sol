@@ -113,8 +113,8 @@ contract Parameters is IParameters, AccessManaged {
     /// @inheritdoc IParameters
     function admit(JobTerms calldata terms) external view returns (Admission memory admission) {
         JobTerms memory policy = _policyOf(terms);
-        _checkValues(policy);
         _checkPlugins(policy);
+        _checkValues(policy);
         uint112 maxEscrow = _tokenRules[policy.payToken].maxEscrow;
         require(maxEscrow > 0, TokenNotAllowed(policy.payToken));
         IVerifier.Needs memory needs = IVerifier(policy.verifier).needs(policy);
@@ -180,6 +180,9 @@ contract Parameters is IParameters, AccessManaged {
         require(policy.stake >= _minStake, StakeBelowMinimum(policy.stake, _minStake));
         require(policy.noShowBond >= _minNoShowBond, BondBelowMinimum(policy.noShowBond, _minNoShowBond));
         require(policy.noShowBond <= policy.stake, BondAboveStake(policy.noShowBond, policy.stake));
+        // INVARIANT: who is seated by his offer has not seen the job. However impossible it is, it costs him the least bond.
+        bool least = policy.noShowBond == _minNoShowBond || IScheduler(policy.scheduler).DRAWS();
+        require(least, BondAboveMinimum(policy.noShowBond, _minNoShowBond));
     }
 
     function _checkPlugins(JobTerms memory policy) private view {

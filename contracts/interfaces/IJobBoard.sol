@@ -114,7 +114,7 @@ interface IJobBoard is IVersioned {
     /// @dev also reverts OneSeatOnly, and whatever `take` and the offer scheduler say
     function postWithOffers(JobTerms calldata terms, Offer[] calldata offers) external returns (JobId id);
 
-    /// @notice `settle` an earlier job and `postWithOffers` the next, in one transaction. The next may take the earlier one's
+    /// @notice `settle` an earlier job, unless that has ended already, and `postWithOffers` the next, in one transaction. The next may take the earlier one's
     /// lane over.
     function settleAndPost(
         JobTerms calldata earlier,
@@ -169,9 +169,9 @@ interface IJobBoard is IVersioned {
 
     /// @notice Anyone: commit for the workers who have signed EIP-712 Seal(bytes32 job,bytes32 commitment).
     /// @param held all seats of the job
-    /// @param commitments one per seat; zero: that seat is left as it is
+    /// @param commitments one per seat; zero: that seat is left as it is, and so is one that has committed already
     /// @param signatures one per seat
-    /// @dev reverts as `commit`, and WrongSigner, LengthMismatch
+    /// @dev reverts as `commit` (AlreadyCommitted only when nothing new is sealed), and WrongSigner, LengthMismatch, NothingCommitted
     function commitMany(
         JobRef calldata ref,
         Seat[] calldata held,
@@ -184,7 +184,7 @@ interface IJobBoard is IVersioned {
     /// @dev reverts as `commit`
     function commitExtra(JobTerms calldata terms, uint8 number, Seat[] calldata held, bytes32 commitment) external;
 
-    /// @notice `commit`, and `settle` an earlier job in the same transaction.
+    /// @notice `commit`, and `settle` an earlier job in the same transaction, unless that has ended already.
     function commitAndSettle(
         JobRef calldata ref,
         uint8 number,

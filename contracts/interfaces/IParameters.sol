@@ -65,6 +65,8 @@ interface IParameters {
     error StakeBelowMinimum(uint256 have, uint256 need);
     error BondBelowMinimum(uint256 have, uint256 need);
     error BondAboveStake(uint256 bond, uint256 stake);
+    /// @notice Where seats are given by offers, the bond is the least one: their workers have not seen the job.
+    error BondAboveMinimum(uint256 have, uint256 most);
     error SeatsOutOfRange(uint8 have, uint8 max);
     error ReopensOutOfRange(uint8 have, uint8 max);
     /// @param what "takeTime", "workTime" or "settleTime"

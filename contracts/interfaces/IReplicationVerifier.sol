@@ -62,7 +62,8 @@ interface IReplicationVerifier is IVerifier {
     /// @notice Anyone: open commitments of one round. When that completes the first round with all results equal, the job is
     /// settled at once, provided that `held` is complete (otherwise, and after a second round, anyone settles later).
     /// @param held the job's seats as IJobBoard says; those of the openings, and all for settling at once
-    /// @dev reverts NotCommitted, AlreadyRevealed, RevealTooEarly, RevealTooLate, CommitmentMismatch, RootExpected (seats of
+    /// @dev An opening of a seat that is shown already is passed over. reverts NotCommitted, AlreadyRevealed (all of them),
+    /// RevealTooEarly, RevealTooLate, CommitmentMismatch, RootExpected (seats of
     /// both rounds mixed), IJobBoard.UnknownJob, IJobBoard.WrongSeats
     function reveal(JobTerms calldata terms, Seat[] calldata held, Opening[] calldata openings) external;
 

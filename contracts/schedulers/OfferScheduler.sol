@@ -108,6 +108,10 @@ contract OfferScheduler is IOfferScheduler, EIP712 {
     {
         worker = ECDSA.recover(offerDigest(terms, offer), offer.signature.r, offer.signature.vs);
         Flaw flaw = _flaw(terms, offer, worker, workers);
+        if (flaw != Flaw.None) _refuse(flaw, offer, worker);
+    }
+
+    function _refuse(Flaw flaw, Offer calldata offer, address worker) private view {
         require(flaw != Flaw.Expired, OfferExpired(worker, offer.expiry));
         require(flaw != Flaw.TooLong, OfferTooLong(worker, offer.expiry));
         require(flaw != Flaw.Cancelled, OfferCancelled(worker, offer.epoch, epochOf[worker]));

@@ -135,7 +135,8 @@ function unpack(JobWord word) pure returns (Job memory job) {
 }
 
 /// @notice Digest of a job whose seats have slots of their own, or that has none yet. 160 bits: another job that fits
-/// costs 2^160 tries, two that fit one another cost the requester 2^80.
+/// costs 2^160 tries. Two that fit one another cost the requester 2^80; the second of them was never admitted and could name
+/// any price and verifier, so that what such a pair could win is all that its workers have locked under the board.
 function bareDigest(JobId id) pure returns (bytes20) {
     return bytes20(JobId.unwrap(id));
 }

@@ -68,7 +68,7 @@ function foldedDigest(JobId id, Seat[] calldata seats) pure returns (bytes20 dig
 }
 
 /// @notice As if the seats with a commitment here had it; zero leaves a seat as it is. As many as there are seats.
-function sealedFoldedDigest(JobId id, Seat[] calldata seats, bytes32[] memory commitments)
+function sealedFoldedDigest(JobId id, Seat[] calldata seats, bytes32[] calldata commitments)
     pure
     returns (bytes20 digest)
 {
@@ -79,10 +79,21 @@ function sealedFoldedDigest(JobId id, Seat[] calldata seats, bytes32[] memory co
         let at := add(free, 32)
         calldatacopy(at, seats.offset, size)
         for { let i := 0 } lt(i, seats.length) { i := add(i, 1) } {
-            let commitment := mload(add(commitments, mul(add(i, 1), 32)))
+            let commitment := calldataload(add(commitments.offset, mul(i, 32)))
             if commitment { mstore(add(at, add(mul(i, SEAT_BYTES), COMMITMENT_AT)), commitment) }
         }
         digest := and(keccak256(free, add(size, 32)), not(0xffffffffffffffffffffffff))
+    }
+}
+
+/// @notice As if the only seat had this commitment.
+function sealedFoldedDigest(JobId id, Seat calldata seat, bytes32 commitment) pure returns (bytes20 digest) {
+    assembly ("memory-safe") {
+        let free := mload(0x40)
+        mstore(free, id)
+        calldatacopy(add(free, 32), seat, COMMITMENT_AT)
+        mstore(add(free, add(32, COMMITMENT_AT)), commitment)
+        digest := and(keccak256(free, add(32, SEAT_BYTES)), not(0xffffffffffffffffffffffff))
     }
 }
 

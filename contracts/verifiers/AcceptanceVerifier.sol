@@ -60,8 +60,8 @@ contract AcceptanceVerifier is IAcceptanceVerifier {
         require(block.timestamp <= until, WindowOver(id, until));
         require(held.length == SEATS && held[0].worker != address(0), IJobBoard.WrongSeats(id, 1));
 
+        // Zero where the jury has stopped charging since the policy was admitted: then rejecting is free, not impossible.
         uint128 bond = bondFor(terms);
-        require(bond > 0, TokenNotHeard(terms.payToken));
         _rejections[id] = Rejection({bond: bond, since: uint40(block.timestamp)});
         emit Rejected(id, held[0].worker, bond);
         IEscrow(ESCROW).hold(terms.payToken, terms.requester, bond);

@@ -66,9 +66,13 @@ contract ReplicationVerifier is IReplicationVerifier {
         require(openings.length > 0, NotCommitted(id, address(0)));
         bool extra = openings[0].number > FIRST_SEATS;
         _checkTime(terms, id, job, lane, reveals, extra);
+        RevealWord before = reveals;
         for (uint256 i = 0; i < openings.length; ++i) {
             reveals = _open(id, lane, reveals, held, openings[i], extra);
         }
+        // Where nothing new was shown, nothing follows from it a second time.
+        bool anyNew = RevealWord.unwrap(reveals) != RevealWord.unwrap(before);
+        require(anyNew, AlreadyRevealed(id, held[openings[0].number - 1].worker));
         if (!extra && _firstShown(job, reveals)) {
             bool agreed = isAgreed(reveals);
             if (agreed && _canSettle(job, held)) return _settleAgreed(terms, id, held);
@@ -185,6 +189,7 @@ contract ReplicationVerifier is IReplicationVerifier {
 
     function _committed(JobTerms calldata terms, Seat[] calldata held) private view returns (JobId id, JobWord job) {
         (id, job) = _look(terms, held);
+        require(terms.verifier == address(this), IJobBoard.NotVerifier(id, address(this)));
         // Before all have committed nothing may show; after the end nothing counts.
         JobState state = job.state();
         require(state >= JobState.Committed, RevealTooEarly(id));
@@ -230,7 +235,9 @@ contract ReplicationVerifier is IReplicationVerifier {
         address worker = seat.worker;
         // INVARIANT: an entry without a worker was left empty, and not compared with what the board remembers.
         require(worker != address(0) && seat.commitment != 0, NotCommitted(id, worker));
-        require(reveals.groupOf(number) == 0, AlreadyRevealed(id, worker));
+        // INVARIANT: openings are nobody's secret once they are under way. Whoever copies one of several out of a transaction and
+        // shows it first keeps none of the others from being shown.
+        if (reveals.groupOf(number) != 0) return reveals;
         require((number > FIRST_SEATS) == extra, RootExpected(id, worker));
 
         // INVARIANT (J3): a commitment binds job, worker and salt; another's, repeated, opens for nobody. An extra seat's is

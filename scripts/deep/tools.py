@@ -75,7 +75,7 @@ def out(name: str) -> str:
 
 
 def settings(name: str) -> dict[str, Any]:
-    """A profile's compiler settings as solc's standard JSON has them, without the metadata at the end of the bytecode."""
+    """A profile's compiler settings as solc's standard JSON has them, without metadata at the end of the bytecode."""
     profile = profile_of(name)
     optimizer: dict[str, Any] = {"enabled": profile["optimizer"]}
     if profile["optimizer"]:

@@ -209,14 +209,6 @@ def with_a_signature_of_zeros(world: World, terms: JobTerms) -> OfferTuple:
     return (*world.offer(0, terms)[:-1], (bytes(32), bytes(32)))
 
 
-def with_the_other_s_of_the_curve(world: World, terms: JobTerms) -> OfferTuple:
-    *bounds, (r, vs) = world.offer(0, terms)
-    order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-    packed = int.from_bytes(vs, "big")
-    v, s = packed >> 255, packed & (1 << 255) - 1
-    return (*bounds, (r, ((order - s) % (1 << 255) | (1 - v) << 255).to_bytes(32, "big")))
-
-
 SPOILED: list[tuple[Spoil, str]] = [
     (stale, "OfferExpired"),
     (good_for_longer_than_an_hour, "OfferTooLong"),
@@ -239,7 +231,6 @@ SPOILED: list[tuple[Spoil, str]] = [
     (for_another_class, "UnknownWorker"),
     (with_a_lower_price_than_was_signed, "UnknownWorker"),
     (with_a_signature_of_zeros, "ECDSAInvalidSignature"),
-    (with_the_other_s_of_the_curve, "ECDSAInvalidSignatureS"),
 ]
 
 

@@ -76,13 +76,14 @@ def test_reveal__after_the_end__is_too_late(world: World) -> None:
 
 
 @pytest.mark.parametrize("relayed", [False, True], ids=["seats apart", "folded"])
-def test_reveal__twice__is_refused(world: World, relayed: bool) -> None:
+def test_reveal__twice__counts_once(world: World, relayed: bool) -> None:
     job = world.committed(["a", "a", "a"], relayed=relayed)
-    with refused("AlreadyRevealed", worker=world.workers[0]):
-        job.reveal_together(0, 0)
-    job.reveal(0)
-    with refused("AlreadyRevealed", worker=world.workers[0]):
-        job.reveal(0)
+    receipt = job.reveal_together(0, 0)
+    assert len(list(receipt.decode_logs(world.replication.Revealed))) == 1
+    assert groups(job) == [1, 0, 0, 0, 0]
+    for again in ((0,), (0, 0)):
+        with refused("AlreadyRevealed", worker=world.workers[0]):
+            job.reveal_together(*again)
 
 
 def test_reveal__never_committed__is_refused(world: World) -> None:
@@ -352,6 +353,26 @@ def test_attack_agreed_job_pays_twice__by_revealing_again_in_the_same_transactio
 
 
 # ---- what others try
+
+
+@pytest.mark.parametrize("relayed", [False, True], ids=["seats apart", "folded"])
+def test_attack_joint_reveal_is_held_up__by_showing_one_of_its_openings_first(world: World, relayed: bool) -> None:
+    """What is under way can be read by all. Who shows one of the openings before the others arrive keeps none of them
+    back, and the job is settled all the same."""
+    job = world.committed(["a", "a", "a"], relayed=relayed)
+    job.reveal_as(world.stranger, [job.opening(1)], held=job.held)
+    receipt = job.reveal_together(0, 1, 2)
+    assert [log.worker for log in receipt.decode_logs(world.replication.Revealed)] == [world.workers[i] for i in (0, 2)]
+    assert job.state == JobState.SETTLED
+
+
+def test_attack_second_round_is_drawn_again__by_showing_the_first_once_more(world: World) -> None:
+    job = world.committed(["a", "b", "b"], relayed=True)
+    job.reveal_together(0, 1, 2)
+    drawn = job.extra
+    with refused("AlreadyRevealed"):
+        job.reveal_together(0, 1, 2)
+    assert job.extra == drawn
 
 
 def test_attack_copied_commitment__opens_for_nobody_but_its_author(world: World) -> None:

@@ -241,6 +241,7 @@ class World:
         plain: dict[str, Any] = {
             "workers": 1,
             "reserve": 0,
+            "no_show_bond": 5 * WEI,  # the network's least
             "scheduler": str(self.offers.address),
             "verifier": str(self.acceptance.address),
             "verifier_params": WINDOW.to_bytes(32, "big"),

@@ -170,7 +170,7 @@ class MoneyMachine(RuleBasedStateMachine):
         w, stake = self.world, self.stakes[worker]
         provider, key = w.providers[worker], w.workers[worker]
         if what == "exit" or (what == "wait and finish" and not stake.exiting):
-            amount = max(1, stake.active * share // 100)
+            amount = max(1, stake.active * share // (300 if share < 100 else 100))
             if self.accepted(
                 stake.active >= amount, lambda: w.vault.requestExit(key, w.board, amount, sender=provider)
             ):
@@ -189,7 +189,7 @@ class MoneyMachine(RuleBasedStateMachine):
             if self.accepted(stake.free >= amount, lambda: w.vault.withdraw(key, amount, provider, sender=provider)):
                 stake.free -= amount
         else:
-            cap = STAKE * (share % 3)
+            cap = STAKE * (share % 6)
             w.vault.setLockCap(key, w.board, what == "cap", cap, sender=provider)
             stake.cap = cap if what == "cap" else None
 
@@ -314,7 +314,7 @@ class MoneyMachine(RuleBasedStateMachine):
     def anybody_tries_anything(self, data: st.DataObject, verb: str, worker: int, answer: str, wait: int) -> None:
         """Any verb on any job, ended ones too, whether it makes sense or not, at once or after a while."""
         self.until(self.world.now + wait)
-        job, modelled = data.draw(st.sampled_from(self.jobs))
+        job, modelled = self.one_of(self.jobs, data)
         note(f"{verb} by {worker} on {modelled}")
         several = sorted({worker, (worker + 1) % 6})
         arguments: dict[str, tuple[Any, ...]] = {
@@ -332,17 +332,20 @@ class MoneyMachine(RuleBasedStateMachine):
     @rule(data=st.data(), plays=PLAYS, together=st.booleans())
     def a_job_goes_on(self, data: st.DataObject, plays: list[str], together: bool) -> None:
         """The next phase of a job, by workers who play well, badly or not at all."""
-        job, modelled = data.draw(st.sampled_from(self.running))
+        job, modelled = self.one_of(self.running, data)
         self.phase(job, modelled, plays, together)
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), plays=st.lists(PLAYS, min_size=5, max_size=5), together=st.lists(st.booleans(), min_size=5))
     def a_job_runs_on_and_on(self, data: st.DataObject, plays: list[list[str]], together: list[bool]) -> None:
         """Five phases of one job: as a rule to its end."""
-        job, modelled = data.draw(st.sampled_from(self.running))
+        job, modelled = self.one_of(self.running, data)
         for play, jointly in zip(plays, together, strict=False):
             if modelled.state not in ENDED:
                 self.phase(job, modelled, play, jointly)
+
+    def one_of(self, jobs: list[tuple[Job, JobModel]], data: st.DataObject) -> tuple[Job, JobModel]:
+        return jobs[data.draw(st.integers(0, len(jobs) - 1))]
 
     @precondition(lambda self: any(job.state == "committed" for _, job in self.running))
     @rule(patient=st.booleans())
@@ -495,8 +498,8 @@ class MoneyMachine(RuleBasedStateMachine):
         """Of those who have a seat."""
         secrets = dict(job.secrets)
         seated = {worker: answer for worker, answer in answers.items() if modelled.seat(worker)}
-        first = modelled.state == "assigned"
-        may = first and all(modelled.may_commit(worker, self.next) for worker in seated)
+        at_work = modelled.state == "assigned" and self.next <= modelled.deadline
+        may = at_work and all(modelled.may_commit(worker, self.next) for worker in seated)
         by_seat = [seated.get(seat.worker) for seat in modelled.seats]
         if self.accepted(may, lambda: job.commit_many(by_seat)):
             for worker, answer in seated.items():

@@ -11,10 +11,15 @@ import pytest
 from rich.console import Console
 
 from tensorgrid.demo import SCENARIOS, DemoFailed, digits, main_job, scenario
+from tensorgrid.demo.audit import Check, Ended, Slash, broken, checks_of, checks_of_job, checks_of_slash, missing
+from tensorgrid.demo.book import ACTIVE, EXITING, FREE, HELD, LOCKED, WAITING, WALLET, Book, Page
 from tensorgrid.demo.ledger import BURNED, ESCROW, Ledger, Snapshot
 from tensorgrid.demo.liar import wrong_payload
 from tensorgrid.demo.live import View
+from tensorgrid.demo.primes import primes
 from tensorgrid.demo.report import Numbers, print_balances, print_steps
+from tensorgrid.demo.statement import MoneyNumbers, coin_text, print_checks, print_missing, print_moves
+from tensorgrid.demo.statement import print_balances as print_all
 from tensorgrid.demo.survivors import processes_naming
 from tensorgrid.demo.transactions import Sent
 from tensorgrid.domain.errors import ResultRejected, SpecInvalid
@@ -145,8 +150,102 @@ def test_tale__a_promise_that_did_not_hold__is_a_sentence(change, sentence):
 def test_scenarios__every_one_can_be_loaded__unknown_is_refused():
     for found in SCENARIOS.values():
         assert callable(found.load())
-    with pytest.raises(SpecInvalid, match="there is main"):
+    assert len({found.report for found in SCENARIOS.values()}) == len(SCENARIOS), "none overwrites another's numbers"
+    with pytest.raises(SpecInvalid, match="there is main, money"):
         scenario("money-laundering")
+
+
+# ------------------------------------------------------------------------------------------------- the money's own book
+
+
+def book():
+    return Book(SimpleNamespace(), {"Bob": "0xb", "jury": "0xj"}, {"Bob": ("0xb", "0xw")}, USDC, TGS)
+
+
+def page(in_escrow=30, in_vault=90, locked=40, supply=130, **units):
+    """Bob: 100 USDC in all, 10 of it burned; 90 TGS of stake. Each balance can be made wrong."""
+    places = {("Bob", WALLET, "USDC"): 100, ("Bob", FREE, "USDC"): 5, ("Bob", HELD, "USDC"): 15}
+    places |= {("burned", WAITING, "USDC"): 10, ("jury", WALLET, "USDC"): 0}
+    places |= {("Bob", ACTIVE, "TGS"): 50, ("Bob", EXITING, "TGS"): 30, ("burned", WAITING, "TGS"): 10}
+    places |= {("Bob", place, "USDC"): value for place, value in units.items()}
+    return Page(1, places, {"Bob": locked}, {"Bob": 0}, in_escrow, in_vault, {"USDC": supply, "TGS": 90})
+
+
+def test_audit__sound_page__everything_holds():
+    checks = list(checks_of(book(), page()))
+    assert broken(checks) == []
+    assert [check.name for check in checks] == ["E1", "S1", "S1", "sum", "sum"]
+    assert missing(book(), page()) == {"USDC": 0, "TGS": 0}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"in_escrow": 29}, ["E1 (credits of all"]),
+        ({"in_vault": 91}, ["S1 (stakes of all"]),
+        ({"locked": 81}, ["S1 (Bob: active + exiting >= locked"]),
+        ({"supply": 131}, ["sum (all balances = all USDC"]),
+        ({FREE: 6}, ["E1", "sum"]),
+    ],
+)
+def test_audit__one_unit_wrong__is_named(change, says):
+    told = broken(checks_of(book(), page(**change)))
+    assert len(told) == len(says)
+    assert all(sentence.startswith(start) for sentence, start in zip(told, says, strict=True))
+
+
+def test_audit__job_or_slash_that_does_not_add_up__is_named():
+    job = Ended("0x1", "settled", escrowed=10, paid=5, fee=1, bounty=0, returned=4, relay_fee=9)
+    assert broken(checks_of_job(job)) == []
+    assert broken(checks_of_job(Ended("0x1", "settled", 10, 5, 1, 1, 4)))[0].startswith("E2 (settled")
+    assert broken(checks_of_slash(Slash(lost=5, burned=3, finder_share=2))) == []
+    assert [s[:2] for s in broken(checks_of_slash(Slash(5, 2, 3)))] == ["S3"], "less than half is burned"
+    assert [s[:2] for s in broken(checks_of_slash(Slash(5, 4, 2)))] == ["S3"], "more than was lost"
+
+
+def test_statement__shows_what_moved__and_who_has_nothing():
+    out, before, after = quiet(), page(), page(locked=0, in_escrow=29, **{FREE: 4})
+    print_moves(out, book(), before, after)
+    moved = out.file.getvalue()
+    assert [line.split()[0] for line in moved.splitlines() if "USDC" in line or "TGS" in line] == ["Bob", "Bob"]
+    assert LOCKED in moved
+    print_all(out, book(), before, after)
+    print_checks(out, [Check("E1", "a promise", 1, 2), Check("S3", "another", 2, 1, ">=")])
+    print_missing(out, book(), after)
+    shown = out.file.getvalue()
+    for sentence in ("jury", "Escrow", "NOT", "1 wei are missing", "TGS: nothing is missing: 0 wei"):
+        assert sentence in shown
+
+
+def test_money_numbers__amounts_are_text__counts_are_not(tmp_path):
+    told = MoneyNumbers(
+        jobs=[Ended("0x1", "settled", 10, 5, 1, 0, 4)],
+        slash=Slash(10**20, 10**20, 0),
+        checks=[Check("E1", "a promise", 1, 1)],
+        missing={"USDC": 0},
+        gasless_coin=0,
+        relay_fee=2,
+        surplus=3,
+        bond=4,
+        exit_delay=12000,
+        worker_pids=[7],
+        sandbox="none",
+        transactions=5,
+        seconds=1.5,
+    )
+    told.write(tmp_path / "build" / "money.json", book(), page(), page())
+    found = json.loads((tmp_path / "build" / "money.json").read_text())
+    assert found["slash"]["burned"] == str(10**20)
+    assert found["checks"] == [
+        {"name": "E1", "says": "a promise", "left": "1", "right": "1", "wanted": "=", "holds": True}
+    ]
+    assert (found["worker_pids"], found["transactions"], found["exit_delay"]) == ([7], 5, 12000)
+    assert {"party": "Bob", "place": WALLET, "token": "USDC", "before": "100", "after": "100"} in found["balances"]
+
+
+def test_primes__and_the_coin__as_told():
+    assert primes(20)["primes"].tolist() == [2, 3, 5, 7, 11, 13, 17, 19]
+    assert (coin_text(0), coin_text(2 * 10**18)) == ("0 wei", "2.000000 ETH")
 
 
 # ---------------------------------------------------------------------------------------------------------- the report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -19,13 +20,16 @@ def add_to(app: typer.Typer) -> None:
 def demo(
     scenario: Annotated[str, typer.Argument(help="Which story; --list names them.")] = "main",
     seed: Annotated[int | None, typer.Option(help="Fix keys, data and the chain's randomness.")] = None,
-    report: Annotated[Path, typer.Option(help="Where the numbers go, as JSON.")] = Path("build/demo.json"),
+    report: Annotated[
+        Path | None, typer.Option(help="Where the numbers go; build/demo.json or build/demo-SCENARIO.json if left out.")
+    ] = None,
     plain_lines: Annotated[bool, typer.Option("--plain", help="No moving display, one line per change.")] = False,
     list_scenarios: Annotated[bool, typer.Option("--list", help="Name the stories and stop.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Run a whole network on this machine and watch a job: five workers, one of them a liar.
+    """Run a whole network on this machine and watch a job: five workers, one of them a liar; or follow the money.
 
-    Examples: tensorgrid demo; tensorgrid demo --seed 7 --report demo.json
+    Examples: tensorgrid demo; tensorgrid demo money; tensorgrid demo --seed 7 --report demo.json
     """
     from tensorgrid.demo import SCENARIOS, Options
     from tensorgrid.demo import scenario as named
@@ -33,7 +37,11 @@ def demo(
     if list_scenarios:
         print_table(("scenario", "what it shows"), [(s.name, s.title) for s in SCENARIOS.values()])
         return
-    named(scenario).load()(Options(seed=seed, report=report, live=not plain_lines))
+    story = named(scenario)
+    chosen = Options(seed=seed, report=report or story.report, live=not plain_lines, quiet=as_json)
+    story.load()(chosen)
+    if as_json:
+        print_json(json.loads(chosen.report.read_text()))
 
 
 def devnet(

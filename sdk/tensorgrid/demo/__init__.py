@@ -21,11 +21,15 @@ class DemoFailed(TensorgridError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """seed: fixes keys, data and the chain's randomness; None for fresh ones. report: where the JSON goes."""
+    """seed: fixes keys, data and the chain's randomness; None for fresh ones. report: where the JSON goes.
+
+    quiet: print nothing; the report says it all.
+    """
 
     seed: int | None = None
     report: Path = Path("build/demo.json")
     live: bool = True
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Scenario:
     title: str
     where: str
     """module:function, loaded when it is run."""
+    report: Path = Path("build/demo.json")
+    """Where its numbers go unless told otherwise."""
 
     def load(self) -> Callable[[Options], None]:
         """The story, which raises DemoFailed, and whatever the network raises."""
@@ -48,6 +54,12 @@ SCENARIOS = {
             "main",
             "five workers, one of them a liar, train a network; the lie is outvoted and slashed",
             "tensorgrid.demo.main_job:run",
+        ),
+        Scenario(
+            "money",
+            "where the money is: a posting without gas, a matched offer, refunds, a slash, an exit; every balance",
+            "tensorgrid.demo.money_job:run",
+            Path("build/demo-money.json"),
         ),
     )
 }

@@ -44,7 +44,7 @@ machine. Three run the same job; worker {WORKERS} lies about its result. Watch w
 def run(options: Options) -> None:
     """Run it, print it, write the numbers. Raises DemoFailed with a sentence for each promise that did not hold."""
     started = time.monotonic()
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, quiet=options.quiet)
     if not console.is_terminal:
         console.width = 110  # a file has no width of its own
     if importlib.util.find_spec("torch") is None:

@@ -37,6 +37,8 @@ _STEPS = {
     "Escrow.flushBurned": "sends the burned fee to 0x…dEaD",
     "StakeVault.flushBurned": "sends the burned stake to 0x…dEaD",
 }
+_MONEY = {"escrowed", "paid", "fee burned", "bounty", "returned", "missing"}
+_RIGHT = {"gas", "before", "after", "change", "left", "right"} | _MONEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Numbers:
 
 def print_steps(console: Console, sent: Sequence[Sent], names: Mapping[str, str], *, posted_block: int) -> None:
     """Every transaction since the first posting, in order; what set the network up is one line."""
-    table = _table("What happened", "block", "who", "does", "transaction", "gas")
+    table = table_of("What happened", "block", "who", "does", "transaction", "gas")
     before = [tx for tx in sent if tx.block < posted_block]
     job = [tx for tx in sent if tx.block >= posted_block]
     table.add_row(f"…{posted_block - 1}", "all", f"set the network up: {len(before)} transactions", "", _gas(before))
@@ -81,7 +83,7 @@ def print_balances(
 
     `reasons`: by (party, token symbol), why its balance changed.
     """
-    table = _table("Who has what", "party", "before", "after", "change", "because")
+    table = table_of("Who has what", "party", "before", "after", "change", "because")
     for token in ledger.tokens:
         for party in ledger.parties:
             first, last = before.units[party, token.symbol], after.units[party, token.symbol]
@@ -98,7 +100,7 @@ def print_balances(
 
 def print_workers(console: Console, rows: Sequence[tuple[str, SeatStory | None, str, str]]) -> None:
     """rows: name, its seat (None: not drawn), what it was paid or lost, its score."""
-    table = _table("Who was paid, who was slashed", "worker", "seat", "answer", "outcome", "score")
+    table = table_of("Who was paid, who was slashed", "worker", "seat", "answer", "outcome", "score")
     for name, seat, outcome, score in rows:
         answer = short_id(seat.root_hash) if seat and seat.root_hash else "-"
         number = "not drawn" if seat is None else f"{seat.number}{' (extra)' if seat.extra else ''}"
@@ -106,13 +108,15 @@ def print_workers(console: Console, rows: Sequence[tuple[str, SeatStory | None, 
     console.print(table)
 
 
-def _table(title: str, *columns: str) -> Table:
+def table_of(title: str, *columns: str) -> Table:
+    """As all tables of the demo look; numbers to the right."""
     table = Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False
+        title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False
     )
     for column in columns:
-        right = column in {"gas", "before", "after", "change"}
-        table.add_column(column, justify="right" if right else "left", no_wrap=column not in {"does", "because"})
+        right = column in _RIGHT
+        wraps = column in {"does", "because"}
+        table.add_column(column, justify="right" if right else "left", no_wrap=not wraps)
     return table
 
 

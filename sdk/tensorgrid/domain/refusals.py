@@ -94,6 +94,10 @@ class BondAboveStake(Reverted):
     """ask a stake of at least the no-show bond"""
 
 
+class BondAboveMinimum(Reverted):
+    """seats given by offers carry the network's least no-show bond; ask exactly that"""
+
+
 class SeatsOutOfRange(Reverted):
     """choose another number of workers"""
 

@@ -12,6 +12,7 @@ from tensorgrid.chain.plugins import Acceptance
 from tensorgrid.domain.arrays import Kind
 from tensorgrid.domain.errors import (
     ChainError,
+    InsufficientFunds,
     KeyMissing,
     ResultRejected,
     Reverted,
@@ -318,8 +319,8 @@ class Run:
             call = overdue_call(self._client.contracts, story, self._client.connection.now() - CLOSE_AFTER)
             if call is not None:
                 self._client.sender.transact(call)
-        except (ChainError, KeyMissing):
-            # somebody else was first, the node is away, or we only watch: the next look decides
+        except (ChainError, KeyMissing, InsufficientFunds):
+            # somebody else was first, the node is away, or we only watch or have no gas: the next look decides
             return
 
     def _claim(self, story: Story, seat: SeatStory) -> Claim:

@@ -82,7 +82,7 @@ abstract contract Book is BoardWorld {
     /// @dev Terms with the next nonce of a free lane. Found: false when all lanes are busy.
     function freshTerms(uint256 seed, JobTerms memory terms) internal view returns (bool found, JobTerms memory) {
         for (uint256 i = 0; i < LANES; ++i) {
-            uint256 lane = (seed + i) % LANES;
+            uint256 lane = (seed % LANES + i) % LANES;
             (JobState state,) = board.laneOf(requester, lane);
             if (state != JobState.None && state < JobState.Settled) continue;
             terms.nonce = lane << 16 | (sequences[lane] + 1);

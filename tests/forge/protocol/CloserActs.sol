@@ -58,7 +58,7 @@ abstract contract CloserActs is WorkerActs {
     /// @dev A job of the acceptance tier in Committed.
     function _silentJob(uint256 seed) private view returns (bool found, uint256 index) {
         for (uint256 i = 0; i < LANES && !found; ++i) {
-            (found, index) = pick(seed + i, JobState.Committed);
+            (found, index) = pick(seed % LANES + i, JobState.Committed);
             found = found && jobs[index].terms.verifier == address(acceptance);
         }
     }

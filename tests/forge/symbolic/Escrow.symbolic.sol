@@ -30,17 +30,27 @@ contract EscrowSymbolic is Base {
         assert(balance.held == (good ? amount : 0));
     }
 
-    function check_E1_distributeConserves(uint128 funds, uint128 held, uint256 a, uint256 b, uint256 released) external {
+    /// @dev What each has afterwards, exactly; so the sum is what it was.
+    function check_E1_distributeConserves(uint128 funds, uint128 held, uint128 a, uint128 b, uint128 released) external {
         _deposit(CONTROLLER, REQUESTER, funds);
         vm.assume(_hold(held));
-        bool good = _distribute(CONTROLLER, a, b, released);
+        vm.assume(uint256(a) + b + released <= held);
+        assert(_distribute(CONTROLLER, a, b, released));
         IEscrow.Balance memory payer = _of(CONTROLLER, REQUESTER);
         IEscrow.Balance memory worker = _of(CONTROLLER, WORKER);
         IEscrow.Balance memory other = _of(CONTROLLER, OTHER);
-        assert(uint256(payer.free) + payer.held + worker.free + other.free == funds);
-        assert(worker.held == 0 && other.held == 0);
-        assert(worker.free == (good ? a : 0) && other.free == (good ? b : 0));
-        assert(payer.held == (good ? held - a - b - released : held));
+        assert(payer.held == held - a - b - released);
+        assert(payer.free == funds - held + released);
+        assert(worker.free == a && worker.held == 0);
+        assert(other.free == b && other.held == 0);
+    }
+
+    function check_E3_distributeNeverExceedsWhatIsHeld(uint128 held, uint128 a, uint128 b, uint128 released) external {
+        _deposit(CONTROLLER, REQUESTER, held);
+        vm.assume(_hold(held));
+        vm.assume(uint256(a) + b + released > held);
+        assert(!_distribute(CONTROLLER, a, b, released));
+        assert(_of(CONTROLLER, REQUESTER).held == held && _of(CONTROLLER, WORKER).free == 0);
     }
 
     function check_E3_noDoublePay(uint128 held, uint256 released, uint256 again) external {
