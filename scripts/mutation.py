@@ -33,6 +33,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from deep import tools  # noqa: E402 - beside this file, not installed
 from deep.compiler import Compiler  # noqa: E402
+from export_abi import SETTINGS  # noqa: E402
 
 WORK = ROOT / "build" / "mutation"
 DOCUMENT = ROOT / "docs" / "verification-of-contracts.md"
@@ -48,6 +49,7 @@ class Target:
     files: tuple[str, ...]  # the contract's own first
     tests: tuple[str, ...]  # globs, in the order in which they are tried
     canary: tuple[str, str, str]  # a fault that nothing may miss: file, text, what stands there instead
+    profile: str = "default"  # of foundry.toml: the quickest settings that compile it
 
 
 BOARD = ("JobBoard", "BoardBase", "Posting", "Roster", "Seating", "Outcomes")
@@ -70,6 +72,7 @@ TARGETS = (
         tuple(f"contracts/core/{name}.sol" for name in BOARD),
         ("tests/forge/board/*.t.sol", "tests/forge/protocol/*.t.sol"),
         ("contracts/core/Outcomes.sol", "escrowFor(terms) - paid - amounts[n];", "escrowFor(terms) - paid;"),
+        profile="quick-ir",
     ),
 )
 
@@ -153,15 +156,14 @@ class Judge:
             shutil.rmtree(self.root / name, ignore_errors=True)
             shutil.copytree(ROOT / name, self.root / name)
         shutil.copy(ROOT / "foundry.toml", self.root)
+        shutil.copytree(ROOT / tools.ARTIFACTS, self.root / tools.ARTIFACTS, dirs_exist_ok=True)
         modules = self.root / "node_modules"
         if not modules.is_symlink():
             modules.symlink_to(ROOT / "node_modules")
-        built = tools.run_forge("build", "--force", cwd=self.root)
+        built = tools.run_forge("build", cwd=self.root)
         if built.returncode != 0:
             raise SystemExit(f"the tree does not compile:\n{built.stdout[-3000:]}")
         self._compiler = Compiler(self.root)
-        self._plain = tools.settings("default")
-        self._shipped = tools.settings("deep")
 
     def baseline(self, target: Target) -> None:
         """Raises SystemExit unless the unchanged contract passes, with tests that really ran."""
@@ -176,25 +178,23 @@ class Judge:
 
     def _state(self, target: Target, each: Mutant) -> tuple[str, str]:
         instead = {each.file: each.text}
-        code = self._compiler.bytecode(target.files[0], target.name, self._plain, instead)
+        quick = tools.settings(target.profile)
+        code = self._compiler.bytecode(target.files[0], target.name, quick, instead)
         if code is None:
             return "invalid", ""
-        original = self._compiler.bytecode(target.files[0], target.name, self._plain)
-        if code == original:
+        if code == self._compiler.bytecode(target.files[0], target.name, quick):
             return "same", ""
-        artifact = self.root / tools.out("default") / f"{target.name}.sol" / f"{target.name}.json"
+        artifact = self.root / tools.ARTIFACTS / f"{target.name}.json"
         kept = artifact.read_text(encoding="utf-8")
-        changed = json.loads(kept)
-        changed["bytecode"]["object"] = f"0x{code}"
-        artifact.write_text(json.dumps(changed), encoding="utf-8")
+        artifact.write_text(json.dumps({**json.loads(kept), "bytecode": f"0x{code}"}), encoding="utf-8")
         try:
             by = self._killer(target)
         finally:
             artifact.write_text(kept, encoding="utf-8")
         if by is not None:
             return "killed", by
-        shipped = self._compiler.bytecode(target.files[0], target.name, self._shipped, instead)
-        same = shipped == self._compiler.bytecode(target.files[0], target.name, self._shipped)
+        shipped = self._compiler.bytecode(target.files[0], target.name, SETTINGS, instead)
+        same = shipped == self._compiler.bytecode(target.files[0], target.name, SETTINGS)
         return ("same", "") if same else ("survived", "")
 
     def _killer(self, target: Target) -> str | None:

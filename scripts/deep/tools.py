@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import install_solc  # noqa: E402 - in scripts, which is not installed
 
+ARTIFACTS = Path("sdk/tensorgrid/artifacts")  # what is shipped, relative to a tree's root
 DEEP_TOOLS = Path(sys.prefix) / "deep-tools"
 
 
@@ -79,7 +80,9 @@ def settings(name: str) -> dict[str, Any]:
     profile = profile_of(name)
     optimizer: dict[str, Any] = {"enabled": profile["optimizer"]}
     if profile["optimizer"]:
-        optimizer |= {"runs": profile["optimizer_runs"], "details": profile["optimizer_details"]}
+        optimizer["runs"] = profile["optimizer_runs"]
+    if "optimizer_details" in profile:
+        optimizer["details"] = profile["optimizer_details"]
     return {
         "optimizer": optimizer,
         "viaIR": profile["via_ir"],

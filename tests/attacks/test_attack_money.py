@@ -464,14 +464,16 @@ def test_attack_duplicated_commit(world: World, relayed: bool) -> None:
     kept = job.held[0].commitment
     with refused("AlreadyCommitted", worker=world.workers[0]):
         job.commit_many(["b", None, None])
+    job.commit_many(["b", "a", None])  # he is passed over, and holds up nobody else
+    assert (job.record.committed, job.held[0].commitment) == (0b011, kept)
     with refused("AlreadyCommitted", worker=world.workers[0]):
         job.commit(0, "b")
     with refused("WrongSeats"):  # as if he had not
         job.commit_as(world.workers[0], b"\1" * 32, held=[s._replace(commitment=bytes(32)) for s in job.held])
-    job.commit(1, "a")
     with refused("AlreadyCommitted", worker=world.workers[1]):
-        job.commit_many([None, "b", None])
-    assert job.held[0].commitment == kept
+        job.commit(1, "b")
+    job.commit(2, "a")
+    assert (job.state, job.held[0].commitment) == (JobState.COMMITTED, kept)
 
 
 VERBS: dict[str, Callable[[World, Job, list[SeatHeld]], Any]] = {
@@ -540,8 +542,8 @@ def test_attack_cross_lane_confusion__before_anybody_has_committed(world: World)
     assert first.held == second.held
     first.commit_many(["a", None, None])
     assert second.record.committed == 0
-    with refused("WrongSeats", id=first.id, number=0):
-        first.commit_as(world.workers[1], b"\1" * 32, number=2, held=second.held)
+    with refused("WrongSeats", id=second.id, number=0):
+        second.commit_as(world.workers[1], b"\1" * 32, number=2, held=first.held)
     signed = short(world.workers[1], world.domain.seal(first.id, b"\1" * 32))
     with refused("WrongSigner", need=world.workers[1]):
         second.commit_signed([bytes(32), b"\1" * 32, bytes(32)], [NO_SIGNATURE, signed, NO_SIGNATURE])

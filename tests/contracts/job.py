@@ -203,13 +203,20 @@ class Job:
         return self.follow(receipt)
 
     def commit_many(self, answers: Sequence[str | None], by: Any = None) -> Any:
-        """One answer per seat, each signed by its worker; None: that seat is left as it is."""
+        """One answer per seat, each signed by its worker; None: that seat is left as it is, and so is one that has
+        committed."""
+        known = dict(self.secrets)
         seals, signatures = [], []
         for number, answer in enumerate(answers, 1):
             index = self.index_of(number)
             seals.append(ZERO32 if answer is None else self.commitment(index, answer))
             signatures.append(NO_SIGNATURE if answer is None else self.signed_seal(index, seals[-1]))
-        return self.commit_signed(seals, signatures, by=by)
+        receipt = self.commit_signed(seals, signatures, by=by)
+        for number, seal in enumerate(seals, 1):
+            index = self.index_of(number)
+            if seal not in {ZERO32, self.held[number - 1].commitment}:  # had committed already, and was passed over
+                self.secrets[index] = known[index]
+        return receipt
 
     def commit_signed(self, seals: Sequence[bytes], signatures: Sequence[Any], by: Any = None) -> Any:
         receipt = self.world.board.commitMany(

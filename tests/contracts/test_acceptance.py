@@ -411,8 +411,15 @@ def test_attack_jurys_fee_changes_under_the_requester__a_rejection_costs_what_it
     job.release_bond()
     assert bonds(world)[2] == 3 * JURY_FEE
     world.jury.setFee(world.coin, 0, sender=world.stranger)
-    with refused("TokenNotHeard", token=world.coin):
-        free.reject()  # a case for nothing would be spam
+    held = bonds(world)
+    free.reject()  # for nothing, but not impossible: he was promised that he may
+    assert free.record.contested
+    assert bonds(world) == held
+    decide(free, ACCUSED)
+    with refused("NotRejected", id=free.id):
+        free.release_bond()  # there is none
+    free.settle()
+    assert free.state == JobState.SETTLED
 
 
 def test_seats__there_are_no_extra_ones(world: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ape.exceptions import ContractLogicError
-from tests.contracts.job import NOT_SHOWN, ZERO32
+from tests.contracts.job import NOT_SHOWN, ZERO32, SeatHeld
 from tests.contracts.signing import NO_SIGNATURE, Domain, short
 from tests.contracts.world import SETTLE, Job, World, refused
 
@@ -207,13 +207,22 @@ def test_commit_many__of_a_job_that_is_not_folded__writes_each_seat(world: World
         assert world.board.look(job.terms.as_tuple(), job.only(number))[0] == job.id
 
 
-def test_commit_many__some__leaves_the_others_to_themselves(world: World) -> None:
+def test_commit_many__some__gives_each_seat_a_slot_and_leaves_the_others_to_themselves(world: World) -> None:
+    """Who comes later by himself knows his own seat, and need not know what the others have committed to."""
     job = world.assigned(relayed=True)
     job.commit_many([None, "a", None])
-    assert (job.state, job.record.committed, job.record.folded) == (JobState.ASSIGNED, 0b010, True)
+    assert (job.state, job.record.committed, job.record.folded) == (JobState.ASSIGNED, 0b010, False)
     job.commit(2, "a")
     job.commit_many(["a", None, None])
-    assert job.state == JobState.COMMITTED
+    assert (job.state, job.record.folded) == (JobState.COMMITTED, False)
+
+
+def test_commit_many__of_a_folded_job_that_lacks_one__folds_it_no_more(world: World) -> None:
+    job = world.assigned(relayed=True)
+    job.commit_many(["a", "a", None])
+    world.at(job.deadline + 1)
+    job.close_work([])
+    assert (job.state, job.record.folded) == (JobState.COMMITTED, False)
 
 
 def test_commit_many__signed_by_another__is_refused(world: World) -> None:
@@ -242,11 +251,33 @@ def test_commit_many__signed_for_another_commitment_or_job_or_chain_or_board__is
     assert job.record.committed == 0
 
 
-def test_commit_many__a_seat_that_has_committed__is_refused(world: World) -> None:
+@pytest.mark.parametrize("relayed", [False, True], ids=["a slot per seat", "folded"])
+def test_commit_many__a_seat_that_has_committed__is_passed_over_and_keeps_its_commitment(
+    world: World, relayed: bool
+) -> None:
+    """The relayer did not know it yet: what he believed of that seat holds up nobody else's."""
+    job = world.assigned(relayed=relayed)
+    known = list(job.held)
+    job.commit(0, "a")
+    kept = job.held[0].commitment
+    seals = [job.commitment(index, "b") for index in range(3)]
+    signed = [job.signed_seal(index, seal) for index, seal in enumerate(seals)]
+    receipt = world.board.commitMany(job.ref, known, seals, signed, sender=world.relayer)
+    job.follow(receipt)
+    assert [e.worker for e in receipt.decode_logs(world.board.JobSealed)] == world.workers[1:3]
+    assert (job.state, job.held[0].commitment) == (JobState.COMMITTED, kept)
+    assert world.board.look(job.terms.as_tuple(), job.held)[0] == job.id
+
+
+def test_commit_many__nothing_new__is_refused(world: World) -> None:
     job = world.assigned(relayed=True)
+    with refused("NothingCommitted", id=job.id):
+        job.commit_many([None, None, None])
     job.commit_many(["a", None, None])
     with refused("AlreadyCommitted", worker=world.workers[0]):
-        job.commit_many(["b", "a", None])
+        job.commit_many(["b", None, None])
+    with refused("NothingCommitted", id=job.id):
+        job.commit_many([None, None, None])
 
 
 def test_commit_many__not_one_entry_per_seat__is_refused(world: World) -> None:
@@ -260,15 +291,27 @@ def test_commit_many__not_one_entry_per_seat__is_refused(world: World) -> None:
 
 
 def test_commit_many__seats_missing_or_forged__is_refused(world: World) -> None:
-    job = assigned(world)
+    job, folded = assigned(world), world.assigned(relayed=True)
+    for forged in ("price", "payee", "commitment"):
+        value = {"price": 1, "payee": str(world.stranger.address), "commitment": SEAL}[forged]
+        for one, number in ((job, 1), (folded, 0)):
+            a, b, c = one.held
+            with refused("WrongSeats", id=one.id, number=number):
+                relay_first(one, [a._replace(**{forged: value}), b, c])
+            with refused("WrongSeats", id=one.id, number=3):
+                relay_first(one, [a, b])
+            assert one.record.committed == 0
+    with refused("WrongSeats", id=folded.id, number=0):
+        relay_first(folded, [folded.held[0], NOT_SHOWN, folded.held[2]])
+    relay_first(job, job.only(1))  # not folded: nobody asks about those who do not commit
+    assert job.record.committed == 0b001
+
+
+def relay_first(job: Job, held: list[SeatHeld]) -> None:
     seal = job.commitment(0, "a")
-    signed = [job.signed_seal(0, seal), NO_SIGNATURE, NO_SIGNATURE]
-    a, b, c = job.held
-    for held, number in (([a, b], 3), ([a, NOT_SHOWN, c], 2), ([a, b, c._replace(price=1)], 3)):
-        with refused("WrongSeats", id=job.id, number=number):
-            world.board.commitMany(
-                job.ref, held, [seal] + [ZERO32] * (len(held) - 1), signed[: len(held)], sender=world.relayer
-            )
+    others = len(held) - 1
+    signed = [job.signed_seal(0, seal)] + [NO_SIGNATURE] * others
+    job.world.board.commitMany(job.ref, held, [seal] + [ZERO32] * others, signed, sender=job.world.relayer)
 
 
 def test_commit_many__at_the_deadline__is_in_time_and_a_second_later_is_not(world: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests import model
 from tests.contracts.purses import Purses, assert_carried_out
 from tests.contracts.signing import Domain
-from tests.contracts.world import LEAST_PRICE, PRICE, STAKE, WINDOW, WORK, World, container, refused
+from tests.contracts.world import LEAST_PRICE, PRICE, STAKE, WEI, WINDOW, WORK, World, container, refused
 
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.jobs import JobState, JobTerms
@@ -356,7 +356,7 @@ def test_attack_offers_for_a_job_that_is_to_be_drawn__are_refused(world: World) 
 
 
 def test_attack_offer_of_one_seat__for_a_job_of_three__is_refused(world: World) -> None:
-    terms = world.terms(scheduler=str(world.offers.address))
+    terms = world.terms(scheduler=str(world.offers.address), no_show_bond=5 * WEI)
     with refused("OneSeatOnly", workers=3):
         post(world, world.offer(0, terms), terms=terms)
 

@@ -325,6 +325,14 @@ def test_post_with_offers__more_than_one_seat__is_refused(world: World) -> None:
         world.post_with_offers(terms, [world.offer(0, terms)])
 
 
+def test_post_with_offers__more_than_the_least_bond__is_refused(world: World) -> None:
+    """Who is seated by his offer has not seen the job: however impossible it is, it costs him no more than that."""
+    terms = world.accept_terms(no_show_bond=BOND)
+    with refused("BondAboveMinimum", have=BOND, most=5 * WEI):
+        world.post_with_offers(terms, [world.offer(0, terms)])
+    assert world.post(no_show_bond=BOND).state == JobState.POSTED  # who takes a seat himself has seen the terms
+
+
 def test_post_with_offers__own_worker__is_refused(world: World) -> None:
     provider = world.providers[0]
     terms = world.accept_terms(requester=str(provider.address))

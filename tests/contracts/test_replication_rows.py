@@ -100,7 +100,7 @@ def first_round(world: World, plays: list[str], together: bool = False) -> tuple
     """Up to its end, and the opening of a second one where it is needed. Also the purses before the reveals, and the
     receipt of the last of them."""
     job = world.committed([None if play == "-" else play.rstrip("!") for play in plays], relayed=together)
-    assert bool(job.record.folded) == together
+    assert bool(job.record.folded) == (together and "-" not in plays)
     before = Purses.of(world)
     receipt = show(job, [i for i, play in enumerate(plays) if play != "-" and not play.endswith("!")], together)
     if any(play.endswith("!") for play in plays):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.contracts.job import ZERO, Job
 from tests.contracts.purses import Purses
-from tests.contracts.world import EXTRA_TAKE, GRACE, PRICE, REVEAL, World, refused
+from tests.contracts.world import EXTRA_TAKE, GRACE, PRICE, REVEAL, World, container, refused
 
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.jobs import JobState, commitment
@@ -405,6 +405,15 @@ def test_attack_somebody_elses_seats__are_refused(world: World) -> None:
         forged = [job.held[0]._replace(commitment=b"\1" * 32), *job.held[1:]]
         with refused("WrongSeats", number=0 if relayed else 1):
             job.reveal_as(world.stranger, [job.opening(0)], held=forged)
+
+
+def test_attack_reveal_at_a_verifier_that_the_job_does_not_name__is_refused(world: World) -> None:
+    job = world.committed(["a", "a", "a"])
+    other = world.deployer.deploy(container("ReplicationVerifier"), world.board)
+    with refused("NotVerifier", id=job.id, caller=other):
+        other.reveal(job.terms.as_tuple(), job.held, [job.opening(0)], sender=world.workers[0])
+    with refused("NotVerifier", id=job.id, caller=other):
+        other.openExtra(job.terms.as_tuple(), job.held, sender=world.stranger)
 
 
 def test_attack_opening_of_a_seat_of_nobody__in_the_place_of_a_workers__is_refused(world: World) -> None:

@@ -12,6 +12,7 @@ from tests.contracts.purses import Purses, assert_carried_out
 from tests.contracts.world import (
     BOUNTY,
     DECISION,
+    JURY_FEE,
     LEAST_PRICE,
     PRICE,
     STAKE,
@@ -271,6 +272,7 @@ def test_settle__silent_tier_past_its_deadline__pays_all_the_same(world: World) 
     ("decision", "outcome"), [(1, "worker"), (2, "requester"), (3, "hung")], ids=["worker", "requester", "hung"]
 )
 def test_settle__rejected__waits_for_the_jury_and_follows_it(world: World, decision: int, outcome: str) -> None:
+    world.fund(world.requester, JURY_FEE, controller=world.acceptance)
     job = world.accepted()
     job.reject()
     world.at(job.committed_at + WINDOW + 1)
@@ -283,6 +285,7 @@ def test_settle__rejected__waits_for_the_jury_and_follows_it(world: World, decis
 
 
 def test_settle__rejected_and_the_jury_never_decides__is_half_paid(world: World) -> None:
+    world.fund(world.requester, JURY_FEE, controller=world.acceptance)
     job = world.accepted()
     job.reject()
     before = Purses.of(world)
@@ -335,6 +338,24 @@ def test_commit_and_settle__the_earlier_one_cannot_settle_yet__neither_happens(w
     with refused("VerdictPending", id=earlier.id):
         later.commit_and_settle(0, "b", earlier)
     assert (earlier.state, later.state, later.record.committed) == (JobState.COMMITTED, JobState.ASSIGNED, 0)
+
+
+def test_commit_and_settle__the_earlier_one_has_ended_already__commits_all_the_same(world: World) -> None:
+    """Or anybody could spoil a commitment in its last second by settling first; and so for any end."""
+    settled, cancelled = world.accepted(0), world.post()
+    cancelled.cancel()
+    world.at(settled.committed_at + WINDOW + 1)
+    settled.settle()
+    for earlier in (settled, cancelled):
+        later = world.accepted(0, answer=None)
+        later.commit_and_settle(0, "b", earlier)
+        assert later.state == JobState.COMMITTED
+    superseded = world.post()
+    superseded.cancel()
+    running = world.post(lane=superseded.terms.nonce >> 16)
+    later = world.accepted(1, answer=None)
+    later.commit_and_settle(1, "b", superseded)
+    assert (later.state, running.state) == (JobState.COMMITTED, JobState.POSTED)
 
 
 @pytest.mark.parametrize("relayed", [False, True], ids=["a slot per seat", "folded"])

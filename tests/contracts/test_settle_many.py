@@ -117,6 +117,16 @@ def test_settle_and_post__either_cannot_be__neither_is(world: World, fault: str)
     assert earlier.state == JobState.COMMITTED
 
 
+def test_settle_and_post__the_earlier_one_was_settled_a_moment_before__posts_all_the_same(world: World) -> None:
+    earlier = world.accepted(0)
+    world.at(earlier.committed_at + WINDOW + 1)
+    earlier.settle(sender=world.stranger)
+    terms = world.accept_terms(lane=earlier.terms.nonce >> 16)
+    later = world.settle_and_post(earlier, terms, [world.offer(1, terms)])
+    assert (earlier.state, later.state) == (JobState.SUPERSEDED, JobState.ASSIGNED)
+    assert list(later.receipt.decode_logs(world.board.JobSettled)) == []
+
+
 def test_settle_and_post__by_a_stranger_for_himself__settles_anybodys_job(world: World) -> None:
     """Settling is open to all; posting is each one's own."""
     earlier = world.accepted(0)

@@ -123,7 +123,7 @@ class World:
 
     def __init__(self, accounts: Any, chain: Any) -> None:
         self.chain = chain
-        self.at(START)
+        self.at(max(START, self.now + 1))
         self.deployer, self.requester, self.stranger, self.closer = (accounts[i] for i in range(4))
         self.providers = [accounts[i] for i in range(4, 10)]
         self.workers = [accounts[i] for i in range(10, 16)]

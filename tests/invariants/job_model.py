@@ -104,16 +104,24 @@ class JobModel:
         some = any(seat.answer for seat in self.first)
         return self.state == "assigned" and some and self.deadline < now <= self.deadline + self.settle_time
 
+    def may_commit_many(self, workers: list[int], now: int) -> bool:
+        """In one call; who has committed already is passed over, but not if nobody else is left."""
+        at_work = self.state == "assigned" and now <= self.deadline
+        return at_work and any(seat.answer is None for seat in self.seats if seat.worker in workers)
+
     def may_reveal(self, workers: list[int], now: int) -> bool:
-        """All of them, in one call: seats of one round only."""
+        """In one call; who has revealed already is passed over, but not if nobody else is left. All of one round, the
+        first one's."""
         seats = [self.seat(worker) for worker in workers]
-        if self.tier != "replicate" or self.state != "committed" or len(set(workers)) < len(workers) or not seats:
+        if self.tier != "replicate" or self.state != "committed" or not seats:
             return False
-        if any(seat is None or seat.answer is None or seat.revealed for seat in seats):
+        if any(seat is None or seat.answer is None for seat in seats):
             return False
-        if all(seat in self.extra for seat in seats):
-            return self.extra_sealed(now) and now <= self.extra_reveal_by
-        return all(seat in self.first for seat in seats) and now <= self.first_reveal_by
+        fresh = [seat for seat in seats if not seat.revealed]
+        if seats[0] in self.extra:
+            in_time = self.extra_sealed(now) and now <= self.extra_reveal_by
+            return in_time and bool(fresh) and all(seat in self.extra for seat in fresh)
+        return now <= self.first_reveal_by and bool(fresh) and all(seat in self.first for seat in fresh)
 
     def may_open(self, now: int) -> bool:
         ends = now + EXTRA_TAKE + WORK + REVEAL + GRACE
@@ -177,15 +185,23 @@ class JobModel:
         if self.state == "posted" and len(self.seats) == self.workers:
             self.state, self.deadline = "assigned", now + WORK
 
-    def commit(self, worker: int, answer: str, now: int, *, alone: bool = True) -> None:
-        """`alone`: by himself, not among signed ones."""
+    def commit(self, worker: int, answer: str, now: int) -> None:
         seat = self.seat(worker)
         assert seat is not None
         seat.answer = answer
-        if alone and len(self.seats) > 1:
+        if len(self.seats) > 1:
             self.folded = False
         if self.state == "assigned" and all(seat.answer for seat in self.first):
             self.close(now)
+
+    def commit_many(self, answers: dict[int, str], now: int) -> None:
+        """A folded job stays so only if all its seats are sealed by this."""
+        for seat in self.seats:
+            seat.answer = seat.answer or answers.get(seat.worker)
+        if all(seat.answer for seat in self.first):
+            self.close(now)
+        else:
+            self.folded = False
 
     def close(self, now: int) -> None:
         self.state, self.committed_at, self.deadline = "committed", now, now + self.settle_time
@@ -196,6 +212,7 @@ class JobModel:
         for seat in map(self.seat, workers):
             assert seat is not None
             seat.revealed = True
+        # a reveal of the second round, or one that leaves somebody of the first to wait for
         if self.opened_at is not None or not all(seat.revealed for seat in self.first if seat.answer):
             return False
         if model.decided([view(seat) for seat in self.first]):

@@ -3,12 +3,12 @@ pragma solidity 0.8.30;
 
 import {BlockBeacon} from "../../../contracts/beacons/BlockBeacon.sol";
 import {Escrow} from "../../../contracts/core/Escrow.sol";
-import {JobBoard} from "../../../contracts/core/JobBoard.sol";
 import {Reputation} from "../../../contracts/core/Reputation.sol";
 import {StakeVault} from "../../../contracts/core/StakeVault.sol";
 import {WorkerRegistry} from "../../../contracts/core/WorkerRegistry.sol";
 import {Parameters} from "../../../contracts/governance/Parameters.sol";
 import {IEscrow} from "../../../contracts/interfaces/IEscrow.sol";
+import {IJobBoard} from "../../../contracts/interfaces/IJobBoard.sol";
 import {IParameters} from "../../../contracts/interfaces/IParameters.sol";
 import {IStakeVault} from "../../../contracts/interfaces/IStakeVault.sol";
 import {IWorkerRegistry} from "../../../contracts/interfaces/IWorkerRegistry.sol";
@@ -60,7 +60,7 @@ abstract contract World is Base {
     WorkerRegistry internal registry;
     Reputation internal reputation;
     BlockBeacon internal beacon;
-    JobBoard internal board;
+    IJobBoard internal board;
     LotteryScheduler internal lottery;
     OfferScheduler internal offers;
     StubScheduler internal stubScheduler;
@@ -126,9 +126,9 @@ abstract contract World is Base {
         bytes memory ofBoard = abi.encode(address(board));
         lottery = LotteryScheduler(make("LotteryScheduler", ofBoard));
         offers = OfferScheduler(make("OfferScheduler", ofBoard));
-        stubScheduler = StubScheduler(make("StubScheduler", ofBoard));
+        stubScheduler = StubScheduler(double("StubScheduler", ofBoard));
         replication = ReplicationVerifier(make("ReplicationVerifier", ofBoard));
-        stubVerifier = StubVerifier(make("StubVerifier", ofBoard));
+        stubVerifier = StubVerifier(double("StubVerifier", ofBoard));
         jury = StubJury(make("StubJury", abi.encode(JURY_TIME)));
         acceptance = AcceptanceVerifier(make("AcceptanceVerifier", abi.encode(address(board), address(jury))));
     }
@@ -137,7 +137,7 @@ abstract contract World is Base {
         return StakeVault(make("StakeVault", abi.encode(address(stakeToken), exitDelay)));
     }
 
-    function deployBoard(StakeVault vault_) internal returns (JobBoard) {
+    function deployBoard(StakeVault vault_) internal returns (IJobBoard) {
         bytes memory arguments = abi.encode(
             address(escrow),
             address(vault_),
@@ -146,12 +146,7 @@ abstract contract World is Base {
             address(parameters),
             address(beacon)
         );
-        return JobBoard(make("JobBoard", arguments));
-    }
-
-    /// @dev By name: tests stay small, and need not be compiled again when a contract changes or is mutated.
-    function make(string memory name, bytes memory arguments) internal returns (address) {
-        return vm.deployCode(string.concat(name, ".sol:", name), arguments);
+        return IJobBoard(make("JobBoard", arguments));
     }
 
     function _admit() private {

@@ -196,7 +196,28 @@ contract CommitTest is BoardWorld {
         expectState(terms, JobState.Committed);
     }
 
-    function test_commitMany_ofAFoldedJobKeepsItFolded() external {
+    function test_commitMany_ofAllSeatsKeepsAFoldedJobFolded() external {
+        (JobTerms memory terms, Seat[] memory seats) = _folded();
+        JobId id = board.idOf(terms);
+        bytes32[] memory commitments = new bytes32[](3);
+        (commitments[0], commitments[1], commitments[2]) = (SEALED, keccak256("second"), SEALED);
+        passTime(2);
+        Signature[] memory signatures = _seals(id, commitments);
+        vm.expectEmit(address(board));
+        emit IJobBoard.JobCommitted(id, uint40(vm.getBlockTimestamp()));
+        board.commitMany(refOf(terms), seats, commitments, signatures);
+        for (uint256 i = 0; i < 3; ++i) {
+            seats[i].commitment = commitments[i];
+        }
+        board.look(terms, seats);
+        Job memory job = jobOf(terms);
+        vm.assertEq(uint256(job.state), uint256(JobState.Committed));
+        vm.assertEq(job.clock, vm.getBlockTimestamp());
+        vm.assertEq(job.folded, true);
+        vm.assertEq(job.committed, 7);
+    }
+
+    function test_commitMany_ofSomeSeatsUnfoldsTheJob() external {
         (JobTerms memory terms, Seat[] memory seats) = _folded();
         JobId id = board.idOf(terms);
         bytes32[] memory commitments = new bytes32[](3);
@@ -204,19 +225,26 @@ contract CommitTest is BoardWorld {
         board.commitMany(refOf(terms), seats, commitments, _seals(id, commitments));
         (seats[0].commitment, seats[1].commitment) = (SEALED, SEALED);
         board.look(terms, seats);
-        vm.assertEq(jobOf(terms).folded, true);
+        vm.assertEq(jobOf(terms).folded, false);
         vm.assertEq(jobOf(terms).committed, 3);
-        passTime(2);
-        (commitments[0], commitments[1], commitments[2]) = (bytes32(0), bytes32(0), SEALED);
-        vm.expectEmit(address(board));
-        emit IJobBoard.JobCommitted(id, uint40(vm.getBlockTimestamp()));
-        board.commitMany(refOf(terms), seats, commitments, _seals(id, commitments));
-        seats[2].commitment = SEALED;
+        seal(terms, 2, seats);
+        expectState(terms, JobState.Committed);
         board.look(terms, seats);
-        Job memory job = jobOf(terms);
-        vm.assertEq(uint256(job.state), uint256(JobState.Committed));
-        vm.assertEq(job.clock, vm.getBlockTimestamp());
-        vm.assertEq(job.folded, true);
+    }
+
+    function test_commitMany_whoHasCommittedMeanwhileHoldsUpNobody() external {
+        JobTerms memory terms = _three();
+        JobId id = board.idOf(terms);
+        Seat[] memory seats = taken(terms);
+        bytes32[] memory commitments = new bytes32[](3);
+        (commitments[0], commitments[1]) = (keccak256("late"), SEALED);
+        Signature[] memory signatures = _seals(id, commitments);
+        seal(terms, 0, seats);
+        seats[0].commitment = 0; // as the relayer knew them
+        board.commitMany(refOf(terms), seats, commitments, signatures);
+        (seats[0].commitment, seats[1].commitment) = (SEALED, SEALED);
+        board.look(terms, seats);
+        vm.assertEq(jobOf(terms).committed, 3);
     }
 
     function test_J3_commitMany_refusesOthersSignatures() external {
@@ -257,9 +285,16 @@ contract CommitTest is BoardWorld {
         (two[0], two[1]) = (seats[0], seats[1]);
         refused(IJobBoard.WrongSeats.selector, id, 3);
         board.commitMany(ref, two, new bytes32[](2), new Signature[](2));
-        seats[1].worker = address(0);
-        refused(IJobBoard.WrongSeats.selector, id, 2);
+        refused(IJobBoard.NothingCommitted.selector, id);
         board.commitMany(ref, seats, commitments, new Signature[](3));
+        seats[1].price -= 1;
+        commitments[1] = SEALED;
+        Signature[] memory signatures = _seals(id, commitments);
+        refused(IJobBoard.WrongSeats.selector, id, 2);
+        board.commitMany(ref, seats, commitments, signatures);
+        ref.termsHash = bytes32(uint256(ref.termsHash) + 1);
+        vm.expectRevert(abi.encodeWithSelector(IJobBoard.UnknownJob.selector, typed(ref.termsHash)));
+        board.commitMany(ref, seats, commitments, signatures);
     }
 
     function test_commitMany_untilTheWorkDeadline() external {
@@ -267,11 +302,13 @@ contract CommitTest is BoardWorld {
         Seat[] memory seats = taken(terms);
         uint40 workBy = jobOf(terms).clock;
         bytes32[] memory commitments = new bytes32[](3);
+        commitments[0] = SEALED;
+        Signature[] memory signatures = _seals(board.idOf(terms), commitments);
         vm.warp(workBy + 1);
         vm.expectRevert(abi.encodeWithSelector(IJobBoard.DeadlinePassed.selector, board.idOf(terms), workBy));
-        board.commitMany(refOf(terms), seats, commitments, new Signature[](3));
+        board.commitMany(refOf(terms), seats, commitments, signatures);
         vm.warp(workBy);
-        board.commitMany(refOf(terms), seats, commitments, new Signature[](3));
+        board.commitMany(refOf(terms), seats, commitments, signatures);
     }
 
     // ---- extra seats
@@ -380,7 +417,7 @@ contract CommitTest is BoardWorld {
         commitments[0] = SEALED;
         board.commitMany(refOf(terms), seats, commitments, _seals(board.idOf(terms), commitments));
         vm.warp(jobOf(terms).clock + 1);
-        refused(IJobBoard.WrongSeats.selector, board.idOf(terms), 0);
+        refused(IJobBoard.WrongSeats.selector, board.idOf(terms), 1);
         board.closeWork(terms, seats);
         seats[0].commitment = SEALED;
         board.closeWork(terms, seats);

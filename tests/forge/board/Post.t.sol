@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {JobBoard} from "../../../contracts/core/JobBoard.sol";
 import {StakeVault} from "../../../contracts/core/StakeVault.sol";
 import {IEscrow} from "../../../contracts/interfaces/IEscrow.sol";
 import {IJobBoard} from "../../../contracts/interfaces/IJobBoard.sol";
@@ -250,7 +249,7 @@ contract PostTest is BoardWorld {
     }
 
     function test_post_isRefusedByABoardThatTheParametersDoNotKnow() external {
-        JobBoard other = deployBoard(vault);
+        IJobBoard other = deployBoard(vault);
         JobTerms memory terms = plain();
         vm.prank(requester);
         vm.expectRevert(abi.encodeWithSelector(IJobBoard.Paused.selector));

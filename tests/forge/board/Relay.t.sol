@@ -200,7 +200,7 @@ contract RelayTest is BoardWorld {
 
     function test_postFor_asksAContractForItsSignature() external {
         JobTerms memory terms = replicated();
-        StubWallet wallet = StubWallet(make("StubWallet", abi.encode(requester)));
+        StubWallet wallet = StubWallet(double("StubWallet", abi.encode(requester)));
         fund(address(wallet), FUNDS);
         terms.requester = address(wallet);
         Order memory order = orderOf(relayer, 11);

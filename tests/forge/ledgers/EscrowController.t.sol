@@ -17,7 +17,7 @@ contract EscrowControllerTest is Base {
     address private controller = actor("controller");
 
     function setUp() external {
-        escrow = Escrow(vm.deployCode("Escrow.sol:Escrow"));
+        escrow = Escrow(make("Escrow", ""));
         coin = new TestToken("coin", "COIN", 6);
         coin.mint(address(this), FUNDS);
         coin.approve(address(escrow), FUNDS);

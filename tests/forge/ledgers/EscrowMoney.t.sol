@@ -22,7 +22,7 @@ contract EscrowMoneyTest is Base {
     address private controller = actor("controller");
 
     function setUp() external {
-        escrow = Escrow(vm.deployCode("Escrow.sol:Escrow"));
+        escrow = Escrow(make("Escrow", ""));
         coin = new TestToken("coin", "COIN", 6);
         _fund(coin, requester, FUNDS);
     }

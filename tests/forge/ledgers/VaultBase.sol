@@ -30,9 +30,8 @@ abstract contract VaultBase is Base {
         born = uint40(block.timestamp);
     }
 
-    /// @dev By name, so that a test need not be compiled again when the contract is mutated.
     function deployVault(address stakeToken) internal returns (StakeVault) {
-        return StakeVault(vm.deployCode("StakeVault.sol:StakeVault", abi.encode(stakeToken, DELAY)));
+        return StakeVault(make("StakeVault", abi.encode(stakeToken, DELAY)));
     }
 
     function fund(address account, uint256 amount) internal {

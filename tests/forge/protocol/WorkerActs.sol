@@ -92,12 +92,15 @@ abstract contract WorkerActs is RequesterActs {
         Seat[] memory seats = seatsOf(index);
         bytes32[] memory commitments = new bytes32[](seats.length);
         Signature[] memory list = new Signature[](seats.length);
+        uint256 n;
         for (uint256 i = 0; i < seats.length; ++i) {
             // one in eight stays silent
             if (seats[i].commitment != 0 || uint256(keccak256(abi.encode(seed, i))) % 8 == 0) continue;
+            ++n;
             commitments[i] = _commitment(index, i);
             list[i] = signed(roles[indexOf(seats[i].worker)], board.sealDigest(jobs[index].id, commitments[i]));
         }
+        if (n == 0) return;
         vm.prank(stranger);
         board.commitMany(refOf(jobs[index].terms), seats, commitments, list);
         for (uint256 i = 0; i < seats.length; ++i) {
