@@ -2,9 +2,9 @@
 
 Test doubles go to tests/contracts/doubles, so that the tests need no compiler either.
 
-`python scripts/export_abi.py` writes, of all or of the contracts it is given by name; with `--check` it only says which
-files differ, and fails if any does. The answer depends on nothing but the sources, the compiler version and SETTINGS: no
-paths, no metadata hash.
+`python scripts/export_abi.py` writes, of all contracts or of those it is given by name; with `--check` it only says
+which files differ, and fails if any does. The answer depends on nothing but the sources, the compiler version and
+SETTINGS: no paths, no metadata hash.
 """
 
 from __future__ import annotations

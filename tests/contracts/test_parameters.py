@@ -184,7 +184,13 @@ def test_admit__tells_all_that_a_board_has_to_remember(ledgers: Ledgers, terms: 
 def test_admit__passes_on_what_the_plugins_say(ledgers: Ledgers, terms: JobTerms) -> None:
     container("StubVerifier").at(terms.verifier).setNeeds((0, 0, True), sender=ledgers.deployer)
     container("StubScheduler").at(terms.scheduler).setChosen(ledgers.worker, sender=ledgers.deployer)
-    assert admit(ledgers, terms)[3:6] == (0, True, False)
+    assert admit(ledgers, replace(terms, no_show_bond=VALUES[2]))[3:6] == (0, True, False)
+
+
+def test_attack_offer_with_a_high_bond__of_a_worker_who_has_not_seen_the_job(ledgers: Ledgers, terms: JobTerms) -> None:
+    container("StubScheduler").at(terms.scheduler).setChosen(ledgers.worker, sender=ledgers.deployer)
+    with refused("BondAboveMinimum", have=VALUES[2] + 1, most=VALUES[2]):
+        admit(ledgers, replace(terms, no_show_bond=VALUES[2] + 1))
 
 
 @pytest.mark.parametrize(

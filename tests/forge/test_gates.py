@@ -1,4 +1,7 @@
-"""The Solidity suite in its short profile, run by the real forge; and what must fail, fails. The long one: `make test-deep`."""
+"""The Solidity suite in its short profile, run by the real forge; and what must fail, fails.
+
+The long profile: `make test-deep`.
+"""
 
 from __future__ import annotations
 
