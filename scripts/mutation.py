@@ -5,7 +5,7 @@ bytecode. A mutant that differs in comments or layout alone is none. One that co
 plainly or as it is shipped, is the same program and does not count. Every other survivor counts, and must be told with
 a judgement in docs/verification-of-contracts.md.
 
-    python scripts/mutation.py [--contract Escrow] [--sample 300] [--seed 1] [--jobs 2]
+    python scripts/mutation.py [--contract Escrow] [--sample 100] [--seed 1] [--jobs 2]
 
 The sample is the first so many compiling mutants of a seeded shuffle; `--sample 0` takes all. Results are kept in
 build/mutation and are not made again: run it again to go on. Exits 1 when a contract scores below 90 %, when a survivor
@@ -340,7 +340,7 @@ def told(outcome: Outcome) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Mutation score of the ledgers and the board.")
     parser.add_argument("--contract", action="append", choices=[target.name for target in TARGETS])
-    parser.add_argument("--sample", type=int, default=300, help="compiling mutants per contract; 0: all")
+    parser.add_argument("--sample", type=int, default=100, help="compiling mutants per contract; 0: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--trust-kills", action="store_true", help="believe kills of an older suite")

@@ -49,13 +49,20 @@ def environment(profile: str | None = None) -> dict[str, str]:
 
 
 def run_forge(
-    *arguments: str, profile: str = "default", cwd: Path = ROOT, seconds: float | None = None
+    *arguments: str,
+    profile: str = "default",
+    cwd: Path = ROOT,
+    seconds: float | None = None,
+    from_source: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run forge and keep what it says. Raises subprocess.TimeoutExpired."""
+    """Run forge and keep what it says. Raises subprocess.TimeoutExpired.
+
+    `from_source`: tests deploy what forge has compiled itself, not what is shipped (tests/forge/base/Base.sol).
+    """
     return subprocess.run(
         [forge(), *arguments],
         cwd=cwd,
-        env=environment(profile),
+        env=environment(profile) | ({"FORGE_FROM_SOURCE": "true"} if from_source else {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -167,12 +167,16 @@ contract CommitTest is BoardWorld {
         JobTerms memory terms = _three();
         Seat[] memory seats = taken(terms);
         JobRef memory ref = refOf(terms);
-        ref.termsHash = bytes32(uint256(ref.termsHash) + 1);
-        vm.expectRevert(
-            abi.encodeWithSelector(IJobBoard.UnknownJob.selector, typed(ref.termsHash))
-        );
-        vm.prank(workers[0]);
-        board.commit(ref, 1, seats, SEALED);
+        bytes32[] memory commitments = new bytes32[](3);
+        // several, so that some ids lie above the job's and some below
+        for (uint256 i = 0; i < 6; ++i) {
+            ref.termsHash = bytes32(uint256(ref.termsHash) + 1);
+            vm.expectRevert(abi.encodeWithSelector(IJobBoard.UnknownJob.selector, typed(ref.termsHash)));
+            vm.prank(workers[0]);
+            board.commit(ref, 1, seats, SEALED);
+            vm.expectRevert(abi.encodeWithSelector(IJobBoard.UnknownJob.selector, typed(ref.termsHash)));
+            board.commitMany(ref, seats, commitments, new Signature[](3));
+        }
     }
 
     // ---- many at once

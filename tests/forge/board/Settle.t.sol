@@ -85,6 +85,11 @@ contract SettleTest is BoardWorld {
         rule(0, Fault.Slashed, finder);
         vm.expectEmit(address(board));
         emit IJobBoard.WorkerSettled(id, workers[0], 0, Fault.Slashed, STAKE, false);
+        vm.expectCall(
+            address(vault),
+            abi.encodeCall(IStakeVault.release, (providers[0], workers[0], STAKE, STAKE, finder, STAKE / 2)),
+            1
+        );
         settle(terms, seats);
         vm.assertEq(stakeOf(0).active, ALLOCATED - STAKE);
         vm.assertEq(stakeOf(0).locked, 0);
@@ -403,6 +408,25 @@ contract SettleTest is BoardWorld {
         board.commitAndSettle(refOf(terms), 1, seats, SEALED, earlier, earlierSeats);
         expectState(earlier, JobState.Settled);
         expectState(terms, JobState.Committed);
+    }
+
+    function test_settleAndPost_goesOnWhereTheEarlierHasEnded() external {
+        JobTerms memory earlier = plain();
+        Seat[] memory seats = committed(earlier);
+        rule(PRICE, Fault.None, address(0));
+        settle(earlier, seats);
+        JobTerms memory terms = accepted();
+        Offer[] memory list = one(offerOf(terms, 1, 9_000));
+        vm.prank(requester);
+        board.settleAndPost(earlier, seats, terms, list);
+        expectState(terms, JobState.Assigned);
+        vm.assertEq(free(providers[0]), PRICE);
+        JobTerms memory next = plain();
+        Seat[] memory own = taken(next);
+        vm.prank(workers[0]);
+        board.commitAndSettle(refOf(next), 1, own, SEALED, earlier, seats);
+        expectState(next, JobState.Committed);
+        vm.assertEq(free(providers[0]), PRICE);
     }
 
     function test_settleAndPost_takesTheLaneOver() external {

@@ -154,6 +154,13 @@ contract VaultControllerTest is VaultBase {
         vm.assertEq(vault.claimableOf(finder), 0);
     }
 
+    function test_release_withoutALossSaysNothing() external {
+        lock(400);
+        vm.recordLogs();
+        release(400, 0, finder, 200);
+        vm.assertEq(vm.getRecordedLogs().length, 0);
+    }
+
     function test_S1_release_neverMoreThanIsLocked(uint256 locked, uint256 amount) external {
         locked = bound(locked, 0, STAKE);
         amount = bound(amount, locked + 1, type(uint256).max);
