@@ -67,14 +67,14 @@ def test_close_work__later_than_settling_may_take__is_refused_and_the_job_expire
     assert world.held(world.requester) == 0
 
 
-def test_close_work__of_a_folded_job__needs_all_seats_and_of_any_other_none(world: World) -> None:
+def test_close_work__needs_no_seats__and_refuses_false_ones(world: World) -> None:
+    """Whoever has sealed in part has unfolded the job."""
     folded = world.assigned(relayed=True)
     folded.commit_many(["a", None, None])
     world.at(folded.deadline + 1)
-    for held in ([], folded.held[:2], folded.held[::-1]):
-        with refused("WrongSeats", id=folded.id, number=0):
-            folded.close_work(held)
-    folded.close_work()
+    with refused("WrongSeats", id=folded.id, number=1):
+        folded.close_work(folded.held[::-1])
+    folded.close_work([])
     plain = world.assigned()
     plain.commit(0, "a")
     world.at(plain.deadline + 1)
