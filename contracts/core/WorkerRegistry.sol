@@ -57,6 +57,23 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
     }
 
     /// @inheritdoc IWorkerRegistry
+    function reclass(bytes32 hardwareClass, uint64 capability, uint128 price) external {
+        Record storage record = _known(msg.sender);
+        if (record.hardwareClass != hardwareClass) record.since = uint32(block.timestamp);
+        record.classTag = bytes5(hardwareClass);
+        record.hardwareClass = hardwareClass;
+        record.price = price;
+        record.capability = capability;
+        emit WorkerReclassed(msg.sender, hardwareClass, capability, price);
+    }
+
+    /// @inheritdoc IWorkerRegistry
+    function beat(uint64 capability) external {
+        _known(msg.sender);
+        emit WorkerBeat(msg.sender, capability);
+    }
+
+    /// @inheritdoc IWorkerRegistry
     function providerOf(address worker) external view returns (address) {
         return _records[worker].provider;
     }

@@ -19,6 +19,8 @@ interface IWorkerRegistry {
 
     event WorkerRegistered(address indexed worker, address indexed provider, Profile profile);
     event WorkerUpdated(address indexed worker, Profile profile);
+    event WorkerReclassed(address indexed worker, bytes32 hardwareClass, uint64 capability, uint128 price);
+    event WorkerBeat(address indexed worker, uint64 capability);
 
     error ZeroAddress();
     error AlreadyRegistered(address worker, address provider);
@@ -34,6 +36,17 @@ interface IWorkerRegistry {
     /// @notice Provider: change the profile. A new class counts as a new registration in age.
     /// @dev reverts NotProvider, UnknownWorker
     function update(address worker, Profile calldata profile) external;
+
+    /// @notice The worker itself: what it measured says that it belongs to another class. For later jobs only: whoever has
+    /// a seat keeps its terms. A new class counts as a new registration in age. Payee and capacity stay its provider's
+    /// word, so a stolen hot key gains nothing here.
+    /// @dev reverts UnknownWorker (the caller)
+    function reclass(bytes32 hardwareClass, uint64 capability, uint128 price) external;
+
+    /// @notice The worker itself: it is there, and so good by its own last measurement (thousandths of the class's
+    /// reference). An event and no storage: it is evidence for who looks, no contract counts on it.
+    /// @dev reverts UnknownWorker (the caller)
+    function beat(uint64 capability) external;
 
     /// @notice Zero when unknown.
     function providerOf(address worker) external view returns (address);

@@ -137,6 +137,44 @@ def test_update__unknown_worker__is_refused(ledgers: Ledgers) -> None:
         ledgers.registry.update(ledgers.stranger, ledgers.profile(ledgers.stranger), sender=ledgers.stranger)
 
 
+def test_reclass__by_the_worker__keeps_payee_and_capacity_and_starts_its_age_anew(
+    ledgers: Ledgers, known: tuple[Any, Any]
+) -> None:
+    worker, provider = known
+    slower = hardware_class("a10")
+    receipt = ledgers.registry.reclass(slower, 812, 5, sender=worker)
+    assert [tuple(log.event_arguments.values()) for log in receipt.events] == [(worker, slower, 812, 5)]
+    assert tuple(ledgers.registry.standing(worker)) == (provider, provider, ledgers.now, 3, slower[:5])
+    profile = ledgers.registry.profileOf(worker)
+    assert (profile.hardwareClass, profile.capability, profile.price) == (slower, 812, 5)
+
+
+def test_reclass__into_its_own_class__keeps_the_age(ledgers: Ledgers, known: tuple[Any, Any]) -> None:
+    worker, _ = known
+    since = ledgers.registry.registeredAt(worker)
+    ledgers.registry.reclass(CPU, 950, 5, sender=worker)
+    assert ledgers.registry.registeredAt(worker) == since
+    assert ledgers.registry.profileOf(worker).capability == 950
+
+
+def test_beat__tells_and_stores_nothing(ledgers: Ledgers, known: tuple[Any, Any]) -> None:
+    worker, _ = known
+    before = tuple(ledgers.registry.profileOf(worker))
+    receipt = ledgers.registry.beat(990, sender=worker)
+    assert [tuple(log.event_arguments.values()) for log in receipt.events] == [(worker, 990)]
+    assert tuple(ledgers.registry.profileOf(worker)) == before
+
+
+@pytest.mark.parametrize("call", [("beat", 1), ("reclass", CPU, 1, 1)], ids=["beat", "reclass"])
+def test_beat_and_reclass__by_anyone_but_a_worker__are_refused(
+    ledgers: Ledgers, known: tuple[Any, Any], call: tuple[Any, ...]
+) -> None:
+    _, provider = known
+    for caller in (provider, ledgers.stranger):  # the provider has `update`
+        with refused("UnknownWorker", worker=caller):
+            getattr(ledgers.registry, call[0])(*call[1:], sender=caller)
+
+
 def test_reading_the_unknown(ledgers: Ledgers) -> None:
     assert ledgers.registry.providerOf(ledgers.stranger) == ZERO
     assert tuple(ledgers.registry.standing(ledgers.stranger)) == (ZERO, ZERO, 0, 0, bytes(5))

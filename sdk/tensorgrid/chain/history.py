@@ -323,6 +323,26 @@ class WorkerUpdated(Event):
     profile: WorkerProfile
 
 
+@dataclass(frozen=True)
+class WorkerReclassed(Event):
+    """By the worker itself, of what it measured. `capability`: thousandths of the class's reference."""
+
+    SOURCE = ("WorkerRegistry", "WorkerReclassed")
+    worker: str
+    hardware_class: bytes
+    capability: int
+    price: int
+
+
+@dataclass(frozen=True)
+class WorkerBeat(Event):
+    """A sign of life. `capability` as above."""
+
+    SOURCE = ("WorkerRegistry", "WorkerBeat")
+    worker: str
+    capability: int
+
+
 def held_of(events: Iterable[Event]) -> tuple[Seat, ...]:
     """The seats of ONE job, as its events in chain order have shown them: what calls to the board pass back.
 

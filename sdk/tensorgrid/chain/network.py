@@ -37,6 +37,14 @@ class WorkerRegistry(Contract):
         """By the provider."""
         return self.build("update", worker, profile.as_tuple())
 
+    def reclass(self, hardware_class: bytes, capability: int, price: int) -> Call:
+        """By the worker's hot key, for later jobs. `capability`: thousandths of the class's reference."""
+        return self.build("reclass", hardware_class, capability, price)
+
+    def beat(self, capability: int) -> Call:
+        """By the worker's hot key: a sign of life, an event and no storage."""
+        return self.build("beat", capability)
+
 
 class Reputation(Contract):
     def points_of(self, reporter: str, worker: str, *, block: int | str = "latest") -> int:
