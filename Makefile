@@ -23,7 +23,7 @@ PYTHONS := $(PYTHON) python3.11 python3.12 python3 python3.13 python3.14 python
 IS_GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11) or sys.implementation.name != "cpython")
 PIP_INSTALL := $(BIN)/python -m pip install -qq --constraint constraints.txt
 
-.PHONY: help demo test test-ipfs test-deep mutation bench-gas lint typecheck layers pytest wheel test-wheel docs clean
+.PHONY: help demo test chaos test-hostile sandbox-probes test-ipfs test-deep mutation bench-gas bench-capability lint typecheck layers pytest wheel test-wheel docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -52,11 +52,26 @@ test-ipfs: $(STAMPS)/dev node-on-path ## the stores against a real IPFS daemon (
 bench-gas: $(STAMPS)/run node_modules/.package-lock.json ## what every call costs, beside other networks; ARGS=--accept makes it the tests' baseline
 	@$(BIN)/python scripts/bench_gas.py $(ARGS)
 
+bench-capability: $(STAMPS)/run ## how near the worker's benchmark comes to plain PyTorch on this machine; ARGS=--seconds\ 20
+	@$(BIN)/python scripts/bench_capability.py $(ARGS)
+
+bench-load: $(STAMPS)/run node_modules/.package-lock.json ## how many jobs a worker carries, and what it costs; ARGS=--only\ throughput
+	@$(BIN)/python scripts/bench_load.py $(ARGS)
+
 test-deep: $(STAMPS)/dev $(STAMPS)/deep-tools node_modules/.package-lock.json toolchain ## the contracts at length: fuzzing, coverage, proofs, slither; CHECK=...
 	@$(BIN)/python scripts/deep/check.py $(CHECK)
 
 mutation: $(STAMPS)/dev $(STAMPS)/deep-tools node_modules/.package-lock.json toolchain ## would the tests of the ledgers and the board notice a fault? ARGS=...
 	@$(BIN)/python scripts/mutation.py $(ARGS)
+
+chaos: $(STAMPS)/dev node_modules/.package-lock.json ## 900 workers that die at every step and 100 real kill -9, with every fault there is: no wei is lost; ARGS=--seed\ 7
+	@$(BIN)/python scripts/chaos.py $(ARGS)
+
+test-hostile: $(STAMPS)/dev ## 10,000 generated specs, archives, tensors, outputs and answers of nodes
+	@TENSORGRID_HOSTILE=10000 $(BIN)/python -m pytest -q tests/worker/test_hostile_bytes.py
+
+sandbox-probes: $(STAMPS)/run ## try to break out of the sandbox, each attack first without it; ARGS=--sandbox\ none shows what no sandbox means
+	@$(BIN)/python scripts/sandbox_probes.py $(ARGS)
 
 wheel: $(STAMPS)/build-tools ## dist/tensorgrid-*.whl
 	@rm -rf dist

@@ -28,6 +28,8 @@ from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.daemon import Daemon
 from tensorgrid_worker.gate import MOST_LEAST_STAKES, Gate
 from tensorgrid_worker.inputs import Inputs, JobRefused
+from tensorgrid_worker.policy.base import Free
+from tensorgrid_worker.policy.house import House
 from tensorgrid_worker.records import Preparation
 from tensorgrid_worker.workshop import Workshop
 
@@ -242,7 +244,7 @@ def test_requester_spells_what_utf8_cannot__refused_and_workers_live(inputs: Inp
 
 def test_requester_finds_a_fault_of_ours__costs_his_job_alone(inputs: Inputs, tmp_path: Path) -> None:
     class Broken(Inputs):
-        def prepare(self, job: JobId, terms: JobTerms) -> Any:
+        def prepare(self, job: JobId, terms: JobTerms, judge: Any = None) -> Any:
             raise ZeroDivisionError("a fault")
 
     woken = threading.Event()
@@ -275,8 +277,11 @@ def test_requester_finds_a_fault_of_ours__costs_his_job_alone(inputs: Inputs, tm
 def gate(config: WorkerConfig) -> Gate:
     least = 100
     stake = config.max_stake or MOST_LEAST_STAKES * least
+    house = House.of({}, {}, min_price=0, max_stake=stake)
+    known = make_terms().hardware_class
+    free = Free(0, 0)
     return Gate(
-        frozenset({TOKEN}), SCHEDULER, VERIFIER, make_terms().hardware_class, "cpu", 0, stake, config.min_reveal_seconds
+        frozenset({TOKEN}), SCHEDULER, VERIFIER, known, "cpu", house, lambda: free, config.min_reveal_seconds
     )
 
 

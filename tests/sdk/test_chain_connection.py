@@ -13,6 +13,7 @@ from tensorgrid.chain.deployments import Deployment
 from tensorgrid.domain.errors import (
     ChainError,
     NodeRefused,
+    RateLimited,
     Reverted,
     UnknownDeployment,
     Unreachable,
@@ -99,7 +100,7 @@ def test_node_that_dies_in_the_middle__is_unreachable(own_net) -> None:
         (b'{"jsonrpc":"2.0","id":1,"result":7}', 200, ChainError),
         (b'{"jsonrpc":"2.0","id":1}', 200, ChainError),
         (b'{"jsonrpc":"2.0","id":1,"error":"no"}', 200, NodeRefused),
-        (b'{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"rate limit"}}', 429, NodeRefused),
+        (b'{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"rate limit"}}', 429, RateLimited),
     ],
 )
 def test_connect__nonsense_instead_of_json_rpc__is_typed(raw, status, error, usual_recursion) -> None:
@@ -219,3 +220,36 @@ def dumps(value):
     import json
 
     return json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "kind"),
+    [
+        (-32005, "daily request count exceeded, request rate limited", RateLimited),
+        (-32005, "limit exceeded", RateLimited),
+        (-32000, "Too many requests, please slow down", RateLimited),
+        (-32005, "query returned more than 10000 results", NodeRefused),
+        (-32005, "batch size too large", NodeRefused),
+        (-32000, "block range is too wide", NodeRefused),
+        (-32000, "execution aborted", NodeRefused),
+    ],
+)
+def test_rpc__limits_of_a_node__too_often_is_waited_for__too_much_is_asked_in_parts(code, message, kind) -> None:
+    def answer(method, params, forward):
+        if method == "eth_chainId":
+            return "0x7a69"
+        raise RpcRefusal({"code": code, "message": message})
+
+    with NodeDouble(answer=answer) as node, Connection(node.url) as connection, pytest.raises(ChainError) as caught:
+        connection.rpc("eth_getLogs")
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(("header", "rest"), [("7", 7.0), ("99999", 60.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0)])
+def test_rpc__http_429__says_how_long_to_stay_away(header, rest) -> None:
+    node = NodeDouble(answer=lambda method, params, forward: "0x7a69")
+    with node, Connection(node.url) as connection:
+        node.status, node.raw, node.headers = 429, b"<html>slow down</html>", {"Retry-After": header}
+        with pytest.raises(RateLimited, match="ask less often") as caught:
+            connection.rpc("eth_blockNumber")
+    assert caught.value.retry_after == rest

@@ -34,6 +34,7 @@ from tensorgrid.domain.errors import (
 from tensorgrid.domain.jobs import ExitClass, Fault, JobId, JobState, JobTerms, ReplicationClocks
 from tensorgrid.domain.money import Amount, Token
 from tensorgrid.domain.payload import pack_payload, payload_root
+from tensorgrid.domain.notes import note_blob
 from tensorgrid.domain.receipts import Environment, ProgressBlob, Receipt, SealedRef
 from tensorgrid.domain.results import result_root
 from tensorgrid.privacy import Identity, seal
@@ -329,6 +330,16 @@ def test_points__hostile_blobs__neither_stop_nor_skip(store, identity):
     publish(store, identity, log, WORKERS[1], [{"epoch": 99}], total=2**52, sequence=1)
     publish(store, identity, log, WORKERS[0], [{"epoch": 0}])
     assert points.fresh(fold(log.events)) == [{"epoch": 0}]
+
+
+def test_points__a_workers_last_words__are_no_metrics_and_can_be_read(store, identity):
+    points, log = Points(JOB, store, identity), taken(posted())
+    data = seal(note_blob(JOB, WORKERS[1], 9, "no sandbox", "a log").to_bytes(), [identity.recipient])
+    log.add(JobProgress, worker=WORKERS[1], digest=store.put(data).digest)
+    publish(store, identity, log, WORKERS[0], [{"epoch": 0}])
+    story = fold(log.events)
+    assert points.fresh(story) == [{"epoch": 0}]
+    assert points.last_words(story) == {WORKERS[1]: "[worker] no sandbox\na log"}
 
 
 def test_points__blob_that_comes_late__asked_again_a_few_times(store, identity):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from tensorgrid.storage.cid import cid_of_bytes
 from tensorgrid_worker.executor import Executor, Run, Task
 from tensorgrid_worker.sandbox.base import Sandbox
 from tensorgrid_worker.sandbox.bubblewrap import Bubblewrap
+from tensorgrid_worker.sandbox.container import Container
 from tensorgrid_worker.sandbox.plain import Plain
 
 SEED = bytes(range(32))
@@ -75,10 +77,32 @@ def bubblewrap_or_skip(*hidden: Path) -> Bubblewrap:
     return sandbox
 
 
+@functools.cache
+def container_problem() -> str:
+    """Why no container can be started here; asked once."""
+    try:
+        Container().check()
+    except SandboxUnavailable as error:
+        return str(error)
+    return ""
+
+
+def container_or_skip() -> Container:
+    if container_problem():
+        pytest.skip(container_problem())
+    return Container()
+
+
 @pytest.fixture(params=["bubblewrap", "none"])
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    """Each sandbox in turn: one conformance suite for all."""
+    """The sandbox of most machines, and none."""
     return Plain() if request.param == "none" else bubblewrap_or_skip()
+
+
+@pytest.fixture(params=["bubblewrap", "container"])
+def wall(request: pytest.FixtureRequest) -> Sandbox:
+    """Each sandbox that is one: what test_sandbox_conformance.py asks of all."""
+    return bubblewrap_or_skip() if request.param == "bubblewrap" else container_or_skip()
 
 
 @pytest.fixture

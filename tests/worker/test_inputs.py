@@ -23,6 +23,8 @@ from tensorgrid.storage.local import LocalStore
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.gate import Gate
 from tensorgrid_worker.inputs import Inputs, JobRefused
+from tensorgrid_worker.policy.base import Free
+from tensorgrid_worker.policy.house import House
 
 CODE = b"def job(x): return {'sum': float(x.sum())}"
 ARRAY = safetensors.numpy.save({"value": np.arange(4.0)})
@@ -171,7 +173,15 @@ def test_prepare__input_is_no_tensor_file__refused(store: LocalStore, inputs: In
         inputs.prepare(JOB, posted(store, spec))
 
 
-GATE = Gate(frozenset({TOKEN}), SCHEDULER, VERIFIER, make_terms().hardware_class, "cpu", min_price=1000, max_stake=500)
+GATE = Gate(
+    frozenset({TOKEN}),
+    SCHEDULER,
+    VERIFIER,
+    make_terms().hardware_class,
+    "cpu",
+    House.of({}, {}, min_price=1000, max_stake=500),
+    lambda: Free(0, 0),
+)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,65 @@ def test_rewind__mined_above__looked_at_again(path: Path) -> None:
     journal.record(rewound_to=22)
     (row,) = journal.outbox(Status.SENT)
     assert (row.kind, row.nonce, row.raw, row.block) == ("commit", 25, b"raw", None)
-    assert journal.highest_nonce() == 25
+    assert journal.nonces() == {25}
+
+
+def test_rewind__hopeless_on_the_old_chain__may_be_right_on_the_new_one(path: Path) -> None:
+    """A post that is unmined for a block makes a commit hopeless; mined again, it must not stay so."""
+    journal = Journal(path)
+    journal.record(jobs=[make_record()], calls=[(JOB, "take", CALL), (JOB, "commit", CALL)])
+    take, commit = journal.outbox(Status.NEW)
+    journal.ended(take.id, Status.DEAD, reason="SeatsFull", block=19)
+    journal.ended(commit.id, Status.DEAD, reason="UnknownJob", block=30)
+    journal.record(rewound_to=20)
+    assert journal.kinds() == {(JOB, "take"): Status.DEAD, (JOB, "commit"): Status.REFUSED}
+
+
+def test_rewind__not_sent_yet__planned_anew__but_for_what_no_plan_makes(path: Path) -> None:
+    journal = Journal(path)
+    journal.record(jobs=[make_record()], calls=[(JOB, "commit", CALL)])
+    journal.enqueue(JOB, "progress:3", CALL)
+    journal.enqueue(NO_JOB, "raise_epoch:1", CALL)
+    journal.record(rewound_to=5)
+    assert [row.kind for row in journal.outbox(Status.NEW)] == ["progress:3", "raise_epoch:1"]
+    assert [row.kind for row in journal.outbox(Status.REFUSED)] == ["commit"]
+
+
+def test_ended_above__an_end_that_a_reorganisation_takes_back__is_ours_again(path: Path) -> None:
+    journal = Journal(path)
+    journal.record(jobs=[make_record(ME, ended_block=20, ended_as="settled")])
+    journal.record(closed=[JOB])
+    assert journal.open_jobs() == {} and journal.ended_above(20) == {}
+    (reopened,) = journal.ended_above(19).values()
+    journal.record(jobs=[replace(reopened, ended_block=0, ended_as="")])
+    assert list(journal.open_jobs()) == [JOB]
+
+
+def test_record__planned_again_although_done__the_chain_is_believed(path: Path) -> None:
+    """A node has shown a receipt of something that never was."""
+    journal = Journal(path)
+    journal.record(jobs=[make_record()], calls=[(JOB, "commit", CALL)])
+    (row,) = journal.outbox(Status.NEW)
+    journal.signed(row.id, nonce=3, gas=9, raw=b"raw", tx_hash="0x1")
+    journal.ended(row.id, Status.DONE, block=31)
+    assert journal.kinds(seen=30) == {(JOB, "commit"): Status.DONE}
+    assert journal.kinds(seen=31) == {}
+    journal.record(calls=[(JOB, "commit", CALL)])
+    (row,) = journal.outbox(Status.NEW)
+    assert (row.nonce, row.block, row.attempts) == (None, None, 1)
+
+
+def test_recall__nothing_takes_its_place(path: Path) -> None:
+    journal = Journal(path)
+    nothing = Call("0x" + "9" * 40, b"", "recall")
+    journal.record(calls=[(JOB, "commit", CALL)], due={(JOB, "commit"): 77})
+    (row,) = journal.outbox(Status.NEW)
+    journal.recall(row.id, nothing)
+    assert journal.outbox(Status.NEW) == [row], "what was not sent needs no recall"
+    journal.signed(row.id, nonce=3, gas=9, raw=b"raw", tx_hash="0x1")
+    journal.recall(row.id, nothing)
+    (row,) = journal.outbox(Status.SENT)
+    assert (row.call, row.nonce, row.deadline) == (nothing, 3, 77)
 
 
 def test_keep_result__second_salt_for_the_same_work__first_stays(path: Path) -> None:

@@ -325,7 +325,9 @@ def due(since: int = NOW) -> JobView:
         ("one will be: waits for it", OFFERED, RUNNING, NOW + 29, []),
         ("not for ever", OFFERED, RUNNING, NOW + 30, [Action(Do.SETTLE, OTHER)]),
         ("however late, a ready commit carries it", OFFERED, WITH_RESULT, NOW + 100, [Action(Do.COMMIT, JOB, OTHER)]),
-        ("it may be carried already", OFFERED, sent(Do.COMMIT), NOW + 100, []),
+        ("it is carried already", OFFERED, replace(sent(Do.COMMIT), carried=frozenset({OTHER})), NOW + 100, []),
+        ("a commit without it is on its way: waits for the next", OFFERED, sent(Do.COMMIT), NOW + 29, []),
+        ("not for ever then either", OFFERED, sent(Do.COMMIT), NOW + 100, [Action(Do.SETTLE, OTHER)]),
         (
             "a commit that was refused once goes alone",
             OFFERED,
@@ -374,3 +376,36 @@ def test_plan__seats_of_others__no_settlement_waits() -> None:
 )
 def test_unfinished__what_a_draining_worker_stays_for(view: JobView, memory: Memory, stays: bool) -> None:
     assert unfinished(view, memory) is stays
+
+
+def queue(*deadlines: int) -> list[JobView]:
+    """Jobs of ours with inputs and seed, each to be committed to by its own deadline."""
+    views = []
+    for number, deadline in enumerate(deadlines):
+        view = offered(job=job(JobState.ASSIGNED, taken=1, clock=deadline, silent=True))
+        record = replace(OFFERED, id=JobId(bytes([number]) * 32), posted_block=number)
+        views.append(replace(view, record=record))
+    return views
+
+
+def test_plan__more_jobs_than_slots__the_nearest_deadlines_are_handed_over() -> None:
+    views = queue(*range(WORK_BY + 10, WORK_BY, -1))
+    runs = {action.job[0] for action in plan(views, Memory(ME), 1, NOW) if action.do is Do.RUN}
+    assert runs == {5, 6, 7, 8, 9}, "one slot, and four that wait for it"
+
+
+def test_plan__slots_and_queue_full__only_a_more_urgent_job_is_added() -> None:
+    views = queue(*[WORK_BY] * 5, WORK_BY + 1, WORK_BY - 1)
+    handed = Memory(ME, running=frozenset(view.record.id for view in views[:5]))
+    assert [(action.do, action.job[0]) for action in plan(views, handed, 1, NOW)] == [(Do.RUN, 6)]
+
+
+def test_plan__two_commits_ready__each_carries_one_settlement() -> None:
+    at_work = queue(WORK_BY, WORK_BY)
+    over = [replace(due(), record=replace(due().record, id=JobId(bytes([number]) * 32))) for number in (8, 9, 10)]
+    memory = Memory(ME, results={view.record.id: make_result() for view in at_work}, patience=30)
+    planned = plan([*at_work, *over], memory, 1, NOW)
+    assert [(action.do, action.settles and action.settles[0]) for action in planned] == [
+        (Do.COMMIT, 8),
+        (Do.COMMIT, 9),
+    ], "the third waits a little for the next commit"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 from tests.worker.conftest import READER, make_spec
 from tests.worker.jobs import JOB, ME, SEED
 
@@ -20,9 +21,11 @@ from tensorgrid.domain.results import result_root
 from tensorgrid.privacy import open_sealed
 from tensorgrid.storage.local import LocalStore
 from tensorgrid_worker.executor import Run
+from tensorgrid_worker.openings import Secrets
 from tensorgrid_worker.progress import ProgressPump
 from tensorgrid_worker.receipts import Receipts
 
+SECRETS = Secrets(Account.from_key(b"\x11" * 32), 31337, "0x" + "b" * 40)
 SPEC = make_spec(b"def job(): return {}", progress_seconds=1)
 PAYLOAD = pack_payload({"w": ("F32", (1,), b"1234")}, {"loss": 0.5})
 
@@ -34,7 +37,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 @pytest.fixture
 def receipts(store: LocalStore) -> Receipts:
-    return Receipts(store, ME, Environment("3.11", "2.13", "linux-x86_64"))
+    return Receipts(store, ME, Environment("3.11", "2.13", "linux-x86_64"), SECRETS.salt)
 
 
 def test_of_run__ok__root_receipt_and_seal_fit_together(store: LocalStore, receipts: Receipts) -> None:
@@ -52,11 +55,13 @@ def test_of_run__ok__root_receipt_and_seal_fit_together(store: LocalStore, recei
     assert result.commitment(ME, extra=True) == commitment(JOB, ME, result.salt, result.root, result.receipt)
 
 
-def test_of_run__twice__fresh_salt_same_root(receipts: Receipts) -> None:
+def test_of_run__twice__same_root_and_salt__another_receipt(receipts: Receipts) -> None:
+    """Sealing is randomised; all else can be made again, and the commitments differ all the same."""
     run = Run(ExitClass.OK, PAYLOAD, b"", 1.0)
     first, second = (receipts.of_run(JOB, SEED, SPEC, run) for _ in range(2))
-    assert first.root == second.root
-    assert first.salt != second.salt and len(first.salt) == 32
+    assert (first.root, first.salt) == (second.root, second.salt) and len(first.salt) == 32
+    assert first.receipt != second.receipt
+    assert first.commitment(ME) != second.commitment(ME)
 
 
 @pytest.mark.parametrize("exit_class", list(ExitClass)[1:])

@@ -8,24 +8,31 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_account import Account
 from tests.network.proxy import Proxy
+from tests.sdk.node_double import NodeDouble
 
-from tensorgrid.chain.events import JobSealed, Revealed, decode
+from tensorgrid.chain.events import Event, JobAssigned, JobPosted, JobSealed, JobTaken, Revealed, decode, event_types
 from tensorgrid.client import Client
 from tensorgrid.devnet import Devnet
-from tensorgrid.devnet.workers import WorkerProcess
+from tensorgrid.devnet.workers import WorkerProcess, write_config
 from tensorgrid.domain.jobs import JobState
 from tensorgrid.runs.run import Run
+from tensorgrid_worker.journal import Journal
 
 STEPS = 5
 BLOCK_SECONDS = 0.5
 PATIENCE = 90
+MINING = threading.Event()
+MINING.set()
 
 
 def slow(steps: int) -> dict[str, int]:
@@ -46,7 +53,8 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
 
         def mine() -> None:
             while not stopped.wait(BLOCK_SECONDS):
-                network.anvil.mine()
+                if MINING.is_set():
+                    network.anvil.mine()
 
         miner = threading.Thread(target=mine)
         miner.start()
@@ -81,12 +89,18 @@ def wait_for(what: Callable[[], object], why: str) -> None:
 def steps_on_chain(net: Devnet, run: Run, worker: WorkerProcess) -> Counter[str]:
     """How often the worker committed and revealed, and how many of its transactions failed."""
     counts: Counter[str] = Counter()
-    query = {"fromBlock": "0x0", "topics": [None, run.hex]}
-    for raw in net.connection.rpc("eth_getLogs", query):
-        event = decode(raw)
+    for event in told(net, run):
         if isinstance(event, JobSealed | Revealed) and event.worker == worker.address:
             counts[type(event).__name__] += 1
     return counts
+
+
+def told(net: Devnet, run: Run) -> Iterator[Event]:
+    """The job's events, as the chain has them now."""
+    for raw in net.connection.rpc("eth_getLogs", {"fromBlock": "0x0", "topics": [None, run.hex]}):
+        event = decode(raw)
+        if event is not None:
+            yield event
 
 
 def assert_ended_well(net: Devnet, run: Run) -> None:
@@ -118,6 +132,44 @@ def test_kill_9__at_every_stage_of_one_job__paid_once(net: Devnet, client: Clien
     assert run.result().keys() == {"drawn"}
 
 
+def test_journal_deleted__at_every_stage_of_one_job__paid_once(net: Devnet, client: Client) -> None:
+    """The chain alone is enough: even what opens the commitment is in its transaction."""
+    victim = net.workers[0]
+    run = submit(client)
+    sent_before = net.connection.rpc("eth_getTransactionCount", victim.address, "latest")
+    for stage in ["tx.sent:take", "run.started", "run.ended", "tx.sent:commit", "tx.sent:reveal"]:
+        wait_for(lambda stage=stage: stage in events(victim, run), f"{stage} of worker 1")  # type: ignore[misc]
+        victim.kill()
+        lose_journal(victim, openings=stage == "tx.sent:commit")
+        victim.start()
+        victim.await_ready()
+    assert_ended_well(net, run)
+    seen = Counter(events(victim, run))
+    assert seen["opening.recovered"] == 1
+    assert '"journal.lost"' in victim.log.read_text()
+    journal = Journal(home_of(victim) / "journal.sqlite")
+    assert journal.offers_until() > net.connection.now(), "who knows what was offered before"
+    journal.close()
+    wait_for(lambda: "job.settled" in events(victim, run), "worker 1 to see the end")
+    assert not failed_transactions(net, victim, int(sent_before, 16))
+
+
+def test_journal_damaged__moved_aside_and_rebuilt(net: Devnet, client: Client) -> None:
+    victim = net.workers[1]
+    run = submit(client)
+    wait_for(lambda: "run.started" in events(victim, run), "run.started of worker 2")
+    victim.kill()
+    journal = home_of(victim) / "journal.sqlite"
+    for part in home_of(victim).glob("journal.sqlite-*"):
+        part.unlink()
+    journal.write_bytes(b"\xff" * 200 + journal.read_bytes()[200:])
+    victim.start()
+    victim.await_ready()
+    assert_ended_well(net, run)
+    assert '"journal.damaged"' in victim.log.read_text()
+    assert list(home_of(victim).glob("journal.sqlite.damaged-*"))
+
+
 def test_kill_9__leaves_no_job_behind(net: Devnet, client: Client) -> None:
     """The sandbox dies with its worker: nothing goes on computing for nobody."""
     victim = net.workers[1]
@@ -129,6 +181,40 @@ def test_kill_9__leaves_no_job_behind(net: Devnet, client: Client) -> None:
     wait_for(lambda: not any(alive(pid) for pid in inside), "the end of its sandbox")
     victim.start()
     assert_ended_well(net, run)
+
+
+@pytest.mark.parametrize(
+    ("stage", "kept"),
+    [("tx.mined:take", JobPosted), ("run.started", JobPosted), ("tx.mined:commit", JobAssigned)],
+)
+def test_reorganisation__of_all_since_a_step__ends_as_if_it_had_not_been(
+    net: Devnet, client: Client, stage: str, kept: type[Event]
+) -> None:
+    """Takes are unmined, and the draw has another seed: what runs for the old one is void. Then commitments are."""
+    run = submit(client)
+    wait_for(lambda: all(stage in events(worker, run) for worker in net.workers), f"{stage} of all workers")
+    (block,) = (event.log.block for event in told(net, run) if isinstance(event, kept))
+    depth = net.connection.latest().number - block
+    net.connection.rpc("anvil_reorg", depth, [])
+    assert_ended_well(net, run)
+    assert '"chain.rewound"' in net.workers[0].log.read_text()
+
+
+def test_reorganisation__under_a_commitment_on_its_way__it_is_recalled(net: Devnet, client: Client) -> None:
+    """It waits in the pool while the draw gets another seed: mined behind the new take it would be a wrong answer."""
+    worker = net.workers[0]
+    run = submit(client, steps=1)
+    wait_for(lambda: "run.ended" in events(worker, run), "run.ended of worker 1")
+    MINING.clear()
+    try:
+        wait_for(lambda: "tx.sent:commit" in events(worker, run), "tx.sent:commit of worker 1")
+        (posted,) = (event.log.block for event in told(net, run) if isinstance(event, JobPosted))
+        net.connection.rpc("anvil_reorg", net.connection.latest().number - posted, [])
+        wait_for(lambda: "commit.recalled" in events(worker, run), "commit.recalled of worker 1")
+    finally:
+        MINING.set()
+    assert_ended_well(net, run)
+    assert Counter(events(worker, run))["run.started"] >= 2
 
 
 def test_sigterm__in_the_middle__finishes_takes_nothing_and_leaves(net: Devnet, client: Client) -> None:
@@ -168,6 +254,52 @@ def test_node_away_in_the_middle__run_goes_on__committed_when_it_is_back(net: De
     worker.await_ready()
 
 
+def test_witness_on_another_chain__nothing_is_taken_until_they_agree(net: Devnet, client: Client) -> None:
+    worker = net.workers[0]
+    worker.stop()
+    lying = threading.Event()
+    lying.set()
+
+    def answer(method: str, params: list[Any], forward: Callable[..., Any]) -> Any:
+        result = forward(method, params)
+        if method == "eth_getBlockByNumber" and lying.is_set():
+            return result | {"hash": "0x" + "66" * 32}
+        return result
+
+    with NodeDouble(net.rpc_url, answer) as node, changed_settings(worker, witness_urls=[node.url]):
+        run = submit(client, steps=1)
+        wait_for(lambda: len(run.status().seats) == 2, "the other two to take")
+        wait_for(lambda: '"nodes.disagree"' in worker.log.read_text(), "worker 1 to see that they disagree")
+        time.sleep(2)
+        assert "tx.sent:take" not in events(worker, run)
+        lying.clear()
+        assert_ended_well(net, run)
+        assert '"nodes.agree"' in worker.log.read_text()
+
+
+def test_node_drops_logs__a_seat_that_was_never_told_of__found_by_its_locked_stake(net: Devnet, client: Client) -> None:
+    """The worker's own take is left out of every answer until the job is assigned."""
+    worker = net.workers[0]
+    worker.stop()
+    lying = threading.Event()
+    seated = topic_of(JobTaken)
+
+    def answer(method: str, params: list[Any], forward: Callable[..., Any]) -> Any:
+        result = forward(method, params)
+        if method == "eth_getLogs" and lying.is_set():
+            return [log for log in result if log["topics"][0] != seated]
+        return result
+
+    with NodeDouble(net.rpc_url, answer) as node, changed_settings(worker, rpc_url=node.url):
+        lying.set()
+        run = submit(client, steps=1)
+        wait_for(lambda: run.status().state is JobState.ASSIGNED, "the job to be assigned")
+        assert "run.started" not in events(worker, run)
+        lying.clear()
+        assert_ended_well(net, run)
+        assert '"seats.differ"' in worker.log.read_text()
+
+
 def test_no_standing__says_so_and_waits(net: Devnet, tmp_path: Path) -> None:
     """A key that nobody registered, on a chain that is there."""
     home = tmp_path / "home"
@@ -193,6 +325,54 @@ def test_no_standing__says_so_and_waits(net: Devnet, tmp_path: Path) -> None:
             assert process.wait(20) == 0
         finally:
             process.kill()
+
+
+@contextmanager
+def changed_settings(worker: WorkerProcess, **changes: Any) -> Iterator[None]:
+    """Inside, the worker runs with these; afterwards, with its own again."""
+    text = worker.config.read_text()
+    worker.stop()
+    write_config(worker.config, tomllib.loads(text) | changes)
+    worker.start()
+    worker.await_ready()
+    try:
+        yield
+    finally:
+        worker.stop()
+        worker.config.write_text(text)
+        worker.start()
+        worker.await_ready()
+
+
+def topic_of(kind: type[Event]) -> str:
+    return next("0x" + topic.hex() for topic, (found, _) in event_types().items() if found is kind)
+
+
+def home_of(worker: WorkerProcess) -> Path:
+    return Path(tomllib.loads(worker.config.read_text())["home"])
+
+
+def lose_journal(worker: WorkerProcess, *, openings: bool) -> None:
+    """As a new disk would; `openings`: their files too."""
+    for part in home_of(worker).glob("journal.sqlite*"):
+        part.unlink()
+    for part in (home_of(worker) / "openings").glob("*.json") if openings else ():
+        part.unlink()
+
+
+def failed_transactions(net: Devnet, worker: WorkerProcess, first_nonce: int) -> list[str]:
+    """Of the worker, from that nonce on: mined and reverted."""
+    failed, number = [], net.connection.latest().number
+    while True:
+        block = net.connection.rpc("eth_getBlockByNumber", hex(number), True)
+        mine = [tx for tx in block["transactions"] if tx["from"].lower() == worker.address.lower()]
+        for tx in mine:
+            if int(tx["nonce"], 16) >= first_nonce:
+                receipt = net.connection.rpc("eth_getTransactionReceipt", tx["hash"])
+                failed += [tx["hash"]] if receipt["status"] == "0x0" else []
+        if number == 0 or any(int(tx["nonce"], 16) <= first_nonce for tx in mine):
+            return failed
+        number -= 1
 
 
 def children_of(pid: int) -> list[int]:

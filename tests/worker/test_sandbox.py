@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.worker.conftest import MIB, RunCode, bubblewrap_or_skip
+from tests.worker.conftest import MIB, RunCode, bubblewrap_or_skip, make_spec
 
-from tensorgrid.domain.errors import SandboxUnavailable
+from tensorgrid.domain.errors import SandboxUnavailable, SpecInvalid
 from tensorgrid.domain.jobs import ExitClass
 from tensorgrid.domain.payload import json_of_payload
+from tensorgrid.domain.specs import JobSpec
 from tensorgrid_worker.sandbox import seccomp
 from tensorgrid_worker.sandbox.bubblewrap import Bubblewrap
 
@@ -167,3 +169,10 @@ def test_check__bubblewrap_that_fails__says_why(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SandboxUnavailable, match=r"No permissions.*user namespaces"):
         Bubblewrap().check()
+
+
+def test_network__asked_for_by_a_spec__refused() -> None:
+    """No allow-list yet: a field that would ask for one is unknown."""
+    spec = json.loads(make_spec(b"def job(): ...").to_bytes())
+    with pytest.raises(SpecInvalid):
+        JobSpec.from_bytes(json.dumps(spec | {"network": ["example.org:443"]}).encode())

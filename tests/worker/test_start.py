@@ -70,6 +70,7 @@ def settings(tmp_path: Path) -> dict[str, Any]:
         "home": str(home),
         "sandbox": "none",
         "allow_no_sandbox": True,
+        "allow_root": True,
     }
 
 
@@ -112,10 +113,17 @@ def test_run__cannot_start__one_sentence(
     assert SECRET[2:] not in done.stderr and PASSWORD not in done.stderr
 
 
-def test_status__never_run__says_so(tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_status__never_run_and_no_key__says_so(tmp_path: Path, settings: dict[str, Any]) -> None:
+    Path(settings["keystore"]).unlink()
     done = run(write(tmp_path / "worker.toml", settings), "status")
     assert done.returncode == 2
     assert "holds no journal" in done.stderr
+
+
+def test_status__never_run_and_node_away__whose_key_and_why_no_more(tmp_path: Path, settings: dict[str, Any]) -> None:
+    done = run(write(tmp_path / "worker.toml", settings), "status")
+    assert done.returncode == 0, done.stderr
+    assert Account.from_key(SECRET).address in done.stdout and "does not answer" in done.stdout
 
 
 def test_run__config_missing__says_where(tmp_path: Path) -> None:

@@ -36,15 +36,21 @@ class FakeChain:
     tally: Tally = EMPTY
     simulated: list[str] = field(default_factory=list)
     asked_logs: int = 0
+    read: int = 0  # jobs
 
     def __post_init__(self) -> None:
         nobody: Any = None
         self.board: Any = JobBoard(nobody, "JobBoard", BOARD)
         self.board.job = lambda requester, nonce: self.job
+        self.board.jobs = self._jobs
         self.replication: Any = Replication(nobody, "ReplicationVerifier", "0x" + "2" * 40)
         self.replication.tally = lambda requester, nonce: self.tally
         self.beacon = SimpleNamespace(value_of=lambda number: self.value)
         self.connection = SimpleNamespace(rpc=self._rpc, block=lambda number: head(number))
+
+    def _jobs(self, posted: list[tuple[str, int]]) -> list[Job]:
+        self.read += len(posted)
+        return [self.job for _ in posted]
 
     def _rpc(self, method: str, query: dict[str, Any]) -> list[dict[str, Any]]:
         assert (method, query["topics"], query["fromBlock"]) == ("eth_getLogs", [None, "0x" + JOB.hex()], "0xa")
@@ -187,3 +193,26 @@ def test_take__drawn__asked_in_the_next_block_and_remembered_when_refused() -> N
     chain.refuse = ""
     (view,) = reader.read({JOB: make_record()}, head(now=900))
     assert view.may_take and reader.refusals[JOB] == ""
+
+
+def test_believed__no_event_and_no_clock_over__read_once() -> None:
+    chain = FakeChain(job(JobState.ASSIGNED, clock=2_000), value=b"\x05" * 32)
+    reader = ViewReader(chain, ME, believed=60)  # type: ignore[arg-type]
+    record = make_record(SECOND, ME, THIRD, assigned_block=14)
+    first = reader.read({JOB: record}, head())
+    assert reader.read({JOB: record}, head(41)) == first
+    assert chain.read == 1
+
+
+@pytest.mark.parametrize("why", ["an event told of it", "its clock is over", "a reorganisation"])
+def test_believed__something_may_have_moved__read_again(why: str) -> None:
+    chain = FakeChain(job(JobState.ASSIGNED, clock=2_000), value=b"\x05" * 32)
+    reader = ViewReader(chain, ME, believed=60)  # type: ignore[arg-type]
+    record = make_record(SECOND, ME, THIRD, assigned_block=14)
+    reader.read({JOB: record}, head())
+    if why == "an event told of it":
+        record = replace(record, assigned_block=15)
+    elif why == "a reorganisation":
+        reader.forget_seeds()
+    reader.read({JOB: record}, head(now=2_001 if why == "its clock is over" else 1_000))
+    assert chain.read == 2, why

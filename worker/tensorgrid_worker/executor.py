@@ -20,6 +20,8 @@ from tensorgrid_worker.runlog import PointReader, RunLog
 from tensorgrid_worker.runtime import determinism, runner
 from tensorgrid_worker.runtime.limits import Limits
 from tensorgrid_worker.sandbox.base import Child, Launch, Sandbox
+from tensorgrid_worker.sandbox.cgroups import GroupLimits
+from tensorgrid_worker.wiper import Wiper
 
 PROGRESS_FD = "TENSORGRID_PROGRESS_FD"
 TMP = "/tmp"  # noqa: S108 - the sandbox's own
@@ -27,6 +29,8 @@ START_SECONDS = 120
 """For the sandbox and the interpreter to start; not the job's time."""
 OVERHEAD_BYTES = 2 << 30
 """Addresses (not memory) that the interpreter and torch's libraries map."""
+SHARED_BYTES = 256 << 20
+"""Memory that a job's group may hold beside its own: the interpreter, pages of libraries, the sandbox."""
 TICK_SECONDS = 0.2
 SIGKILL_STATUS, SIGXCPU_STATUS = 137, 152
 
@@ -34,7 +38,11 @@ Point = Mapping[str, Any]
 
 
 class RunFailed(TensorgridError):
-    """The sandbox did not get as far as the job: this machine's fault, nothing to commit to."""
+    """The sandbox did not get as far as the job: this machine's fault, nothing to commit to. `output`: its text."""
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output
 
 
 class RunStopped(TensorgridError):
@@ -73,12 +81,16 @@ class Executor:
         self._sandbox = sandbox
         self._tmp_bytes = tmp_bytes
         self._processes = processes
+        self._wiper = Wiper()
 
     def run(self, task: Task, *, on_point: Callable[[Point], None], stop: Event) -> Run:
         """Blocks until the job ended, was killed at a limit, or `stop` was set.
 
         `on_point` is called for each reported point and must be quick. Raises RunFailed, RunStopped.
         """
+        dirty = self._wiper.ready(task.gpus)
+        if dirty is not None:
+            raise RunFailed(f"a GPU may still hold what another job left: {dirty}")
         output = _fresh_output(task.folder)
         with _Pipes() as pipes:
             child = self._sandbox.start(self._launch(task, output, pipes))
@@ -88,6 +100,7 @@ class Executor:
                 status = watch.follow()
             finally:
                 child.kill()
+                self._wiper.after(task.gpus)
         return _judge(task, status, watch, output)
 
     def _launch(self, task: Task, output: Path, pipes: _Pipes) -> Launch:
@@ -125,6 +138,12 @@ class Executor:
             tmp_bytes=self._tmp_bytes,
             devices=tuple(dict.fromkeys(node for gpu in task.gpus for node in gpu.nodes)),
             log_fd=pipes.log.far,
+            whole=GroupLimits(
+                # What lies in its private folders is memory too.
+                memory_bytes=resources.memory_bytes + 2 * self._tmp_bytes + SHARED_BYTES + _input_bytes(task.spec),
+                processes=self._processes,
+                threads=resources.threads + 1,
+            ),
         )
 
 
@@ -174,6 +193,10 @@ class _Watch:
             pipes.control.near: self._control,
         }
 
+    @property
+    def memory_ran_out(self) -> bool:
+        return self._child.memory_ran_out
+
     def follow(self) -> int:
         """Its exit status. Raises RunFailed, RunStopped."""
         born = time.monotonic()
@@ -189,7 +212,7 @@ class _Watch:
                     self.ended = time.monotonic()
                     return status
                 self._check_clocks(born)
-                if self.wall_reached:
+                if self.wall_reached or self._child.starved():
                     self._child.kill()
 
     def _read(self, selector: selectors.BaseSelector, timeout: float) -> None:
@@ -223,7 +246,8 @@ def _judge(task: Task, status: int, watch: _Watch, output: Path) -> Run:
     """Exit status and output -> exit class. Raises RunFailed when the job itself never began."""
     log = watch.log
     if watch.started is None:
-        raise RunFailed(f"the sandbox ended with {status} before the job began: {log.tail(400)}")
+        tail = log.tail(400)
+        raise RunFailed(f"the sandbox ended with {status} before the job began: {tail}", tail)
     seconds = watch.ended - watch.started
     exit_class, payload = _classify(task, status, watch, output)
     log.remark(f"{exit_class.name.lower()} after {seconds:.1f} s, status {status}")
@@ -231,6 +255,8 @@ def _judge(task: Task, status: int, watch: _Watch, output: Path) -> Run:
 
 
 def _classify(task: Task, status: int, watch: _Watch, output: Path) -> tuple[ExitClass, bytes | None]:
+    if watch.memory_ran_out:  # of the job's group, whichever of its processes had to go
+        return ExitClass.MEMORY_LIMIT, None
     if watch.wall_reached or status == SIGXCPU_STATUS:
         return ExitClass.WALL_LIMIT, None
     # Not killed by us: the kernel ran out of memory. std::bad_alloc that nobody caught says the same.
@@ -262,7 +288,10 @@ def collect(path: Path, most: int) -> bytes | None:
         os.close(descriptor)
         return None
     with os.fdopen(descriptor, "rb") as file:
-        return file.read(most + 1)
+        data = file.read(most + 1)
+        after = os.fstat(descriptor)
+    same = (after.st_size, after.st_mtime_ns, after.st_nlink) == (found.st_size, found.st_mtime_ns, 1)
+    return data if same else None  # somebody still writes: no one's result
 
 
 def _fresh_output(folder: Path) -> Path:

@@ -8,9 +8,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tensorgrid.domain.errors import TensorgridError
 from tensorgrid.domain.receipts import Environment
 
 SHARED_NODES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
+NO_GPU = "none"
+
+
+class GpuMissing(TensorgridError):
+    """The settings name a GPU that this machine does not show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,21 @@ def gpus(nvml: Any = None, dev: Path = Path("/dev")) -> list[Gpu]:
         return []
     finally:
         nvml.nvmlShutdown()
+
+
+def chosen(found: list[Gpu], wanted: str) -> list[Gpu]:
+    """Those of `found` that a worker may use. `wanted`: its setting `gpu`. Raises GpuMissing."""
+    if not wanted:
+        return found
+    if wanted == NO_GPU:
+        return []
+    ours = [gpu for gpu in found if wanted in (gpu.uuid, str(gpu.index))]
+    if not ours:
+        seen = ", ".join(f"{gpu.index} ({gpu.uuid})" for gpu in found) or "none"
+        raise GpuMissing(
+            f"there is no GPU {wanted[:64]!a} here, NVML shows {seen}; mend the driver, or the setting gpu"
+        )
+    return ours
 
 
 def environment() -> Environment:

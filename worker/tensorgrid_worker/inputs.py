@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +16,19 @@ from tensorgrid.domain.specs import MAX_SPEC_BYTES, RUNTIME, InputRef, JobSpec
 from tensorgrid.storage.base import BlobStore
 from tensorgrid.storage.cid import cid_of_file
 from tensorgrid_worker.config import WorkerConfig
+from tensorgrid_worker.policy.base import Refusal
 
 MAX_INPUT_HEADER = 64 * 1024
 KEEP_FREE_BYTES = 512 << 20
 """Of the scratch folder's disk: strangers' inputs never take what the journal and a result need."""
 INPUT_TENSOR = "value"
+
+Judge = Callable[[JobTerms, JobSpec], Refusal | None]
+"""The owner's policies, asked once the spec is known."""
+
+
+class NotNow(TensorgridError):
+    """A job that the owner's policies refuse for the moment; it is asked about again while it is open."""
 
 
 class JobRefused(TensorgridError):
@@ -44,17 +53,20 @@ class Inputs:
     def folder(self, job: JobId) -> Path:
         return self._scratch / job.hex()
 
-    def prepare(self, job: JobId, terms: JobTerms) -> Prepared:
-        """Raises JobRefused for good, StorageError for now (BlobNotFound: perhaps later)."""
+    def prepare(self, job: JobId, terms: JobTerms, judge: Judge | None = None) -> Prepared:
+        """`judge` only before the take: who has a seat must do the job, whatever he would say of it now.
+
+        Raises JobRefused for good, NotNow and StorageError for now (BlobNotFound: perhaps later).
+        """
         try:
-            return self._prepare(job, terms)
+            return self._prepare(job, terms, judge)
         except (SpecInvalid, BlobMismatch, BlobTooLarge) as error:
             raise JobRefused(str(error)) from error
 
     def forget(self, job: JobId) -> None:
         shutil.rmtree(self.folder(job), ignore_errors=True)
 
-    def _prepare(self, job: JobId, terms: JobTerms) -> Prepared:
+    def _prepare(self, job: JobId, terms: JobTerms, judge: Judge | None) -> Prepared:
         folder = self.folder(job)
         inside = folder / "in"
         cid = Cid.of_digest(terms.spec_digest)
@@ -64,6 +76,8 @@ class Inputs:
         check_spec(spec, terms, self._config, self._gpus)
         (inside / "inputs").mkdir(parents=True, exist_ok=True, mode=0o700)
         (inside / "spec.json").write_bytes(data)
+        if judge is not None and (refusal := judge(terms, spec)) is not None:
+            raise (NotNow if refusal.passing else JobRefused)(str(refusal))
         self._fetch(spec.bundle.cid, inside / "bundle.py", spec.bundle.bytes)
         for name, ref in spec.inputs.items():
             target = inside / "inputs" / f"{name}.safetensors"

@@ -22,45 +22,40 @@ from tensorgrid_worker.records import (
     terms_from_text,
     terms_to_text,
 )
-from tensorgrid_worker.rows import Result, Row, Status, result_of, row_of
+from tensorgrid_worker.rows import SCHEMA, VERSION, Result, Row, Status, result_of, row_of
 
-VERSION = "2"
 KEEP_CLOSED = 1000
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS jobs (
-    id BLOB PRIMARY KEY, terms TEXT NOT NULL, round INTEGER NOT NULL, posted_block INTEGER NOT NULL,
-    seats TEXT NOT NULL, assigned_block INTEGER NOT NULL, extra_block INTEGER NOT NULL,
-    ended_block INTEGER NOT NULL, ended_as TEXT NOT NULL, outcome TEXT NOT NULL,
-    preparation TEXT NOT NULL, reason TEXT NOT NULL, closed INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE TABLE IF NOT EXISTS results (
-    job BLOB NOT NULL, seed BLOB NOT NULL, exit INTEGER NOT NULL, salt BLOB NOT NULL, root BLOB NOT NULL,
-    root_hash BLOB NOT NULL, receipt BLOB NOT NULL, PRIMARY KEY (job, seed)
-) STRICT;
-CREATE TABLE IF NOT EXISTS outbox (
-    id INTEGER PRIMARY KEY, job BLOB NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL, data BLOB NOT NULL,
-    name TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', attempts INTEGER NOT NULL DEFAULT 0,
-    nonce INTEGER, gas INTEGER, raw BLOB, hashes TEXT NOT NULL DEFAULT '[]', block INTEGER, UNIQUE (job, kind)
-) STRICT;
-"""
 
 
 class JournalForeign(TensorgridError):
     """A journal of another worker, chain or version. Says which home to use."""
 
 
+class JournalCorrupt(TensorgridError):
+    """The journal's file is damaged. The chain knows what it knew: the worker rebuilds it at its start."""
+
+
 class Journal:
-    """The daemon's, beside which short commands may write too. Every method is one transaction."""
+    """The daemon's, beside which short commands may write too. Every method is one transaction.
+
+    Raises JournalCorrupt when the file is no database any more; the daemon then starts a new one (mending.py).
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
         self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")  # a salt that power loss takes back would cost the stake
-        self._db.executescript(_SCHEMA)
+        self.is_new = False  # until `claim` finds that it belonged to nobody: never used, or lost
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")  # a nonce that power loss takes back would be used twice
+            self._db.executescript(SCHEMA)
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            if isinstance(error, sqlite3.OperationalError):
+                raise  # locked, or the disk is full: the file may be whole
+            raise JournalCorrupt(f"{path} is damaged ({error}); start the worker, which rebuilds it") from error
 
     def close(self) -> None:
         with self._lock:
@@ -75,6 +70,7 @@ class Journal:
                 for row in db.execute("SELECT * FROM meta WHERE key NOT IN ('cursor', 'offers')")
             }
             if not found:
+                self.is_new = True
                 db.executemany("INSERT INTO meta VALUES (?, ?)", wanted.items())
             elif found != wanted:
                 other = ", ".join(f"{key} {found.get(key)}" for key in wanted if found.get(key) != wanted[key])
@@ -93,6 +89,10 @@ class Journal:
     def open_jobs(self) -> dict[JobId, JobRecord]:
         return {record.id: record for record in self._records("WHERE closed = 0 ORDER BY posted_block")}
 
+    def ended_above(self, block: int) -> dict[JobId, JobRecord]:
+        """Closed jobs whose end a reorganisation down to `block` takes back."""
+        return {record.id: record for record in self._records("WHERE closed = 1 AND ended_block > ?", block)}
+
     def all_jobs(self, limit: int = 50) -> list[JobRecord]:
         """Newest first, ended ones too."""
         return self._records("ORDER BY posted_block DESC LIMIT ?", limit)
@@ -106,22 +106,23 @@ class Journal:
         gone: Iterable[JobId] = (),
         calls: Iterable[tuple[JobId, str, Call]] = (),
         closed: Iterable[JobId] = (),
+        due: Mapping[tuple[JobId, str], int] | None = None,
     ) -> None:
-        """One step of the loop, all or nothing: what was read, up to where, and what is to be sent because of it."""
+        """One step of the loop, all or nothing: what was read, up to where, and what is to be sent because of it.
+
+        `calls` were planned from the chain's state, so a step that was DONE and is planned again was not done. `due`:
+        until when (chain time) a call has to be mined or stake is lost; others can wait for cheaper gas.
+        """
+        due = due or {}
         with self._transaction() as db:
             if rewound_to is not None:
-                # What was mined above may be lost: the submitter looks again, and brings the same bytes back.
-                db.execute(
-                    "UPDATE outbox SET status = ?, block = NULL WHERE status = ? AND block > ?",
-                    (Status.SENT, Status.DONE, rewound_to),
-                )
+                self._rewind(db, rewound_to)
             db.executemany("DELETE FROM jobs WHERE id = ?", [(job_id,) for job_id in gone])
             for record in jobs:
                 self._put(db, record)
             for job_id, kind, call in calls:
-                self._enqueue(db, job_id, kind, call)
-            for job_id in closed:
-                self._close_job(db, job_id)
+                self._enqueue(db, job_id, kind, call, again=Status.DONE, due=due.get((job_id, kind), 0))
+            self._close_jobs(db, closed)
             if cursor is not None:
                 db.execute("INSERT OR REPLACE INTO meta VALUES ('cursor', ?)", (cursor.to_text(),))
 
@@ -162,9 +163,14 @@ class Journal:
         sql = f"SELECT * FROM outbox WHERE status IN ({marks}) ORDER BY id"  # noqa: S608 - question marks alone
         return [row_of(row) for row in self._all(sql, *statuses)]
 
-    def kinds(self) -> dict[tuple[JobId, str], Status]:
-        """Status of every row of the open jobs."""
-        rows = self._all("SELECT job, kind, status FROM outbox JOIN jobs ON jobs.id = outbox.job WHERE closed = 0")
+    def kinds(self, seen: int = -1) -> dict[tuple[JobId, str], Status]:
+        """Status of every row of the open jobs, but for those DONE in blocks up to `seen`: the chain's state tells."""
+        rows = self._all(
+            "SELECT job, kind, status FROM outbox JOIN jobs ON jobs.id = outbox.job WHERE closed = 0 "
+            "AND NOT (status = ? AND coalesce(block, 0) <= ?)",
+            Status.DONE,
+            seen,
+        )
         return {(JobId(row["job"]), row["kind"]): Status(row["status"]) for row in rows}
 
     def signed(self, row_id: int, *, nonce: int, gas: int, raw: bytes, tx_hash: str) -> None:
@@ -180,14 +186,19 @@ class Journal:
         """The row is DONE (mined in `block`, or found done at that block), REFUSED or DEAD."""
         self._run("UPDATE outbox SET status = ?, reason = ?, block = ? WHERE id = ?", status, reason, block, row_id)
 
+    def recall(self, row_id: int, nothing: Call) -> None:
+        """What was sent must not be mined any more: the submitter sends `nothing` with the same nonce, for more."""
+        sql = "UPDATE outbox SET target = ?, data = ?, name = ? WHERE id = ? AND status = ?"
+        self._run(sql, nothing.to, nothing.data, nothing.name, row_id, Status.SENT)
+
     def unsent(self, row_id: int) -> None:
         """Its nonce was used by another transaction: look again, sign again."""
         self._run("UPDATE outbox SET status = ?, nonce = NULL, raw = NULL WHERE id = ?", Status.NEW, row_id)
 
-    def highest_nonce(self) -> int | None:
+    def nonces(self) -> frozenset[int]:
         """Of the transactions that are signed and not yet known to be mined."""
-        row = self._one("SELECT max(nonce) AS nonce FROM outbox WHERE status = ?", Status.SENT)
-        return None if row is None else row["nonce"]
+        rows = self._all("SELECT nonce FROM outbox WHERE status = ? AND nonce IS NOT NULL", Status.SENT)
+        return frozenset(row["nonce"] for row in rows)
 
     # ---------------------------------------------------------------------------------------------------------- offers
 
@@ -207,6 +218,22 @@ class Journal:
 
     # -------------------------------------------------------------------------------------------------------- plumbing
 
+    def _rewind(self, db: sqlite3.Connection, block: int) -> None:
+        # What was mined above may be lost: the submitter looks again, and brings the same bytes back.
+        db.execute(
+            "UPDATE outbox SET status = ?, block = NULL WHERE status = ? AND block > ?",
+            (Status.SENT, Status.DONE, block),
+        )
+        # What was hopeless on the chain that is gone may be right on this one, and what was about to be sent may not.
+        db.execute(
+            "UPDATE outbox SET status = ?, attempts = 0 WHERE status = ? AND coalesce(block, ?) >= ?",
+            (Status.REFUSED, Status.DEAD, block, block),
+        )
+        db.execute(
+            "UPDATE outbox SET status = ? WHERE status = ? AND kind NOT GLOB '*:*' AND job IN (SELECT id FROM jobs)",
+            (Status.REFUSED, Status.NEW),
+        )
+
     def _put(self, db: sqlite3.Connection, record: JobRecord) -> None:
         values = (
             record.id,
@@ -224,18 +251,30 @@ class Journal:
         )
         db.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", values)
 
-    def _enqueue(self, db: sqlite3.Connection, job_id: JobId, kind: str, call: Call) -> None:
+    def _enqueue(
+        self,
+        db: sqlite3.Connection,
+        job_id: JobId,
+        kind: str,
+        call: Call,
+        *,
+        again: Status = Status.REFUSED,
+        due: int = 0,
+    ) -> None:
+        """A row of status `again`, as a REFUSED one, is made NEW; any other is left alone."""
         db.execute(
-            "INSERT INTO outbox (job, kind, target, data, name, status) VALUES (?, ?, ?, ?, ?, ?) "
+            "INSERT INTO outbox (job, kind, target, data, name, status, deadline) VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (job, kind) DO UPDATE SET status = excluded.status, target = excluded.target, "
-            "data = excluded.data, name = excluded.name, "
-            "attempts = attempts + 1, nonce = NULL, raw = NULL, hashes = '[]' "
-            "WHERE outbox.status = ?",
-            (job_id, kind, call.to, call.data, call.name, Status.NEW, Status.REFUSED),
+            "data = excluded.data, name = excluded.name, deadline = excluded.deadline, "
+            "attempts = attempts + 1, nonce = NULL, raw = NULL, hashes = '[]', block = NULL "
+            "WHERE outbox.status IN (?, ?)",
+            (job_id, kind, call.to, call.data, call.name, Status.NEW, due, Status.REFUSED, again),
         )
 
-    def _close_job(self, db: sqlite3.Connection, job_id: JobId) -> None:
-        db.execute("UPDATE jobs SET closed = 1 WHERE id = ?", (job_id,))
+    def _close_jobs(self, db: sqlite3.Connection, closed: Iterable[JobId]) -> None:
+        done = db.executemany("UPDATE jobs SET closed = 1 WHERE id = ?", [(job_id,) for job_id in closed]).rowcount
+        if done <= 0:
+            return
         old = "SELECT id FROM jobs WHERE closed = 1 ORDER BY posted_block DESC LIMIT -1 OFFSET ?"
         for table, column in (("results", "job"), ("outbox", "job"), ("jobs", "id")):
             keep_sent = " AND status != 'sent'" if table == "outbox" else ""

@@ -1,10 +1,19 @@
-"""Events with fields on stderr, JSON unless a person is watching; and one short text file per job."""
+"""Events with fields on stderr, JSON unless a person is watching; and one short text file per job.
+
+Who wants to count events listens to them: `with listening(metrics.heard): ...`.
+"""
 
 from __future__ import annotations
 
+import contextvars
 import logging
+import os
 import re
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +24,9 @@ from tensorgrid.domain.jobs import JobId
 
 MAX_TEXT = 2000
 MAX_JOB_LOG = 256 * 1024
+PRUNE_SECONDS = 600.0
+DAY = 86_400.0
+_LOG_NAME = re.compile(r"[0-9a-f]{64}\.log")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -27,12 +39,38 @@ def configure(*, as_json: bool | None = None) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _clean,
+            _tell_listeners,
             structlog.processors.JSONRenderer() if json_lines else structlog.dev.ConsoleRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+Listener = Callable[[Mapping[str, Any]], None]
+_listeners: list[Listener] = []
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """While inside, `listener` is shown every event of this process, on the thread that logs it; must be quick."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def naming(worker: str) -> Any:
+    """A context in which every event of this thread carries the worker's address."""
+    return structlog.contextvars.bound_contextvars(worker=worker)
+
+
+def in_context(target: Callable[[], None]) -> Callable[[], None]:
+    """`target` for a thread of its own, whose events carry what those of the present thread carry."""
+    context = contextvars.copy_context()
+    return lambda: context.run(target)
 
 
 def short(job: JobId) -> str:
@@ -60,9 +98,56 @@ class JobLog:
             self._logger.warning("joblog.failed", reason=str(error))
 
 
+class JobLogShelf:
+    """All job logs of one worker: the oldest go when they are too old or too many."""
+
+    def __init__(self, folder: Path, *, days: float, megabytes: int) -> None:
+        self._folder, self._days, self._most = folder, days, megabytes * 1_000_000
+        self._lock, self._next = threading.Lock(), 0.0
+
+    def prune(self, now: float | None = None) -> int:
+        """How many files went. Looks every ten minutes at most. `now`: Unix seconds, for tests."""
+        with self._lock:
+            if now is None and time.monotonic() < self._next:
+                return 0
+            self._next = time.monotonic() + PRUNE_SECONDS
+            return self._prune(time.time() if now is None else now)
+
+    def _prune(self, now: float) -> int:
+        files, room, gone = _by_age(self._folder), self._most, 0
+        for path, changed, size in files:
+            room -= size
+            if room < 0 or now - changed > self._days * DAY:
+                path.unlink(missing_ok=True)
+                gone += 1
+        return gone
+
+
+def _by_age(folder: Path) -> list[tuple[Path, float, int]]:
+    """(path, changed, bytes) of each job log, newest first; nothing but plain files of that name."""
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if _LOG_NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                    status = entry.stat(follow_symlinks=False)
+                    found.append((Path(entry.path), status.st_mtime, status.st_size))
+    except OSError:
+        return []  # no folder yet, or a disk that fails: nothing that a job should end for
+    return sorted(found, key=lambda file: file[1], reverse=True)
+
+
 def printable(text: str) -> str:
     """Strangers' text without what could steer a terminal or fake a line."""
     return _UNPRINTABLE.sub(" ", text)[:MAX_TEXT]
+
+
+def _tell_listeners(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    for listener in tuple(_listeners):
+        # A counter that fails must not take the line with it, nor what was logging.
+        with suppress(Exception):
+            listener(event)
+    return event
 
 
 def _clean(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

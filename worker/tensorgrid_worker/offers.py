@@ -76,8 +76,9 @@ def _check(gate: Gate, contracts: Contracts, me: str, price: Amount, seconds: in
         raise OfferInvalid(f"an offer is good for 1 to {longest} s; {seconds} s is not; sign a new one when it expires")
     if price.token.address not in gate.tokens:
         raise OfferInvalid(f"this worker's accepted_tokens leave out {price.token.symbol}; add it, or ask for another")
-    if price.units < max(1, gate.min_price):
-        raise OfferInvalid(f"{price} is below this worker's min_price of {gate.min_price} units; ask for more")
+    least = max(1, gate.least_price(price.token.address))
+    if price.units < least:
+        raise OfferInvalid(f"{price} is below this worker's least price of {least} units; ask for more")
     if problem := Standing(contracts, me, gate.class_name).problem():
         raise OfferInvalid(f"nobody could use this worker's offer: it is {problem}")
 

@@ -16,6 +16,8 @@ from tensorgrid_worker.rows import Result, Status
 
 CARRY_MARGIN = 60
 """Seconds before its deadline from which a commit goes alone."""
+AHEAD = 4
+"""Runs per slot that are handed over before their turn: a short job must not wait for the next look at the chain."""
 UNDER_WAY = frozenset({Status.NEW, Status.SENT})
 
 
@@ -74,11 +76,16 @@ class JobView:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What we know beside the chain. `busy`: jobs under inspection, or whose next try is not due yet."""
+    """What we know beside the chain.
+
+    `running`: jobs that run or wait for their turn; `busy`: under inspection, or their next try is not due yet;
+    `carried`: jobs whose settlement rides on a commit that is on its way.
+    """
 
     me: str
     running: frozenset[JobId] = frozenset()
     busy: frozenset[JobId] = frozenset()
+    carried: frozenset[JobId] = frozenset()
     outbox: Mapping[tuple[JobId, str], Status] = field(default_factory=dict)
     results: Mapping[JobId, Result] = field(default_factory=dict)  # those of the job's seed as the chain has it now
     draining: bool = False
@@ -97,7 +104,18 @@ def plan(views: Sequence[JobView], memory: Memory, capacity: int, now: int) -> l
                     continue
                 room -= 1
             actions.append(action)
-    return _ride(actions, views, memory, now)
+    return _ride(_in_turn(actions, views, memory, capacity), views, memory, now)
+
+
+def _in_turn(actions: list[Action], views: Sequence[JobView], memory: Memory, capacity: int) -> list[Action]:
+    """Of all runs, those with the nearest deadlines: the others wait, so that what comes later may still be first."""
+    wanted = {action.job for action in actions if action.do is Do.RUN}
+    if not wanted:
+        return actions
+    waiting = [view for view in views if view.record.id in wanted or view.record.id in memory.running]
+    waiting.sort(key=lambda view: (work_deadline(view), view.record.posted_block))
+    first = {view.record.id for view in waiting[: capacity * (1 + AHEAD)]}
+    return [action for action in actions if action.do is not Do.RUN or action.job in first]
 
 
 def unfinished(view: JobView, memory: Memory) -> bool:
@@ -113,6 +131,11 @@ def unfinished(view: JobView, memory: Memory) -> bool:
     return view.job.state is not JobState.COMMITTED or view.is_extra
 
 
+def to_be_opened(view: JobView) -> bool:
+    """Whether our own commitment stands, and its reveal is still to come."""
+    return view.committed and _replicated(view) and not view.job.state.ended and not _revealed(view)
+
+
 def _ride(actions: list[Action], views: Sequence[JobView], memory: Memory, now: int) -> list[Action]:
     """A settlement costs less inside a commit of ours: it rides on the next one, or waits for it a little.
 
@@ -122,17 +145,19 @@ def _ride(actions: list[Action], views: Sequence[JobView], memory: Memory, now: 
     ready = [a for a in actions if a.do is Do.SETTLE and seen[a.job].job.silent and seen[a.job].job.taken == 1]
     if not ready:
         return actions
-    if any(kind == Do.COMMIT and status in UNDER_WAY for (_, kind), status in memory.outbox.items()):
-        return [action for action in actions if action not in ready]  # it may be carried already
-    for carrier in actions:
-        if carrier.do is Do.COMMIT and _can_carry(seen[carrier.job], memory, now):
+    passengers = iter([action for action in ready if action.job not in memory.carried])
+    planned: list[Action] = []
+    for action in actions:
+        if action.do is Do.COMMIT and _can_carry(seen[action.job], memory, now):
             # One only: what can go wrong with a passenger must not cost the commit more than one more try.
-            ridden = replace(carrier, settles=ready[0].job)
-            return [ridden if action is carrier else action for action in actions if action is not ready[0]]
-    if not any(view.number and not view.committed and _work_open(view) for view in views):
-        return actions
-    patient = [action for action in ready if now < seen[action.job].closable_since + memory.patience]
-    return [action for action in actions if action not in patient]
+            passenger = next(passengers, None)
+            planned.append(action if passenger is None else replace(action, settles=passenger.job))
+        elif action not in ready:
+            planned.append(action)
+    left = list(passengers)
+    if any(view.number and not view.committed and _work_open(view) for view in views):
+        left = [action for action in left if now >= seen[action.job].closable_since + memory.patience]
+    return planned + left
 
 
 def _can_carry(view: JobView, memory: Memory, now: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from tensorgrid.domain.receipts import MAX_POINTS, ProgressBlob
 from tensorgrid.domain.specs import JobSpec
 from tensorgrid.privacy import seal
 from tensorgrid.storage.base import BlobStore
+from tensorgrid_worker.logs import in_context
 
 log = structlog.get_logger()
 
@@ -44,7 +46,7 @@ class ProgressPump:
         self._told = 0
         self._lock = threading.Lock()
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._pump, name="progress", daemon=True)
+        self._thread = threading.Thread(target=in_context(self._pump), name="progress", daemon=True)
 
     def add(self, point: Mapping[str, Any]) -> None:
         with self._lock:
@@ -74,7 +76,7 @@ class ProgressPump:
             blob = ProgressBlob.fitting(self._job, self._worker, self._sequence, points, total)
             cid = self._store.put(seal(blob.to_bytes(), self._spec.recipients))
             self._publish(self._sequence, cid.digest)
-        except (TensorgridError, OSError) as error:
+        except (TensorgridError, OSError, sqlite3.Error) as error:
             log.warning("progress.failed", reason=str(error))
             return
         self._told = total

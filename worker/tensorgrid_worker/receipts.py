@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Callable
 
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.errors import ResultRejected
@@ -20,11 +20,14 @@ from tensorgrid_worker.rows import Result
 class Receipts:
     """Seals to the spec's recipients and stores. The plaintext never reaches a store."""
 
-    def __init__(self, store: BlobStore, worker: str, environment: Environment) -> None:
-        self._store, self._worker, self._environment = store, worker, environment
+    def __init__(
+        self, store: BlobStore, worker: str, environment: Environment, salt: Callable[[JobId, bytes], bytes]
+    ) -> None:
+        """`salt(job, seed)`: 32 bytes, the same every time (openings.Secrets)."""
+        self._store, self._worker, self._environment, self._salt = store, worker, environment, salt
 
     def of_run(self, job: JobId, seed: bytes, spec: JobSpec, run: Run) -> Result:
-        """Store the sealed parts and the receipt; a fresh salt. Raises StorageError.
+        """Store the sealed parts and the receipt. Raises StorageError.
 
         A payload that does not parse is the function's fault: the exit class becomes RAISED, and the log says why.
         """
@@ -51,7 +54,7 @@ class Receipts:
             job=job,
             seed=seed,
             exit=exit_class,
-            salt=secrets.token_bytes(32),
+            salt=self._salt(job, seed),
             root=root,
             root_hash=keccak256(root),
             receipt=receipt.digest,

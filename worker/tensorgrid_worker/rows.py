@@ -1,4 +1,4 @@
-"""What the journal's tables hold, in plain values."""
+"""The journal's tables, and what they hold in plain values."""
 
 from __future__ import annotations
 
@@ -9,6 +9,27 @@ from enum import StrEnum
 
 from tensorgrid.chain.calls import Call
 from tensorgrid.domain.jobs import ExitClass, JobId, commitment
+
+VERSION = "3"
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS jobs (
+    id BLOB PRIMARY KEY, terms TEXT NOT NULL, round INTEGER NOT NULL, posted_block INTEGER NOT NULL,
+    seats TEXT NOT NULL, assigned_block INTEGER NOT NULL, extra_block INTEGER NOT NULL,
+    ended_block INTEGER NOT NULL, ended_as TEXT NOT NULL, outcome TEXT NOT NULL,
+    preparation TEXT NOT NULL, reason TEXT NOT NULL, closed INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS results (
+    job BLOB NOT NULL, seed BLOB NOT NULL, exit INTEGER NOT NULL, salt BLOB NOT NULL, root BLOB NOT NULL,
+    root_hash BLOB NOT NULL, receipt BLOB NOT NULL, PRIMARY KEY (job, seed)
+) STRICT;
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY, job BLOB NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL, data BLOB NOT NULL,
+    name TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', attempts INTEGER NOT NULL DEFAULT 0,
+    nonce INTEGER, gas INTEGER, raw BLOB, hashes TEXT NOT NULL DEFAULT '[]', block INTEGER,
+    deadline INTEGER NOT NULL DEFAULT 0, UNIQUE (job, kind)
+) STRICT;
+"""
 
 
 class Status(StrEnum):
@@ -42,7 +63,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One transaction that must reach the chain. `hashes`: of all versions that were signed, newest last."""
+    """One transaction that must reach the chain. `hashes`: of all versions that were signed, newest last.
+
+    `block`: where it was mined, or the newest block when it was found done or hopeless.
+    """
 
     id: int
     job: JobId
@@ -56,6 +80,7 @@ class Row:
     raw: bytes | None
     hashes: tuple[str, ...]
     block: int | None
+    deadline: int = 0  # chain time by which it must be mined or stake is lost; 0: it can wait
 
 
 def result_of(row: sqlite3.Row) -> Result:
@@ -86,4 +111,5 @@ def row_of(row: sqlite3.Row) -> Row:
         raw=row["raw"],
         hashes=tuple(json.loads(row["hashes"])),
         block=row["block"],
+        deadline=row["deadline"],
     )

@@ -6,8 +6,11 @@ import ctypes
 import fcntl
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import IO, TYPE_CHECKING
 
 import structlog
@@ -17,11 +20,17 @@ from tensorgrid.domain.jobs import JobId
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.sandbox.base import Sandbox
 from tensorgrid_worker.sandbox.bubblewrap import Bubblewrap
+from tensorgrid_worker.sandbox.choose import root_problem, sandbox_of
 from tensorgrid_worker.sandbox.plain import WARNING, Plain
+from tensorgrid_worker.signals import obeyed
 
 if TYPE_CHECKING:
+    from tensorgrid_worker.capability.measured import Measured
+    from tensorgrid_worker.capability.upkeep import Upkeep
     from tensorgrid_worker.daemon import Daemon
+    from tensorgrid_worker.hardware import Gpu
     from tensorgrid_worker.parts import Parts
+    from tensorgrid_worker.readings import Readings
     from tensorgrid_worker.workshop import Workshop
 
 log = structlog.get_logger()
@@ -33,20 +42,54 @@ class HomeInUse(TensorgridError):
     """Two daemons with one journal and one key would send everything twice."""
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One identity, ready to run. `readings`: what the health endpoint tells of it."""
+
+    daemon: Daemon
+    readings: Readings
+    config: WorkerConfig
+    address: str
+
+
 def run_worker(config: WorkerConfig) -> None:
     """Blocks until drained. Raises ConfigInvalid, HomeInUse, KeyMissing, SandboxUnavailable, JournalForeign,
-    UnknownDeployment, WrongChain, Unreachable, StorageError.
+    UnknownDeployment, WrongChain, Unreachable, StorageError, GpuMissing.
+    """
+    from tensorgrid_worker.control import obeying
+    from tensorgrid_worker.health import watched
+
+    with started(config) as member:
+        daemon = member.daemon
+        with (
+            watched(config.health_port, config.home, config.policy, [member.readings]),
+            obeyed(daemon.drain, daemon.stop),
+            obeying(config.home, daemon.drain),
+        ):
+            daemon.run()
+        log.info("worker.stopped", worker=member.address)
+
+
+@contextmanager
+def started(config: WorkerConfig, *, hidden: tuple[Path, ...] = ()) -> Iterator[Member]:
+    """All of one identity but its loops, under the lock of its home. `hidden`: more folders that no job may see.
+
+    Raises what `run_worker` raises.
     """
     config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with lock(config.home):
         _keep_to_ourselves()
-        sandbox = choose_sandbox(config)
+        sandbox = choose_sandbox(config, hidden=hidden)
         # Imported here: `--help`, `version` and `status` need neither web3 nor a key.
+        from tensorgrid_worker.mending import mend
         from tensorgrid_worker.parts import opened
+        from tensorgrid_worker.readings import Readings
 
+        mend(config.home / "journal.sqlite")
         with opened(config) as parts:
-            _daemon(config, parts, sandbox).run()
-            log.info("worker.stopped", worker=parts.account.address)
+            daemon = _daemon(config, parts, sandbox)
+            readings = Readings(daemon.pulse, parts.contracts, parts.journal, config.home)
+            yield Member(daemon, readings, config, parts.account.address)
 
 
 def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
@@ -59,13 +102,13 @@ def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
     from tensorgrid_worker.workshop import Workshop
 
     me, contracts = parts.account.address, parts.contracts
-    store, gpus = open_store(config.store), hardware.gpus()
+    store, gpus = open_store(config.store), hardware.chosen(hardware.gpus(), config.gpu)
 
     def workshop(publish: Callable[[JobId, int, bytes], None], wake: Callable[[], None]) -> Workshop:
         return Workshop(
             inputs=Inputs(store, config.home / "scratch", config, len(gpus)),
             executor=Executor(sandbox, tmp_bytes=config.tmp_bytes, processes=config.max_processes),
-            receipts=Receipts(store, me, hardware.environment()),
+            receipts=Receipts(store, me, hardware.environment(), parts.openings.secrets.salt),
             journal=parts.journal,
             gpus=gpus,
             logs=config.home / "logs",
@@ -73,6 +116,8 @@ def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
             publish=publish,
             wake=wake,
             min_progress_seconds=config.min_progress_seconds,
+            capacity=config.capacity,
+            max_threads=config.max_threads,
         )
 
     daemon = Daemon(
@@ -81,11 +126,15 @@ def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
         journal=parts.journal,
         submitter=parts.submitter(config),
         workshop=workshop,
+        openings=parts.openings,
+        witnesses=parts.witnesses(config),
+        upkeep=_upkeep(config, parts, sandbox, gpus),
         me=me,
         sandbox=sandbox.name,
     )
-    if os.geteuid() == 0:
-        log.warning("worker.root", reason="jobs may start any number of processes: run as a user of its own")
+    problem = root_problem()
+    if problem is not None:
+        log.warning("worker.root", reason=problem)
     log.info(
         "worker.starting",
         worker=me,
@@ -94,6 +143,7 @@ def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
         network=contracts.deployment.network,
         rpc=contracts.connection.shown_url,
         sandbox=sandbox.name,
+        walls=sandbox.describe(),
         seccomp=isinstance(sandbox, Bubblewrap) and sandbox.filtered,
         gpus=[gpu.name for gpu in gpus],
         hardware_class=config.hardware_class,
@@ -101,20 +151,35 @@ def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
     return daemon
 
 
-def choose_sandbox(config: WorkerConfig) -> Sandbox:
+def _upkeep(config: WorkerConfig, parts: Parts, sandbox: Sandbox, gpus: list[Gpu]) -> Upkeep:
+    from tensorgrid_worker.capability.bench import measure
+    from tensorgrid_worker.capability.classes import gpus_of
+    from tensorgrid_worker.capability.upkeep import Upkeep
+
+    devices = gpus_of(config.hardware_class, gpus)
+
+    def again(nonce: bytes, stop: Event) -> list[Measured]:
+        return measure(devices, seconds=config.capability_seconds, nonce=nonce, sandbox=sandbox, stop=stop)
+
+    return Upkeep(config, parts.contracts, parts.journal, me=parts.account.address, gpus=devices, measure=again)
+
+
+def choose_sandbox(config: WorkerConfig, *, hidden: tuple[Path, ...] = ()) -> Sandbox:
     """Raises SandboxUnavailable unless there is one, or `allow_no_sandbox` says that none will do."""
+    problem = root_problem()
+    if problem is not None and not config.allow_root:
+        raise SandboxUnavailable(problem)
     if config.sandbox != "none":
-        hidden = (config.home, config.keystore.parent, config.password_file.parent)
-        bubblewrap = Bubblewrap(hidden=hidden)
+        hidden = (*hidden, config.home, config.keystore.parent, config.password_file.parent)
         try:
-            bubblewrap.check()
+            found = sandbox_of(config.sandbox, hidden=hidden, image=config.container_image)
         except SandboxUnavailable:
-            if config.sandbox == "bubblewrap" or not config.allow_no_sandbox:
+            if config.sandbox != "auto" or not config.allow_no_sandbox:
                 raise
         else:
-            if not bubblewrap.filtered:
+            if isinstance(found, Bubblewrap) and not found.filtered:
                 log.warning("sandbox.unfiltered", reason="libseccomp is missing: system calls are not filtered")
-            return bubblewrap
+            return found
     elif not config.allow_no_sandbox:
         raise SandboxUnavailable(
             'sandbox = "none" runs strangers\' code unguarded; add allow_no_sandbox = true to mean it'

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tensorgrid.domain.errors import TensorgridError
+from tensorgrid_worker.config import WorkerConfig
+from tensorgrid_worker.control import is_running
 from tensorgrid_worker.logs import printable
 
 _JOBS = "SELECT * FROM jobs ORDER BY posted_block DESC LIMIT 50"
@@ -35,8 +37,48 @@ def read_status(home: Path) -> dict[str, Any]:
     return {"worker": owner.get("worker"), "chain": owner.get("chain"), "jobs": jobs, "outbox": outbox}
 
 
+def full_status(config: WorkerConfig) -> dict[str, Any]:
+    """The journal's, and beside it what the chain knows: "chain_state", or "chain_problem" when it cannot be asked.
+
+    {"name", "running"} too. Raises NoJournal, KeyMissing only when there is neither journal nor keystore.
+    """
+    from tensorgrid_worker.keys import address_in
+
+    try:
+        found = read_status(config.home)
+    except NoJournal:
+        if not config.keystore.is_file():
+            raise
+        found = {"worker": address_in(config.keystore), "chain": None, "jobs": [], "outbox": []}
+    return {"name": config.name, "running": is_running(config.home)} | found | _asked(config, found["worker"])
+
+
+def _asked(config: WorkerConfig, worker: str | None) -> dict[str, Any]:
+    from tensorgrid.chain.connection import Connection
+    from tensorgrid.chain.contracts import Contracts
+    from tensorgrid.chain.deployments import Deployment
+    from tensorgrid_worker.overview import chain_state
+
+    if worker is None:
+        return {"chain_problem": "the journal does not say whose it is"}
+    try:
+        deployment = Deployment.load(config.deployment)
+        with Connection(config.rpc_url, chain_id=deployment.chain_id) as connection:
+            return {"chain_state": chain_state(Contracts(connection, deployment, check=False), worker)}
+    except TensorgridError as error:
+        return {"chain_problem": str(error)}
+
+
 def as_table(found: dict[str, Any]) -> str:
-    lines = [f"worker {found['worker']} on chain {found['chain']}"]
+    """For people."""
+    from tensorgrid_worker.overview import as_lines
+
+    state = "" if "running" not in found else ", running" if found["running"] else ", not running"
+    lines = [f"worker {found['worker']} on chain {found['chain']}{state}"]
+    if "chain_state" in found:
+        lines += as_lines(found["chain_state"])
+    elif "chain_problem" in found:
+        lines.append(printable(f"the chain cannot be asked: {found['chain_problem']}"))
     lines += [
         f"{job['job'][:10]}  block {job['posted_block']:>8}  {job['state']:<12} {printable(job['detail'])}".rstrip()
         for job in found["jobs"]

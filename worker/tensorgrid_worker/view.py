@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -30,38 +31,65 @@ MOST_OFFERS = 16
 """Jobs of others that are looked at in one round, dearest first: a flood of postings is not our work."""
 MOST_LOOKS = 3
 """How often a job's seats are read anew because the chain moved meanwhile; after that, in the next round."""
+PASSED_SECONDS = 5.0
 WAITING = frozenset({"NotDrawn", "RoundNotDue", "SeatsFull", "CapacityReached", "DeadlinePassed", "WrongState"})
 """Refusals of `take` that say: not now, or others were faster. Any other is worth a line in the log."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A job as it was read at `at` (monotonic), when the events had told `record` of it."""
+
+    record: JobRecord
+    job: Job
+    held: tuple[Seat, ...]
+    at: float
+
+
 @dataclass
 class ViewReader:
-    """Reads JobViews for one worker. Remembers seeds, and when a job was first seen closable."""
+    """Reads JobViews for one worker. Remembers seeds, and when a job was first seen closable.
+
+    `believed`: seconds for which a job of ours is not read again when no event has told of it and none of its clocks is
+    over. Right only where events are read up to the newest block.
+    """
 
     contracts: Contracts
     me: str
+    believed: float = 0
     refusals: dict[JobId, str] = field(default_factory=dict)  # why the chain would not let us take it, newest
     _seeds: dict[JobId, bytes] = field(default_factory=dict)
     _closable: dict[JobId, int] = field(default_factory=dict)
+    _values: dict[int, bytes] = field(default_factory=dict)  # of the beacon's rounds
+    _known: dict[JobId, _Known] = field(default_factory=dict)
+    _passed: dict[tuple[JobId, Do], float] = field(default_factory=dict)
 
     def read(self, records: Mapping[JobId, JobRecord], head: BlockRef) -> list[JobView]:
         """Views of `records` at the latest block. Raises Unreachable, ChainError."""
-        for gone in (self._seeds.keys() | self._closable.keys()) - records.keys():
+        for gone in (self._seeds.keys() | self._closable.keys() | self._known.keys()) - records.keys():
+            self._known.pop(gone, None)
+            self._passed.pop((gone, Do.SETTLE), None)
+            self._passed.pop((gone, Do.OPEN_EXTRA), None)
             self._seeds.pop(gone, None)
             self._closable.pop(gone, None)
             self.refusals.pop(gone, None)
         ours = [record for record in records.values() if record.number_of(self.me)]
         others = [record for record in records.values() if not record.number_of(self.me) and _open(record, head)]
         others.sort(key=lambda record: -record.terms.price)
-        return [self._view(record, head) for record in (*ours, *others[:MOST_OFFERS])]
+        wanted = (*ours, *others[:MOST_OFFERS])
+        self._look_at([record for record in wanted if not self._is_known(record, head)])
+        return [self._view(record, head) for record in wanted]
 
     def forget_seeds(self) -> None:
         """After a reorganisation: another block, another value."""
+        self._known.clear()
+        self._passed.clear()
+        self._values.clear()
         self._seeds.clear()
         self._closable.clear()
 
     def _view(self, record: JobRecord, head: BlockRef) -> JobView:
-        job, held = self._look(record)
+        job, held = self._known[record.id].job, self._known[record.id].held
         if job.state.ended or job.state is JobState.NONE:
             return JobView(record, job)
         view = JobView(record, job, held, number=_number_in(held, self.me))
@@ -79,13 +107,25 @@ class ViewReader:
             closable_since=since,
         )
 
-    def _look(self, record: JobRecord) -> tuple[Job, tuple[Seat, ...]]:
+    def _is_known(self, record: JobRecord, head: BlockRef) -> bool:
+        known = self._known.get(record.id)
+        if known is None or known.record is not record or time.monotonic() >= known.at + self.believed:
+            return False
+        return not _clock_is_over(known.job, record, head.timestamp)
+
+    def _look_at(self, records: Sequence[JobRecord]) -> None:
+        """Read these jobs, all in one question to the node."""
+        now = time.monotonic()
+        jobs = self.contracts.board.jobs([(record.terms.requester, record.terms.nonce) for record in records])
+        for record, job in zip(records, jobs, strict=True):
+            self._known[record.id] = _Known(record, *self._with_seats(record, job), now)
+
+    def _with_seats(self, record: JobRecord, job: Job) -> tuple[Job, tuple[Seat, ...]]:
         """The job, and its seats as of the same moment.
 
         The followed events have told of the seats already, unless they lag behind on purpose (`confirmations`) or the
         chain has moved since they were read; then the job's own events are read up to the newest block.
         """
-        job = self.contracts.board.job(record.terms.requester, record.terms.nonce)
         held = record.held
         for _ in range(MOST_LOOKS):
             if job.state.ended or job.state is JobState.NONE or _fits(job, held):
@@ -156,22 +196,29 @@ class ViewReader:
         return False, tally is not None and not tally.extra_opened_at and self._passes(view, Do.OPEN_EXTRA)
 
     def _passes(self, view: JobView, do: Do) -> bool:
+        """What has passed is not tried again for some seconds: the look before sending has the last word."""
+        tried, now = (view.record.id, do), time.monotonic()
+        if now < self._passed.get(tried, 0.0):
+            return True
         try:
             self.contracts.simulate(call_for(self.contracts, view, do, None), self.me)
         except Reverted:
             return False
+        if self.believed:
+            self._passed[tried] = now + PASSED_SECONDS
         return True
 
     def _seed(self, record: JobRecord, head: BlockRef) -> bytes:
         """Zero while the round is not due."""
         if record.id not in self._seeds:
-            value = self.contracts.beacon.value_of(record.round)
+            value = self._values.get(record.round) or self.contracts.beacon.value_of(record.round)
             if value == ZERO32 and head.number > record.round:
                 # The contract remembers blocks for some hours, a node for ever; work that began then goes on (W2).
                 block = self.contracts.connection.block(record.round)
                 value = bytes.fromhex(block.hash[2:]) if block is not None else ZERO32
             if value == ZERO32:
                 return ZERO32
+            self._values[record.round] = value
             self._seeds[record.id] = job_seed(record.id, value)
         return self._seeds[record.id]
 
@@ -185,6 +232,20 @@ def _fits(job: Job, held: Sequence[Seat]) -> bool:
     """Whether these are all the seats the job has, with all their commitments."""
     sealed = sum(1 << index for index, seat in enumerate(held) if seat.committed)
     return (len(held), sealed) == (job.taken, job.committed)
+
+
+def _clock_is_over(job: Job, record: JobRecord, now: int) -> bool:
+    """Whether the job may have to be moved on, or may have been, without an event that says so."""
+    match job.state:
+        case JobState.POSTED:
+            return now > record.terms.take_by
+        case JobState.ASSIGNED:
+            return now > job.clock
+        case JobState.COMMITTED if job.silent and not job.contested:
+            return now >= job.clock + AcceptanceClocks.unpack(record.terms.verifier_params).window
+        case JobState.COMMITTED:
+            return True
+    return False
 
 
 def _open(record: JobRecord, head: BlockRef) -> bool:

@@ -30,6 +30,11 @@ class JobBoard(Contract):
         state, *rest = self.read("jobOf", requester, nonce, block=block)
         return Job(JobState(state), *rest)
 
+    def jobs(self, posted: Sequence[tuple[str, int]]) -> list[Job]:
+        """As `job`, of many (requester, nonce) in few questions to the node."""
+        found = self.read_many("jobOf", posted)
+        return [Job(JobState(state), *rest) for state, *rest in found]
+
     def lane(self, requester: str, lane: int, *, block: int | str = "latest") -> Lane:
         """What the lane holds: state and sequence of its last job, NONE and 0 while it was never used."""
         state, sequence = self.read("laneOf", requester, lane, block=block)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tensorgrid.chain.abi import Interface, checksum, interface
-from tensorgrid.chain.connection import Connection
+from tensorgrid.chain.connection import Connection, data
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +42,20 @@ class Contract:
         answer = self.connection.eth_call(self.address, payload, block=block, sender=sender)
         values = self.interface.decode_answer(function, answer)
         return values[0] if len(values) == 1 else values
+
+    def read_many(self, function: str, arguments: Sequence[Sequence[Any]]) -> list[Any]:
+        """As `read` at the latest block, once per item of `arguments`. Raises for the first one that fails."""
+        asked = [
+            (
+                "eth_call",
+                [{"to": self.address, "data": "0x" + self.interface.encode_call(function, *each).hex()}, "latest"],
+            )
+            for each in arguments
+        ]
+        found = []
+        for answer in self.connection.batch(asked):
+            if isinstance(answer, Exception):
+                raise answer
+            values = self.interface.decode_answer(function, data(answer, "answer"))
+            found.append(values[0] if len(values) == 1 else values)
+        return found

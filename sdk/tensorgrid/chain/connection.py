@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, cast
+from typing import Any, ParamSpec, Self, TypeGuard, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -23,6 +24,7 @@ from tensorgrid.domain.errors import (
     ChainError,
     InsufficientFunds,
     NodeRefused,
+    RateLimited,
     SpecInvalid,
     TensorgridError,
     Unreachable,
@@ -30,7 +32,12 @@ from tensorgrid.domain.errors import (
 )
 
 _MAX_REPLY = 64 << 20  # bytes: far above any honest window of logs, far below what hurts
+_BATCH = 100  # requests in one: public nodes bound it about there
 _MOST_COUNTED = 2**53 - 1
+_LONGEST_REST = 60.0  # seconds that a node may ask us to stay away at once
+_LIMITS = (-32005, -32029, -32097)  # "limit exceeded", as most providers number it
+_TOO_OFTEN = re.compile(r"(?i)rate.?limit|too many requests|request limit|capacity|throttl|per second|compute units")
+_TOO_MUCH = re.compile(r"(?i)results|block range|response size|blocks? (?:are|is)|batch|logs")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
@@ -157,24 +164,67 @@ class Connection:
     def rpc(self, method: str, *params: Any) -> Any:
         """One JSON-RPC request, its `result` as JSON.
 
-        Raises Unreachable (no answer), Reverted (a contract refused), InsufficientFunds (no coin for gas), NodeRefused.
+        Raises Unreachable (no answer), RateLimited (not now), Reverted (a contract refused), InsufficientFunds (no coin
+        for gas), NodeRefused.
         """
+        reply = self._answer(method, lambda: self._provider.make_request(RPCEndpoint(method), list(params)))
+        if not isinstance(reply, dict):
+            raise Unreachable(f"{self.shown_url} answers, but not in JSON-RPC; check the URL")
+        if reply.get("error") is not None:
+            raise _refusal(method, reply["error"], self.shown_url)
+        return reply.get("result")
+
+    def batch(self, asked: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """Many requests, (method, params) each, in as few HTTP requests as will do: an answer or an error for each.
+
+        An error is a value of the list (Reverted, NodeRefused...), except that what concerns all of them is raised:
+        Unreachable, RateLimited. A node that takes no batches is asked one by one.
+        """
+        found: list[Any] = []
+        for start in range(0, len(asked), _BATCH):
+            found += self._part(asked[start : start + _BATCH])
+        return found
+
+    def _part(self, asked: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        replies = self._answer("a batch", lambda: self._provider.make_batch(asked)) if len(asked) > 1 else None
+        known = {reply.get("id"): reply for reply in replies if isinstance(reply, dict)} if _is_list(replies) else {}
+        found: list[Any] = []
+        for number, (method, params) in enumerate(asked):
+            reply = known.get(number)
+            if reply is None:
+                found.append(self._outcome(method, params))
+            elif reply.get("error") is not None:
+                found.append(_refusal(method, reply["error"], self.shown_url))
+            else:
+                found.append(reply.get("result"))
+        return found
+
+    def _outcome(self, method: str, params: Sequence[Any]) -> Any:
         try:
-            reply: Any = self._provider.make_request(RPCEndpoint(method), list(params))
+            return self.rpc(method, *params)
+        except Unreachable:
+            raise
+        except TensorgridError as error:
+            return error
+
+    def _answer(self, method: str, ask: Callable[[], Any]) -> Any:
+        """What the node sent, of whatever shape. Raises Unreachable, RateLimited, NodeRefused."""
+        try:
+            return ask()
         except _TooLarge:
             raise NodeRefused(
                 f"{self.shown_url} answered {method} with more than {_MAX_REPLY >> 20} MiB; ask for less at once"
+            ) from None
+        except _Throttled as throttled:
+            raise RateLimited(
+                f"{self.shown_url} has had too many requests for now; ask less often, or use another node",
+                throttled.rest,
             ) from None
         except requests.RequestException as error:
             # `from None`: the library's message carries the whole URL, and with it an API key
             raise self._silent(error) from None
         except SpecInvalid:
             raise Unreachable(f"{self.shown_url} answers, but not in JSON-RPC; check the URL") from None
-        if not isinstance(reply, dict):
-            raise Unreachable(f"{self.shown_url} answers, but not in JSON-RPC; check the URL")
-        if reply.get("error") is not None:
-            raise _refusal(method, reply["error"])
-        return reply.get("result")
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function`, which uses `.web3`, with its failures as ours: Unreachable, Reverted, NodeRefused."""
@@ -206,7 +256,17 @@ class _Provider(HTTPProvider):
         self._url, self._timeout = url, timeout
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        body = self.encode_rpc_request(method, params)
+        return cast("RPCResponse", self._post(self.encode_rpc_request(method, params)))
+
+    def make_batch(self, asked: Sequence[tuple[str, Sequence[Any]]]) -> Any:
+        """Ids are the places in `asked`."""
+        requests_ = [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
+            for number, (method, params) in enumerate(asked)
+        ]
+        return self._post(json.dumps(requests_).encode())
+
+    def _post(self, body: bytes) -> Any:
         give_up = time.monotonic() + self._timeout * 3
         with self.session.post(
             self._url,
@@ -216,6 +276,8 @@ class _Provider(HTTPProvider):
             stream=True,
             allow_redirects=False,
         ) as response:
+            if response.status_code == 429:
+                raise _Throttled(_rest(response.headers.get("Retry-After", "")))
             received = bytearray()
             # read1 gives what has come: a node that sends a byte now and then must not keep us beyond the deadline.
             while chunk := _some(response):
@@ -225,14 +287,31 @@ class _Provider(HTTPProvider):
                 if time.monotonic() > give_up:
                     raise requests.Timeout("reply too slow")
             try:
-                return cast("RPCResponse", parse_json(bytes(received), "the reply"))
+                return parse_json(bytes(received), "the reply")
             except SpecInvalid:
                 response.raise_for_status()  # an HTTP error page; some nodes send JSON-RPC errors with a bad status too
                 raise
 
 
+def _is_list(value: Any) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
 class _TooLarge(requests.RequestException):
     """A reply above _MAX_REPLY."""
+
+
+class _Throttled(requests.RequestException):
+    """HTTP 429. `rest`: seconds."""
+
+    def __init__(self, rest: float) -> None:
+        super().__init__()
+        self.rest = rest
+
+
+def _rest(header: str) -> float:
+    """Of Retry-After in seconds; dates are not worth the trouble."""
+    return min(float(header), _LONGEST_REST) if header.isascii() and header.isdigit() else 0.0
 
 
 def _some(response: requests.Response) -> bytes:
@@ -244,7 +323,7 @@ def _some(response: requests.Response) -> bytes:
     return some
 
 
-def _refusal(method: str, error: Any) -> TensorgridError:
+def _refusal(method: str, error: Any, url: str = "the node") -> TensorgridError:
     error = error if isinstance(error, dict) else {"message": str(error)}
     message = printable(str(error.get("message", "no reason given")))
     refused = revert_data(error)
@@ -253,6 +332,9 @@ def _refusal(method: str, error: Any) -> TensorgridError:
     if "insufficient funds" in message.lower():
         return InsufficientFunds(f"not enough coin to pay for gas ({message}); send the account some")
     code = error.get("code")
+    # -32005 says both "too often" and "too much at once": only the words tell, and the second is not cured by waiting.
+    if (code in _LIMITS or _TOO_OFTEN.search(message)) and not _TOO_MUCH.search(message):
+        return RateLimited(f"{url} has had too many requests for now ({message}); ask less often, or use another node")
     return NodeRefused(f"the node refused {method}: {message}", code if isinstance(code, int) else 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,11 +104,21 @@ class Sender:
 
     def estimate(self, call: Call) -> int:
         """Gas for `call` in the next block, plus a quarter: state may move before it is mined. Raises Reverted."""
-        request = {"from": self.address, "data": "0x" + call.data.hex(), "value": hex(call.value)}
-        if call.to:
-            request["to"] = call.to
+        request = self._request(call)
         answer = self.connection.in_next_block(lambda tag: self.connection.rpc("eth_estimateGas", request, tag))
         return counted(answer, "gas estimate") * 5 // 4
+
+    def _request(self, call: Call) -> dict[str, str]:
+        request = {"from": self.address, "data": "0x" + call.data.hex(), "value": hex(call.value)}
+        return request | {"to": call.to} if call.to else request
+
+    def estimates(self, calls: Sequence[Call]) -> list[int | TensorgridError]:
+        """As `estimate` on the latest block, of many calls at once; a refusal takes the place of the number."""
+        asked = [("eth_estimateGas", [self._request(call), "latest"]) for call in calls]
+        return [
+            answer if isinstance(answer, TensorgridError) else counted(answer, "gas estimate") * 5 // 4
+            for answer in self.connection.batch(asked)
+        ]
 
     def broadcast(self, raw: bytes) -> str:
         """Hand a signed transaction to the node; doing it again is harmless. Returns its hash.
@@ -134,6 +145,15 @@ class Sender:
         """None while it is not mined, or not known."""
         raw = self.connection.rpc("eth_getTransactionReceipt", tx_hash)
         return None if raw is None else receipt_of(raw)
+
+    def receipts(self, hashes: Sequence[str]) -> list[TxReceipt | None]:
+        """As `receipt`, of many at once."""
+        found: list[TxReceipt | None] = []
+        for raw in self.connection.batch([("eth_getTransactionReceipt", [tx_hash]) for tx_hash in hashes]):
+            if isinstance(raw, Exception):
+                raise raw
+            found.append(None if raw is None else receipt_of(raw))
+        return found
 
     # ------------------------------------------------------------------------------------------------------------ whole
 

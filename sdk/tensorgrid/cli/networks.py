@@ -27,9 +27,10 @@ def demo(
     list_scenarios: Annotated[bool, typer.Option("--list", help="Name the stories and stop.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a whole network on this machine and watch a job: five workers, one of them a liar; or follow the money.
+    """Run a whole network on this machine and watch a job: five workers, one of them a liar; or follow the money; or
+    break the workers.
 
-    Examples: tensorgrid demo; tensorgrid demo money; tensorgrid demo --seed 7 --report demo.json
+    Examples: tensorgrid demo; tensorgrid demo money; tensorgrid demo crash; tensorgrid demo --seed 7 --report demo.json
     """
     from tensorgrid.demo import SCENARIOS, Options
     from tensorgrid.demo import scenario as named

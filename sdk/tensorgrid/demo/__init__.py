@@ -61,6 +61,12 @@ SCENARIOS = {
             "tensorgrid.demo.money_job:run",
             Path("build/demo-money.json"),
         ),
+        Scenario(
+            "crash",
+            "workers killed with -9, a reorganisation, a node away, a job that tries to get out; the books balance",
+            "tensorgrid.demo.crash_job:run",
+            Path("build/demo-crash.json"),
+        ),
     )
 }
 

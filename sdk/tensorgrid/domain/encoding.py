@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from typing import Any
 
 import rfc8785
-from Crypto.Hash import keccak as _keccak
 
 from tensorgrid.domain.errors import SpecInvalid
 
@@ -21,10 +19,14 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 def keccak256(data: bytes) -> bytes:
     """Ethereum's Keccak-256 (not NIST SHA3-256)."""
-    return _keccak.new(digest_bits=256, data=data).digest()
+    from Crypto.Hash import keccak  # here: a job in its sandbox packs its result without it, and starts sooner
+
+    return keccak.new(digest_bits=256, data=data).digest()
 
 
 def sha256(data: bytes) -> bytes:
+    import hashlib  # as above: OpenSSL is not loaded for nothing
+
     return hashlib.sha256(data).digest()
 
 

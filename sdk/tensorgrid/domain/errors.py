@@ -17,7 +17,9 @@ TensorgridError
         BlobTooLarge          more bytes than allowed
     ChainError
         Unreachable           the node does not answer
+            RateLimited       it answers others first; `.retry_after` is how many seconds it asks for, 0 if it does not
         WrongChain            the node is of another chain
+        NodesDisagree         two nodes tell of two chains; nothing new is paid for until they agree
         NodeRefused           the node does not do this request; `.code` is its JSON-RPC code
         TransactionLost       sent, and not mined in time
         Reverted              refused by a contract; `.name` and `.args_by_name` carry its evidence. Each custom error
@@ -108,6 +110,18 @@ class ChainError(TensorgridError):
 
 class Unreachable(ChainError):
     """The node does not answer."""
+
+
+class RateLimited(Unreachable):
+    """The node has had enough of us for now."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NodesDisagree(ChainError):
+    """Two nodes tell of two chains."""
 
 
 class WrongChain(ChainError):

@@ -11,11 +11,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tensorgrid.domain.encoding import canonical_json, parse_canonical_json, parse_json
 from tensorgrid.domain.errors import ResultRejected, SpecInvalid
-from tensorgrid.domain.results import JSON_DTYPE, Leaf, merkle_root
+
+if TYPE_CHECKING:  # packing needs no roots: a job in its sandbox starts sooner without their hashes
+    from tensorgrid.domain.results import Leaf
 
 ITEM_BYTES = {
     "BOOL": 1,
@@ -102,6 +104,8 @@ class Payload:
 
     def leaves(self) -> list[Leaf]:
         """One per tensor, and one for the JSON part if there is one."""
+        from tensorgrid.domain.results import JSON_DTYPE, Leaf
+
         leaves = [Leaf.of(t.name, t.dtype, t.shape, t.data) for t in self.tensors]
         if self.json_text is not None:
             leaves.append(Leaf.of("", JSON_DTYPE, (), self.json_text))
@@ -120,6 +124,8 @@ def json_of_payload(data: bytes | memoryview) -> Any:
 
 def payload_root(data: bytes | memoryview) -> bytes:
     """The 32-byte Merkle root of a result file, not yet bound to a job. Raises ResultRejected."""
+    from tensorgrid.domain.results import merkle_root
+
     leaves = leaves_of_payload(data)
     if not leaves:
         _reject("it holds neither a tensor nor JSON")

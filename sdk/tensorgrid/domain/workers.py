@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from tensorgrid.domain.eip712 import SigningDomain, struct_hash
 from tensorgrid.domain.jobs import ZERO32
+
+REGISTRY_NAME, REGISTRY_VERSION = "tensorgrid workers", "1"
+
+
+def consent_digest(worker: str, provider: str, chain_id: int, registry: str) -> bytes:
+    """What a worker's key signs to belong to `provider`, 32 bytes; equal to WorkerRegistry.consentDigest.
+
+    Computed here: a node that is asked for it could have the hot key sign anything.
+    """
+    domain = SigningDomain(REGISTRY_NAME, REGISTRY_VERSION, chain_id, registry)
+    return domain.digest(struct_hash("Consent(address worker,address provider)", [worker, provider]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections import Counter
 
 from tensorgrid.domain.errors import ResultRejected, StorageError
 from tensorgrid.domain.jobs import JobId
+from tensorgrid.domain.notes import note_text
 from tensorgrid.domain.receipts import MAX_POINTS, MAX_PROGRESS_BYTES, ProgressBlob, Scalar
 from tensorgrid.privacy import Identity, open_sealed, sealed_size_limit
 from tensorgrid.runs.story import Story
@@ -50,11 +51,26 @@ class Points:
                 self._failed[worker] += 1
                 continue
             self._failed[worker] = 0
+            if note_text(blob) is not None:
+                continue  # no metrics: `last_words` tells it
             first = blob.points_total - len(blob.points)
             if first <= self._given + MAX_POINTS:
                 points += [dict(point) for point in blob.points[max(0, self._given - first) :]]
                 self._given = max(self._given, blob.points_total)
         return points
+
+    def last_words(self, story: Story) -> dict[str, str]:
+        """By worker, why its run failed for reasons of its own; not checked by anybody, not yet safe to print."""
+        words: dict[str, str] = {}
+        newest: Counter[str] = Counter()
+        for worker, digest in reversed(story.progress):
+            newest[worker] += 1
+            if worker in words or newest[worker] > ATTEMPTS:
+                continue  # a note is a worker's last or nearly so: it may try once more, and report progress
+            blob = self._open(worker, digest)
+            if blob is not None and (text := note_text(blob)) is not None:
+                words[worker] = text
+        return words
 
     def _open(self, worker: str, digest: bytes) -> ProgressBlob | None:
         """None when it cannot be had or is not what it says."""

@@ -35,7 +35,7 @@ from tensorgrid.runs.outcome import Claim, Provenance, Result, read_log, read_re
 from tensorgrid.runs.points import Points
 from tensorgrid.runs.story import SeatStory, Story
 from tensorgrid.storage.cid import Cid
-from tensorgrid.text import short_id
+from tensorgrid.text import plain_lines, short_id
 
 POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
@@ -193,8 +193,11 @@ class Run:
         return Points(self.id, self._client.store, self._client.identity)
 
     def logs(self) -> dict[str, str]:
-        """What each run printed, by worker, once it has revealed; safe to print. Broken logs are left out."""
-        logs: dict[str, str] = {}
+        """What each run printed, by worker, once it has revealed; safe to print. Broken logs are left out.
+
+        Of a worker that failed for reasons of its own: its last words, which nothing on chain binds.
+        """
+        logs = {worker: plain_lines(text) for worker, text in self.points().last_words(self.story()).items()}
         for seat in self.story().in_order:
             if seat.receipt_digest is None:
                 continue

@@ -2,12 +2,13 @@
 
 Its one argument is a JSON object: inputs (folder), output (file), output_bytes, threads, limits (of Limits), and parent
 (process id) where it has to die with it by itself.
+
+Imports little: what it imports, every job pays for. No pathlib, and ctypes and traceback only where they are used.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import gc
 import importlib.util
@@ -15,8 +16,6 @@ import json
 import os
 import signal
 import sys
-import traceback
-from pathlib import Path
 from typing import Any, NoReturn
 
 from tensorgrid_worker.runtime import determinism
@@ -38,11 +37,12 @@ def main(argv: list[str]) -> int:
     determinism.apply(bytes.fromhex(os.environ[SEED].removeprefix("0x")), launch["threads"])
     _announce()
     try:
-        payload = _payload(Path(launch["inputs"]))
+        payload = _payload(launch["inputs"])
         if len(payload) > launch["output_bytes"]:
             print(f"the result has {len(payload)} bytes, {launch['output_bytes']} are allowed", file=sys.stderr)
             return EXIT_TOO_LARGE
-        Path(launch["output"]).write_bytes(payload)
+        with open(launch["output"], "wb") as file:
+            file.write(payload)
         return EXIT_OK
     except BaseException as error:
         release_spare()
@@ -54,11 +54,14 @@ def main(argv: list[str]) -> int:
 def _die_with(parent: int) -> None:
     """Where no sandbox does it: be killed when the worker is. Linux alone can promise that."""
     if sys.platform == "linux":
+        import ctypes
+
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(EXIT_RAISED)  # it died while we started
-        with contextlib.suppress(OSError):  # a machine out of memory kills us before the worker
-            Path("/proc/self/oom_score_adj").write_text("1000")
+        # A machine out of memory kills us before the worker.
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
 
 
 def _announce() -> None:
@@ -68,17 +71,18 @@ def _announce() -> None:
     os.close(control)
 
 
-def _payload(inputs: Path) -> bytes:
-    spec = json.loads((inputs / "spec.json").read_bytes())
+def _payload(inputs: str) -> bytes:
+    with open(f"{inputs}/spec.json", "rb") as file:
+        spec = json.loads(file.read())
     values = {name: _load(inputs, name, ref["kind"]) for name, ref in spec["inputs"].items()}
-    entry = getattr(_import(inputs / "bundle.py"), spec["bundle"]["entry"])
+    entry = getattr(_import(f"{inputs}/bundle.py"), spec["bundle"]["entry"])
     returned = entry(**spec["arguments"], **values)
     from tensorgrid.domain.arrays import pack_result  # after the job: its import is not the job's time
 
     return pack_result(returned)
 
 
-def _import(path: Path) -> Any:
+def _import(path: str) -> Any:
     spec = importlib.util.spec_from_file_location(MODULE, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -87,8 +91,8 @@ def _import(path: Path) -> Any:
     return module
 
 
-def _load(inputs: Path, name: str, kind: str) -> Any:
-    path = inputs / "inputs" / f"{name}.safetensors"
+def _load(inputs: str, name: str, kind: str) -> Any:
+    path = f"{inputs}/inputs/{name}.safetensors"
     if kind == "torch":
         import safetensors.torch
 
@@ -110,6 +114,8 @@ def _is_memory(error: BaseException) -> bool:
 
 def _print_trace(error: BaseException) -> None:
     """The job's own frames first: those of this file tell a requester nothing."""
+    import traceback
+
     frame = error.__traceback__
     while frame is not None and frame.tb_frame.f_code.co_filename == __file__:
         frame = frame.tb_next

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tensorgrid_worker.sandbox.cgroups import NO_LIMITS, Group, GroupLimits
+
 RUNNER = "tensorgrid_worker.runtime.runner"
 
 
@@ -25,13 +27,15 @@ class Launch:
     tmp_bytes: int  # size of the private /tmp
     devices: tuple[Path, ...] = ()  # device nodes of the assigned GPU
     log_fd: int = subprocess.DEVNULL  # stdout and stderr
+    whole: GroupLimits = NO_LIMITS  # for the job with everything it starts, where the machine has cgroups
 
 
 class Child:
     """The running job with everything that it started."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
+    def __init__(self, process: subprocess.Popen[bytes], group: Group | None = None) -> None:
+        self._process, self._group = process, group
+        self.memory_ran_out = False  # known after kill()
 
     @property
     def pid(self) -> int:
@@ -45,11 +49,22 @@ class Child:
             return None
         return code if code >= 0 else 128 - code
 
+    def starved(self) -> bool:
+        """Whether the kernel had to kill a part of it for want of memory; the rest is to follow."""
+        group = self._group
+        return group is not None and group.memory_ran_out()
+
     def kill(self) -> None:
         """Kill it as a whole and reap it. Idempotent."""
+        group, self._group = self._group, None
+        if group is not None:
+            group.kill()
         if self._process.poll() is None:
             self._signal_all()
         self._process.wait()
+        if group is not None:
+            self.memory_ran_out = group.memory_ran_out()
+            group.remove()
 
     def _signal_all(self) -> None:
         try:
@@ -65,6 +80,10 @@ class Sandbox(Protocol):
 
     def check(self) -> None:
         """Raises SandboxUnavailable, with what to do, when this machine cannot give this sandbox."""
+        ...
+
+    def describe(self) -> str:
+        """One line for doctor and the log: what of it is active here."""
         ...
 
     def start(self, launch: Launch) -> Child:

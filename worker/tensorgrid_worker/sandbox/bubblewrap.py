@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from tensorgrid.domain.errors import SandboxUnavailable
-from tensorgrid_worker.sandbox import seccomp
+from tensorgrid_worker.sandbox import cgroups, seccomp
 from tensorgrid_worker.sandbox.base import Child, Launch, python_folders, runner_argv
 
 INPUTS, OUTPUT = "/job/in", "/job/out/payload.safetensors"
@@ -73,17 +76,35 @@ class Bubblewrap:
 
     def start(self, launch: Launch) -> Child:
         arguments = json.dumps(launch.runner | {"inputs": INPUTS, "output": OUTPUT})
-        with self._descriptors(self._arguments(launch)) as (options, passed):
+        group = cgroups.mine().group(launch.whole)
+        with self._descriptors(self._arguments(launch)) as (options, passed), _Gate(group) as gate:
             process = subprocess.Popen(
-                [*self._first_to_go(), self._bwrap, *options, "--", *runner_argv(self._python, arguments)],
+                [
+                    *self._first_to_go(),
+                    self._bwrap,
+                    *options,
+                    *gate.options,
+                    "--",
+                    *runner_argv(self._python, arguments),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=launch.log_fd,
                 stderr=subprocess.STDOUT,
                 env={},  # /proc/1/environ inside is bubblewrap's own
-                pass_fds=(*launch.pass_fds, *passed),
+                pass_fds=(*launch.pass_fds, *passed, *gate.far),
                 start_new_session=True,
             )
-        return Child(process)
+            child = Child(process, group)
+            try:
+                gate.open_for(process.pid)
+            except BaseException:
+                child.kill()
+                raise
+        return child
+
+    def describe(self) -> str:
+        calls = "system calls filtered" if self.filtered else "system calls NOT filtered (libseccomp is missing)"
+        return f"bubblewrap; {calls}; {cgroups.mine().describe()}"
 
     def _arguments(self, launch: Launch, job: bool = True) -> list[str]:
         words = ["--unshare-all", "--unshare-user", "--uid", NOBODY, "--gid", NOBODY, "--hostname", "job"]
@@ -170,4 +191,59 @@ class _Descriptors:
 
     def __exit__(self, *_: object) -> None:
         for descriptor in self._open:
+            os.close(descriptor)
+
+
+class _Gate:
+    """Holds the job's first process until it stands in its group: none of its children can be born outside.
+
+    Without a group there is nothing to wait for, and nothing is asked of bubblewrap.
+    """
+
+    def __init__(self, group: cgroups.Group | None) -> None:
+        self._group = group
+        self.far: tuple[int, ...] = ()
+        self._near: tuple[int, ...] = ()
+        self.options: list[str] = []
+        if group is not None:
+            self._told, tells = os.pipe()
+            waits, self._go = os.pipe()
+            self.far, self._near = (tells, waits), (self._told, self._go)
+            self.options = ["--info-fd", str(tells), "--block-fd", str(waits)]
+
+    def open_for(self, launcher: int) -> None:
+        """Let it run. A bubblewrap that failed tells nothing; its own words then stand in the log."""
+        self._close_far()
+        if self._group is None:
+            return
+        self._group.add(launcher)
+        first = self._first_process()
+        if first is not None:
+            self._group.add(first)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._go, b"1")
+
+    def _first_process(self) -> int | None:
+        told = b""
+        while select.select([self._told], [], [], CHECK_SECONDS)[0]:
+            more = os.read(self._told, 4096)
+            told += more
+            if not more:
+                break
+        try:
+            return int(json.loads(told)["child-pid"])
+        except (ValueError, KeyError):
+            return None
+
+    def _close_far(self) -> None:
+        for descriptor in self.far:
+            os.close(descriptor)
+        self.far = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close_far()
+        for descriptor in self._near:
             os.close(descriptor)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tensorgrid_worker.sandbox import cgroups
 from tensorgrid_worker.sandbox.base import Child, Launch, runner_argv
 
 WARNING = (
@@ -28,6 +29,9 @@ class Plain:
     def check(self) -> None:
         """Always possible."""
 
+    def describe(self) -> str:
+        return f"none; {cgroups.mine().describe()}"
+
     def start(self, launch: Launch) -> Child:
         temporary = launch.output.parent / "tmp"
         temporary.mkdir(exist_ok=True)
@@ -44,7 +48,11 @@ class Plain:
             pass_fds=launch.pass_fds,
             start_new_session=True,
         )
-        return _Tree(process)
+        group = cgroups.mine().group(launch.whole)
+        child = _Tree(process, group)
+        if group is not None:
+            group.add(process.pid)  # the runner is still starting: nothing of the job's runs yet
+        return child
 
 
 class _Tree(Child):

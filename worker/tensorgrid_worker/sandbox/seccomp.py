@@ -50,6 +50,28 @@ def program() -> bytes | None:
         return file.read()
 
 
+def engine_profile() -> dict[str, Any]:
+    """The same rules in the words of podman and docker (--security-opt seccomp=FILE)."""
+    no_family = {"action": "SCMP_ACT_ERRNO", "errnoRet": int(errno.EAFNOSUPPORT)}
+    refused = {"action": "SCMP_ACT_ERRNO", "errnoRet": int(errno.EPERM)}
+    rules: list[dict[str, Any]] = [{"names": DENIED} | refused]
+    strange = [family for family in range(socket.AF_INET6) if family not in ALLOWED_FAMILIES]
+    rules += [{"names": ["socket"], "args": [_argument(0, one, "SCMP_CMP_EQ")]} | no_family for one in strange]
+    rules.append({"names": ["socket"], "args": [_argument(0, int(socket.AF_INET6), "SCMP_CMP_GT")]} | no_family)
+    for flag in NAMESPACE_FLAGS:
+        masked = _argument(0, flag, "SCMP_CMP_MASKED_EQ") | {"valueTwo": flag}
+        rules.append({"names": ["clone"], "args": [masked]} | refused)
+    rules.append({"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": int(errno.ENOSYS)})
+    for request in (TIOCSTI, TIOCLINUX):
+        masked = _argument(1, 0xFFFFFFFF, "SCMP_CMP_MASKED_EQ") | {"valueTwo": request}
+        rules.append({"names": ["ioctl"], "args": [masked]} | refused)
+    return {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules}
+
+
+def _argument(index: int, value: int, operation: str) -> dict[str, Any]:
+    return {"index": index, "value": value, "op": operation}
+
+
 def as_descriptor(bpf: bytes) -> int:
     """An anonymous file that holds the program, at its start; the caller closes it."""
     descriptor = os.memfd_create("seccomp")

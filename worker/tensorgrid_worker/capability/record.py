@@ -1,0 +1,75 @@
+"""The last measurement, in the worker's home: what was measured, on which machine, and whether it was acted on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tensorgrid_worker.capability.classes import HardwareClass
+from tensorgrid_worker.capability.measured import CapabilityUnknown, Measured
+
+FILE = "capability.json"
+VERSION = 1
+_MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`at`: unix seconds. `judged`: its consequence is in the outbox, or there is none."""
+
+    measured: tuple[Measured, ...]
+    at: int
+    nonce: str
+    fingerprint: Mapping[str, str]
+    judged: bool = False
+
+    def score(self, wanted: HardwareClass) -> int:
+        """Of the weakest device; thousandths."""
+        return min((wanted.score(found.parts) for found in self.measured), default=0)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "at": self.at,
+            "nonce": self.nonce,
+            "judged": self.judged,
+            "machine": dict(self.fingerprint),
+            "devices": [found.to_json() for found in self.measured],
+        }
+
+    def save(self, home: Path) -> None:
+        """At once or not at all."""
+        target, draft = home / FILE, home / f"{FILE}.tmp"
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump(self.to_json(), file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+
+
+def load(home: Path) -> Record | None:
+    """None: never measured. Raises CapabilityUnknown for a file that cannot be read."""
+    path = home / FILE
+    try:
+        with path.open("rb") as file:
+            value = json.loads(file.read(_MAX_BYTES))
+        if value["version"] != VERSION:
+            raise CapabilityUnknown(f"{path} is of another version; measure again: bench")
+        machine = {str(name): str(text) for name, text in value["machine"].items()}
+        measured = tuple(Measured.of_json(found) for found in value["devices"])
+        return Record(measured, int(value["at"]), str(value["nonce"]), machine, bool(value["judged"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CapabilityUnknown(f"{path} cannot be read ({type(error).__name__}); measure again: bench") from error
+
+
+def weakest(measured: Sequence[Measured], wanted: HardwareClass) -> str:
+    """Where it falls short, in words: "GPU-1 matmul_bf16 at 512 of 1000"."""
+    worst = min(measured, key=lambda found: wanted.score(found.parts))
+    part = wanted.weakest(worst.parts)
+    return f"{worst.device_name} {part} at {wanted.score(worst.parts)} of 1000"

@@ -1,0 +1,40 @@
+"""Waits for daemons that were asked to drain, and tells meanwhile what they still do."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+
+from tensorgrid_worker.config import WorkerConfig
+from tensorgrid_worker.control import ask_to_drain, is_running
+from tensorgrid_worker.status import NoJournal, read_status
+
+TELL_SECONDS, LOOK_SECONDS = 10.0, 0.3
+
+
+def drained(
+    workers: Sequence[WorkerConfig], *, seconds: float, say: Callable[[str], None]
+) -> tuple[list[str], list[str]]:
+    """Asks, then waits. The homes that were asked, and those of them that still drain. Raises OSError."""
+    asked = [config for config in workers if ask_to_drain(config.home)]
+    end, tell = time.monotonic() + seconds, 0.0
+    left = asked
+    while left and time.monotonic() < end:
+        if time.monotonic() >= tell:
+            tell = time.monotonic() + TELL_SECONDS
+            for config in left:
+                say(f"draining {config.name or config.home}: {unfinished(config)}")
+        time.sleep(LOOK_SECONDS)
+        left = [config for config in left if is_running(config.home)]
+    return [str(config.home) for config in asked], [str(config.home) for config in left]
+
+
+def unfinished(config: WorkerConfig) -> str:
+    """What its journal shows as not done yet."""
+    try:
+        found = read_status(config.home)
+    except (NoJournal, sqlite3.Error):
+        return "its journal cannot be read just now"
+    jobs = [job["job"][:10] for job in found["jobs"] if job["state"] == "assigned"]
+    return f"{len(jobs)} job(s) {' '.join(jobs)}, {len(found['outbox'])} transaction(s)".replace("  ", " ")

@@ -1,0 +1,1 @@
+"""Which jobs the machine's owner wants: small plug-ins, each a table [policy.NAME] in worker.toml."""

@@ -1,0 +1,75 @@
+"""Which machine parts are free for a run: processor threads and GPUs, each GPU to one job at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tensorgrid_worker.executor import RunStopped
+from tensorgrid_worker.hardware import Gpu
+
+LOOK_SECONDS = 0.5
+
+
+@dataclass(eq=False, slots=True)
+class _Wish:
+    threads: int
+    gpus: int
+
+
+class Slots:
+    """Granted in the order of asking, but a job that needs no GPU passes those that wait for one.
+
+    A job that asks for more threads than there are gets its turn when nothing else runs.
+    """
+
+    def __init__(self, threads: int, gpus: Sequence[Gpu]) -> None:
+        self._threads, self._gpus = threads, list(gpus)
+        self._used = 0
+        self._runs = 0
+        self._waiting: list[_Wish] = []
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def of(self, threads: int, gpus: int, stop: threading.Event) -> Iterator[tuple[Gpu, ...]]:
+        """Blocks until `threads` and `gpus` are free; gives the GPUs. Raises RunStopped once `stop` is set."""
+        wish = _Wish(threads, gpus)
+        given = self._await(wish, stop)
+        try:
+            yield given
+        finally:
+            with self._changed:
+                self._used -= threads
+                self._runs -= 1
+                self._gpus += given
+                self._changed.notify_all()
+
+    def _await(self, wish: _Wish, stop: threading.Event) -> tuple[Gpu, ...]:
+        with self._changed:
+            self._waiting.append(wish)
+            try:
+                while not self._is_next(wish):
+                    if stop.is_set():
+                        raise RunStopped("the job ended before its turn came")
+                    self._changed.wait(LOOK_SECONDS)
+            finally:
+                self._waiting.remove(wish)
+                self._changed.notify_all()
+            given, self._gpus = tuple(self._gpus[: wish.gpus]), self._gpus[wish.gpus :]
+            self._used += wish.threads
+            self._runs += 1
+            return given
+
+    def _is_next(self, wish: _Wish) -> bool:
+        for first in self._waiting:
+            if first is wish:
+                return self._fits(wish)
+            if first.gpus <= len(self._gpus):
+                return False  # it waits for threads, as we do, and was here first
+        return False
+
+    def _fits(self, wish: _Wish) -> bool:
+        room = not self._runs or self._used + wish.threads <= self._threads
+        return room and wish.gpus <= len(self._gpus)
