@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from load.network import SILENCE, WALL, allow, noop, offers_of
+from load.network import SILENCE, WALL, noop, offers_of
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.send import Sender
 from tensorgrid.client import Client
@@ -23,7 +23,6 @@ def history(net: Devnet, events: int) -> None:
     (worker,) = net.workers
     client = Client(net.network_file)
     client.deposit("1000 USDC")
-    allow(net, worker, LANES)
     (offer,) = offers_of(net)
     pattern = pattern_of(client, offer)
     me, hot = Sender(net.connection, client.account), Sender(net.connection, worker.account)

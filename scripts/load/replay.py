@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from load.history import history
+from load.history import LANES, history
 from load.network import network
 from tensorgrid.chain.follow import Follower
 
@@ -19,7 +19,7 @@ def replay(events: int) -> dict[str, Any]:
 
     Its ready line comes after its first look, which follows everything, folds it and writes it down.
     """
-    with network(1, 1, {}) as net:
+    with network(1, LANES, {}) as net:
         making = time.monotonic()
         history(net, events)
         made = time.monotonic()

@@ -71,7 +71,7 @@ def audit(world: World, before: Purses, sight: Sight) -> Findings:
     settled = [event for event in sight.events if isinstance(event, WorkerSettled)]
     times = Counter(event.worker for event in settled)
     me = world.subject.address
-    sent = [tx for tx in transactions_between(world.contracts, world.base + 1, world.connection.latest().number)]
+    sent = transactions_between(world.contracts, world.base + 1, world.connection.latest().number)
     mine = Counter(tx.name.rpartition(".")[2] for tx in sent if tx.sender == me and tx.ok)
     return Findings(
         wei_lost=missing,

@@ -28,8 +28,8 @@ from tensorgrid.runs.run import Run
 from tensorgrid_worker.config import load_config
 from tensorgrid_worker.offers import make_offer
 
-BLOCK_SECONDS = 0.5
-"""The chain's clock goes twice as fast as ours."""
+BLOCK_SECONDS = 1.0
+"""The chain's clock goes as fast as ours: a new process needs seconds, and to reveal there are sixteen."""
 PATIENCE = 180.0
 LONGEST_DELAY = 9.0
 WORKERS = 4
@@ -67,7 +67,7 @@ class Kill:
 
 
 class Field:
-    """A running devnet whose blocks come twice a second, a wire to the node per worker."""
+    """A running devnet whose blocks come by the clock, a wire to the node per worker."""
 
     def __init__(self, net: Devnet, wires: list[Proxy]) -> None:
         self.net, self.wires = net, wires
@@ -101,14 +101,18 @@ def three_seats(field: Field, seed: int) -> Iterator[Kill]:
     run = field.submit()
     dices = [random.Random(dice.random()) for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
-        ends = list(pool.map(lambda index: _killed(field, index, run, dices[index]), range(3)))
+        ends = list(pool.map(lambda index: _killed(field, index, run, dices[index], after="tx.mined:take"), range(3)))
     for index, end in enumerate(ends):
         yield _judged(field, run, field.net.workers[index], end, seed + index, "replicate")
 
 
-def _killed(field: Field, index: int, run: Run, dice: random.Random) -> tuple[str, bool, float]:
-    """(stage, whether its node was away too, seconds from the new process to its next progress)."""
+def _killed(field: Field, index: int, run: Run, dice: random.Random, *, after: str = "") -> tuple[str, bool, float]:
+    """(stage, whether its node was away too, seconds from the new process to its next progress).
+
+    `after`: what its log must have said. The time to take is short: with all three dead there would be no job.
+    """
     worker, wire = field.net.workers[index], field.wires[index]
+    _wait(lambda: not after or after in _said(worker, run))
     time.sleep(dice.uniform(0, LONGEST_DELAY))
     stage = (_said(worker, run) or ["nothing yet"])[-1]
     cut = dice.random() < 0.25
@@ -135,7 +139,7 @@ def _judged(field: Field, run: Run, worker: WorkerProcess, end: tuple[str, bool,
     wei, twice = _unexplained(field, run, worker)
     sent = transactions_between(field.net.contracts, *_span(field, run))
     mine = [tx.name.rpartition(".")[2] for tx in sent if tx.sender == worker.address and tx.ok]
-    doubles = sum(mine.count(name) - 1 for name in ONCE if mine.count(name) > 1) if tier == "accept" else 0
+    doubles = sum(mine.count(name) - 1 for name in ONCE if mine.count(name) > 1)
     settled = state is JobState.SETTLED
     return Kill(seed, tier, stage, cut, round(recovery, 3), settled, wei, twice, doubles, error)
 
@@ -144,7 +148,8 @@ def _unexplained(field: Field, run: Run, worker: WorkerProcess) -> tuple[int, in
     """(units that the outcomes table does not explain, payments beyond the first)."""
     story, settled = run.story(), [e for e in field.events(run) if isinstance(e, WorkerSettled)]
     terms = story.terms
-    rulings = [model.Ruling(seat.price) for seat in story.in_order]
+    done = story.state is JobState.SETTLED
+    rulings = [model.Ruling(seat.price if done else 0) for seat in story.in_order]
     spent = model.settlement(terms.escrow, terms.fee_bps, terms.bounty, rulings)
     wrong = abs(story.paid - spent.paid) + abs(story.fee - spent.fee) + abs(story.returned - spent.returned)
     mine = [event for event in settled if event.worker == worker.address]
@@ -199,25 +204,27 @@ def all_kills(first_seed: int, one: int, three: int) -> Iterator[Kill]:
 @contextmanager
 def running() -> Iterator[Field]:
     """Everything it starts ends with it."""
-    with tempfile.TemporaryDirectory(prefix="tensorgrid-kills-") as folder:
-        with Devnet(Path(folder), workers=WORKERS, start_workers=False, hold=True) as net:
-            wires = [Proxy(net.rpc_url) for _ in net.workers]
-            for worker, wire in zip(net.workers, wires, strict=True):
-                worker.config.write_text(worker.config.read_text().replace(net.rpc_url, wire.url))
-                worker.start()
-            for worker in net.workers:
-                worker.await_ready()
-            net.connection.rpc("evm_setAutomine", False)
-            stopped = threading.Event()
-            miner = threading.Thread(target=_mine, args=(net, stopped))
-            miner.start()
-            try:
-                yield Field(net, wires)
-            finally:
-                stopped.set()
-                miner.join()
-                for wire in wires:
-                    wire.__exit__()
+    with (
+        tempfile.TemporaryDirectory(prefix="tensorgrid-kills-") as folder,
+        Devnet(Path(folder), workers=WORKERS, start_workers=False, hold=True) as net,
+    ):
+        wires = [Proxy(net.rpc_url) for _ in net.workers]
+        for worker, wire in zip(net.workers, wires, strict=True):
+            worker.config.write_text(worker.config.read_text().replace(net.rpc_url, wire.url))
+            worker.start()
+        for worker in net.workers:
+            worker.await_ready()
+        net.connection.rpc("evm_setAutomine", False)
+        stopped = threading.Event()
+        miner = threading.Thread(target=_mine, args=(net, stopped))
+        miner.start()
+        try:
+            yield Field(net, wires)
+        finally:
+            stopped.set()
+            miner.join()
+            for wire in wires:
+                wire.__exit__()
 
 
 def _mine(net: Devnet, stopped: threading.Event) -> None:

@@ -41,7 +41,8 @@ PLAYED = {Fault.SILENT_TAKERS, Fault.SILENT_COMMITS, Fault.SILENT_REVEALS, Fault
 class Outcome:
     """`died`: where, each time. `recoveries`: seconds from each restart to the next round that got through.
 
-    `left_open`: the chain is done with the job and the worker's journal is not. `error`: what the worker raised that no crash explains; empty when nothing.
+    `left_open`: the chain is done with the job and the worker's journal is not. `error`: what was raised that no crash
+    explains; empty when nothing.
     """
 
     plan: Plan

@@ -23,14 +23,14 @@ from tests.chaos.world import World
 
 from tensorgrid.domain.errors import ChainError, InsufficientFunds
 from tensorgrid.storage.open import open_store
-from tensorgrid_worker import census, executor, parts, start, submitter, workshop
+from tensorgrid_worker import census, executor, parts, start, submitter, view, workshop
 from tensorgrid_worker import daemon as daemon_module
 from tensorgrid_worker.config import WorkerConfig, load_config
 from tensorgrid_worker.sandbox.plain import Plain
 
 STANDING_SECONDS = 10
 RESEND_SECONDS = 3.0
-"""Of the chain's clock, which is this worker's while it is here: a lost transaction is sent again after three blocks."""
+"""Of the chain's clock, which is this worker's too: a lost transaction is sent again after three blocks."""
 
 
 class Clock:
@@ -73,7 +73,7 @@ class Subject:
         return self._daemon is not None
 
     def start(self) -> None:
-        """As `tensorgrid-worker run` does it, with a store, a node and clocks that can fail. Raises what that raises."""
+        """As `tensorgrid-worker run` does it, with a store, a node and clocks that can fail. Raises what it raises."""
         self.points.revive()
         with self._replaced(), ExitStack() as stack:
             opened = stack.enter_context(parts.opened(self.config))
@@ -127,7 +127,7 @@ class Subject:
             stack.enter_context(patch.object(executor.Executor, "run", echo))
             stack.enter_context(patch.object(workshop.Workshop, "_spawn", _at_once))
             stack.enter_context(patch.object(workshop, "FIRST_PAUSE", 0.01))
-            for module in (daemon_module, submitter, workshop, census):
+            for module in (daemon_module, submitter, workshop, census, view):
                 stack.enter_context(patch.object(module, "time", clock))
             stack.enter_context(patch("time.time", self.clock.time))
             yield

@@ -1,4 +1,4 @@
-"""A short set of what `make chaos` does at length: each kind of fault once, in this process, with a worker that dies."""
+"""A short set of what `make chaos` does at length: each kind of fault once, with a worker that dies in it."""
 
 from __future__ import annotations
 

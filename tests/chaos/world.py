@@ -1,4 +1,4 @@
-"""One prepared chain for hundreds of runs: everybody registered and funded once, each run begins at the same snapshot."""
+"""One prepared chain for hundreds of runs: everybody is registered once, each run begins at the same snapshot."""
 
 from __future__ import annotations
 
@@ -165,9 +165,11 @@ class World:
 @contextmanager
 def prepared(seed: int = 1) -> Iterator[World]:
     """A world that ends with the context."""
-    with tempfile.TemporaryDirectory(prefix="tensorgrid-chaos-") as folder:
-        with Devnet(Path(folder), workers=3, seed=seed, start_workers=False, hold=True) as net:
-            yield World(net)
+    with (
+        tempfile.TemporaryDirectory(prefix="tensorgrid-chaos-") as folder,
+        Devnet(Path(folder), workers=3, seed=seed, start_workers=False, hold=True) as net,
+    ):
+        yield World(net)
 
 
 __all__ = ["OFFER_PRICE", "Posted", "Sight", "WorkerProcess", "World", "prepared"]

@@ -21,9 +21,12 @@ class NodeDouble:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                double.asked.append((request["method"], request["params"]))
+                several = request if isinstance(request, list) else [request]
+                double.asked += [(each["method"], each["params"]) for each in several]
                 try:
-                    body = double.raw if double.raw is not None else double.reply(request)
+                    replies = [] if double.raw is not None else [double.reply(each) for each in several]
+                    body = b"[" + b",".join(replies) + b"]" if isinstance(request, list) else b"".join(replies)
+                    body = double.raw if double.raw is not None else body
                 except HangUp:
                     self.close_connection = True
                     return

@@ -163,7 +163,7 @@ def test_parse_units__digits_are_units__amounts_name_their_token(text: str, unit
 def test_parse_units__other_token_or_nonsense__refused() -> None:
     with pytest.raises(JoiningRefused, match="is in USDC"):
         parse_units("5 USDC", STAKE, (STAKE, PAY))
-    for text in ("-5", "1e18", "٣", ""):
+    for text in ("-5", "1.5", "٣", ""):
         with pytest.raises(SpecInvalid):
             parse_units(text, STAKE, (STAKE, PAY))
 

@@ -16,7 +16,7 @@ from tensorgrid.domain.errors import SandboxUnavailable
 from tensorgrid.domain.jobs import ExitClass
 from tensorgrid.domain.payload import json_of_payload
 from tensorgrid_worker.sandbox import rootfs, seccomp
-from tensorgrid_worker.sandbox.base import Launch
+from tensorgrid_worker.sandbox.base import Child, Launch
 from tensorgrid_worker.sandbox.cgroups import GroupLimits
 from tensorgrid_worker.sandbox.container import Container
 
@@ -72,6 +72,12 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     return Engine(folder, request.param)
 
 
+def ended(child: Child) -> None:
+    """The engine had the time to hear what it is to do."""
+    assert child.wait(60) is not None
+    child.kill()
+
+
 def test_run__through_an_engine__result_log_and_points(engine: Engine, run_code: RunCode) -> None:
     points: list[object] = []
     source = """
@@ -111,7 +117,7 @@ def test_words__every_wall_is_asked_for(engine: Engine, tmp_path: Path) -> None:
     whole = GroupLimits(memory_bytes=MIB, processes=7, threads=2)
     device = Path("/dev/nvidia0")
     launch = Launch(tmp_path / "in", tmp_path / "out", {}, {"A": "b"}, (), 5 * MIB, (device,), whole=whole)
-    Container().start(launch).kill()
+    ended(Container().start(launch))
     (words,) = engine.calls("run")
     text = " ".join(words)
     for wall in (
@@ -132,7 +138,7 @@ def test_words__every_wall_is_asked_for(engine: Engine, tmp_path: Path) -> None:
 
 def test_words__operators_image__nothing_of_the_hosts(engine: Engine, tmp_path: Path) -> None:
     launch = Launch(tmp_path, tmp_path / "x", {}, {}, (), MIB)
-    Container(image="mine:1").start(launch).kill()
+    ended(Container(image="mine:1").start(launch))
     (words,) = engine.calls("run")
     assert "mine:1" in words and not any("target=/usr" in word for word in words)
 
@@ -141,7 +147,7 @@ def test_hidden__inside_a_bound_folder__covered(engine: Engine, tmp_path: Path) 
     import tensorgrid_worker
 
     hidden = Path(tensorgrid_worker.__file__).parent / "runtime"
-    Container(hidden=[hidden, tmp_path]).start(Launch(tmp_path, tmp_path / "x", {}, {}, (), MIB)).kill()
+    ended(Container(hidden=[hidden, tmp_path]).start(Launch(tmp_path, tmp_path / "x", {}, {}, (), MIB)))
     (words,) = engine.calls("run")
     assert [word for word in words if word.endswith(":ro,size=4k")] == [f"{hidden.resolve()}:ro,size=4k"]
 

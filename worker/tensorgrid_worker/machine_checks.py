@@ -7,7 +7,7 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from tensorgrid_worker.config import GIB, Fleet, WorkerConfig
 from tensorgrid_worker.keys import unlock
 from tensorgrid_worker.sandbox import cgroups
 from tensorgrid_worker.sandbox.bubblewrap import Bubblewrap
+from tensorgrid_worker.sandbox.choose import root_problem, sandbox_of
+from tensorgrid_worker.sandbox.toolkit import toolkit_problem
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_TORCH = (2, 10)
@@ -32,7 +34,7 @@ def of_machine(fleet: Fleet) -> Iterator[Check]:
     probes: tuple[tuple[str, Probe], ...] = (
         ("python", _python),
         ("torch", _torch),
-        ("user", _user),
+        ("user", lambda: _user(first)),
         ("sandbox", lambda: _sandbox(first)),
         ("seccomp", _seccomp),
         ("user namespaces", _userns),
@@ -59,11 +61,10 @@ def of_gpu(config: WorkerConfig, found: list[hardware.Gpu]) -> Iterator[Check]:
         return green("gpu", f"{shown}; driver {ours[0].driver}")
 
     yield from asked("gpu", [gpu])
-    toolkit = _toolkit_problem()
-    if toolkit is not None and hardware.chosen(found, config.gpu):
-        problem = toolkit()
-        if problem:
-            yield red("nvidia toolkit", problem, "update the NVIDIA container toolkit, then run doctor again")
+    problem = toolkit_problem()
+    if problem is not None:
+        # our sandbox does not use it: what it endangers is what else runs on this machine
+        yield yellow("nvidia toolkit", problem, "update the NVIDIA container toolkit, or remove it")
 
 
 def of_key(config: WorkerConfig) -> Iterator[Check]:
@@ -101,25 +102,25 @@ def _torch() -> Check:
     return green("torch", found)
 
 
-def _user() -> Check:
+def _user(config: WorkerConfig) -> Check:
+    fix = "run it as a user of its own: packaging/tensorgrid-worker.service does"
+    problem = root_problem()
+    if problem is not None and not config.allow_root:
+        return red("user", problem, fix)
     if os.geteuid() == 0:
-        fix = "run it as a user of its own: packaging/tensorgrid-worker.service does"
-        return yellow("user", "root: a job's limit on processes does not bind it", fix)
+        return yellow("user", "root: limits on processes do not bind it", fix)
     return green("user", f"uid {os.geteuid()}")
 
 
 def _sandbox(config: WorkerConfig) -> Check:
     if config.sandbox == "none":
-        return red(
-            "sandbox", "switched off: jobs can read your files and keys", 'sandbox = "bubblewrap" in the settings'
-        )
-    sandbox = Bubblewrap(hidden=(config.home,))
+        return red("sandbox", "switched off: jobs can read your files and keys", 'sandbox = "auto" in the settings')
     try:
-        sandbox.check()
+        found = sandbox_of(config.sandbox, hidden=(config.home,), image=config.container_image)
     except SandboxUnavailable as error:
         words, _, fix = str(error).partition(": ")
         return red("sandbox", words, fix)
-    return green("sandbox", sandbox.describe())
+    return green("sandbox", found.describe())
 
 
 def _seccomp() -> Check:
@@ -159,12 +160,3 @@ def _disk(fleet: Fleet) -> Check:
     if fleet.home.exists() and stat.S_IMODE(fleet.home.stat().st_mode) & 0o077:
         return red("disk", f"others can look into {fleet.home}", f"chmod 700 {fleet.home}")
     return green("disk", said)
-
-
-def _toolkit_problem() -> Callable[[], str] | None:
-    """The container backend's own look at its GPU toolkit, where that backend is installed."""
-    try:
-        from tensorgrid_worker.sandbox import container
-    except ImportError:
-        return None
-    return getattr(container, "toolkit_problem", None)

@@ -135,6 +135,10 @@ def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
     problem = root_problem()
     if problem is not None:
         log.warning("worker.root", reason=problem)
+    registered = contracts.registry.standing(me).capacity
+    if registered < config.capacity:
+        reason = f"registered for {registered} jobs at once, the settings say {config.capacity}: change one"
+        log.warning("worker.capacity", reason=reason)
     log.info(
         "worker.starting",
         worker=me,

@@ -1,4 +1,4 @@
-"""The story about crashes: workers die, history is rewritten, a node is away, a job tries to get out; no wei is lost."""
+"""The story about crashes: workers die, blocks are taken back, a node is away, a job tries to get out; no wei lost."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class _Tale(CrashStage):
     def _buy(self, **arguments: Any) -> Run:
         return self.bob.submit(patient_primes, {"below": BELOW, "seconds": THINKING} | arguments, **WORK)
 
-    # ------------------------------------------------------------------------------------------------------- 1: the kills
+    # ----------------------------------------------------------------------------------------------------- 1: the kills
 
     def _kills(self) -> None:
         self.title("1. kill -9, and a node that goes away")
@@ -114,20 +114,20 @@ class _Tale(CrashStage):
         self.wires[1].cut()
         cut = time.monotonic()
         self.view.say(f"Job {run.hex[:10]}… runs at three workers. Worker 2 loses its node; its run goes on.")
-        self._die(STAGES[0], run)
+        self._die(STAGES[0])
         time.sleep(max(0.0, OUTAGE_SECONDS - (time.monotonic() - cut)))
         self.wires[1].restore()
         self.view.say(f"After {time.monotonic() - cut:.1f} s worker 2 has its node back.")
         for stage in STAGES[1:]:
             self.until(first, run, stage)
-            self._die(stage, run)
+            self._die(stage)
         self.until(third, run, "run.ended")
         result = self.finish(run, "killed, cut off")
         self.demand(result["primes"][-1] == 47, f"the result is {result}")
         again = self.said(first, run).count("run.started")
         self.view.say(f"All three are paid. Worker 1 died {len(self.recoveries)} times and ran the job {again} times.")
 
-    def _die(self, stage: str, run: Run) -> None:
+    def _die(self, stage: str) -> None:
         worker = self.net.workers[0]
         old = worker.pid
         self.kill(worker)
@@ -135,7 +135,7 @@ class _Tale(CrashStage):
             f"Worker 1 (process {old}) dies after {stage}; process {worker.pid} is ready {self.recoveries[-1]} s later."
         )
 
-    # ------------------------------------------------------------------------------------------------ 2: the reorganisation
+    # -------------------------------------------------------------------------------------------- 2: the reorganisation
 
     def _reorganisation(self) -> int:
         self.title("2. The chain takes back its newest blocks")
@@ -151,7 +151,7 @@ class _Tale(CrashStage):
         self.view.say(f"{rewound} workers noticed, brought their transactions back, and all are paid.")
         return depth
 
-    # ------------------------------------------------------------------------------------------------------- 3: the escape
+    # ---------------------------------------------------------------------------------------------------- 3: the escape
 
     def _escape(self) -> dict[str, str]:
         self.title("3. A job that tries to get out")

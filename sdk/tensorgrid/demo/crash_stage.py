@@ -73,7 +73,7 @@ class CrashStage:
         if not held:
             self.wrong.append(sentence)
 
-    # ------------------------------------------------------------------------------------------------ what is done to them
+    # --------------------------------------------------------------------------------------------- what is done to them
 
     def kill(self, worker: WorkerProcess) -> None:
         """Kill -9, and a new process; how long until it is at work again is noted."""

@@ -27,31 +27,33 @@ def escape(port: int, purse: str, secrets: list[str], mark: str) -> dict[str, An
     import os
     import socket
     import time
+    from pathlib import Path
 
     def ask_the_node() -> None:
         request = {"jsonrpc": "2.0", "id": 1, "method": "anvil_setBalance", "params": [purse, "0xffff"]}
         body = json.dumps(request).encode()
-        head = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\nContent-Type: application/json\r\n"
+        )
         with socket.create_connection(("127.0.0.1", port), timeout=3) as wire:
-            wire.sendall(head.encode() + body)
+            wire.sendall(head.encode() + b"\r\n\r\n" + body)
             wire.recv(100)
 
     def call_home() -> None:
         socket.create_connection(("169.254.169.254", 80), timeout=3).close()
 
     def read_a_key() -> None:
-        if not any(open(path, "rb").read() for path in secrets):
+        if not any(Path(path).read_bytes() for path in secrets):
             raise FileNotFoundError
 
     def read_the_environment_of_others() -> None:
         mine = {os.getpid(), os.getppid()}
-        others = [name for name in os.listdir("/proc") if name.isdigit() and int(name) not in mine]
-        if not any(b"TENSORGRID_HOME" in open(f"/proc/{pid}/environ", "rb").read() for pid in others):
+        others = [entry for entry in Path("/proc").glob("[0-9]*") if int(entry.name) not in mine]
+        if not any((entry / "environ").read_bytes() for entry in others):
             raise FileNotFoundError
 
     def leave_a_mark() -> None:
-        with open(mark, "w") as file:
-            file.write("was here")
+        Path(mark).write_text("was here")
 
     def outlive_the_job() -> None:
         if os.fork() == 0:  # twice, with a session of its own: nobody's child

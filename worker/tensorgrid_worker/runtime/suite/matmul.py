@@ -39,10 +39,10 @@ def measure(kind: str, nonce: bytes, device: str, budget: float) -> tuple[float,
     for n in sizes:  # which size suits this device is found out, not assumed
         if not _fits(n, device):
             break
-        took = clock.first(_product(kind, nonce, n, device).step)
+        took = clock.least(_product(kind, nonce, n, device).step, share / len(sizes))
         if 2 * n**3 / took > best:
             best, best_size = 2 * n**3 / took, n
-        if took * 8 > share / len(sizes):
+        if took * 8 > share:
             break  # the next one takes eight times as long
     product = _product(kind, nonce, best_size, device)
     seconds = clock.seconds_per_step(product.step, budget - share)
