@@ -71,10 +71,7 @@ contract ReplicationVerifier is IReplicationVerifier {
         require(anyNew, AlreadyRevealed(id, held[openings[0].number - 1].worker));
         if (!extra && _firstShown(job, reveals)) {
             bool agreed = isAgreed(reveals);
-            if (agreed && _canSettle(job, held)) {
-                // The reveals that decide a job need no record: the board settles it now or refuses all of this.
-                return tell(BOARD, IJobBoard.settleAgreed.selector, terms, _withSeats(held));
-            }
+            if (agreed && _canSettle(job, held)) return _settleAgreed(terms, held);
             // The reveal that completes an undecided round goes on by itself: no second transaction, nobody to wait for.
             if (!agreed) reveals = _openSecond(terms, id, lane, reveals);
         }
@@ -283,6 +280,12 @@ contract ReplicationVerifier is IReplicationVerifier {
         ExtraSeats memory extra = _extraOf(terms, lane, reveals);
         emit ExtraSeatsOpened(id, extra.round, extra.takeBy, extra.workBy, _revealBy(terms, extra.workBy));
         return reveals;
+    }
+
+    /// @dev Settles a job whose committed seats have all shown the same. The reveals that decide it need no record: the board
+    /// settles it now, or refuses all of this.
+    function _settleAgreed(JobTerms calldata terms, Seat[] calldata held) private {
+        tell(BOARD, IJobBoard.settleAgreed.selector, terms, _withSeats(held));
     }
 
     /// @dev Whether the result is the exit class "wall limit" or "memory limit": machines may honestly differ there.

@@ -428,7 +428,7 @@ def test_attack_wrong_signer(world: World, what: str) -> None:
         job.draw()
         for forger in (world.providers[0], world.stranger):  # not even the worker's own provider
             with refused("UnknownWorker", worker=forger):
-                job.take_signed([short(forger, world.domain.take(job.id))])
+                job.take_signed([(job.terms.take_by, short(forger, world.domain.take(job.id, job.terms.take_by)))])
     elif what == "seal":
         job = world.assigned(relayed=True)
         seal = job.commitment(0, "a")
