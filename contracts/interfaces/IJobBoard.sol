@@ -223,8 +223,8 @@ interface IJobBoard is IVersioned {
     /// @dev reverts WrongState, WrongSeats, VerdictPending, GasTooLow (a caller cannot starve the verifier into the default)
     function settle(JobTerms calldata terms, Seat[] calldata held) external;
 
-    /// @notice The pinned verifier, of a job whose committed seats have all agreed: `settle`, without being asked for the verdict.
-    /// Who committed is paid his price and has agreed, who did not is a no-show.
+    /// @notice The pinned verifier, of a job whose committed seats have all agreed: `settle`, without being asked for the
+    /// verdict. Who committed is paid his price and has agreed, who did not is a no-show.
     /// @dev reverts WrongState, WrongSeats, NotVerifier, VerdictBroken
     function settleAgreed(JobTerms calldata terms, Seat[] calldata held) external;
 
@@ -252,8 +252,8 @@ interface IJobBoard is IVersioned {
     /// @notice The job posted with this nonce. State None: not posted yet. Superseded: ended (or never posted, and passed over),
     /// and overwritten by the lane's next job, so that only its events tell how. A retired nonce reads as Cancelled.
     function jobOf(address requester, uint256 nonce) external view returns (Job memory);
-    /// @notice What the lane holds: the state of its last job, and the highest sequence that is used up, by a job or by `retire`.
-    /// Free to post above it when the state is an end or None.
+    /// @notice What the lane holds: the state of its last job, and the highest sequence that is used up, by a job or by
+    /// `retire`. Free to post above it when the state is an end or None.
     function laneOf(address requester, uint256 lane) external view returns (JobState state, uint16 sequence);
     /// @notice keccak256(abi.encode(JobId, value of the round named at posting)); zero while that value cannot be had.
     function seedOf(JobTerms calldata terms) external view returns (bytes32);

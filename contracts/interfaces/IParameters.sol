@@ -54,7 +54,8 @@ interface IParameters {
     event VerifierSet(address indexed verifier, bool allowed);
     event BoardAdded(address indexed board);
     event BoardDropped(address indexed board);
-    /// @notice A board reverted, or wanted more than ADOPT_GAS, when it was told of this version; it goes on with the one before.
+    /// @notice A board reverted, or wanted more than ADOPT_GAS, when it was told of this version; it goes on with the one
+    /// that it knows.
     event BoardDeaf(address indexed board, uint32 version);
     event HardwareClassSet(bytes32 indexed hardwareClass, bool allowed);
 
@@ -110,8 +111,8 @@ interface IParameters {
     /// @notice Tell this board of every new version from now on, beginning with this one: before, no job can be posted on it.
     /// @dev reverts BoardListed, and when the board does not listen
     function addBoard(address board) external;
-    /// @notice Tell this board a last time, that it is paused: it takes no new jobs, and what is posted there goes on. A board that
-    /// does not listen is dropped all the same; its schedulers can be taken from the list.
+    /// @notice Tell this board a last time, that it is paused: it takes no new jobs, and what is posted there goes on. A board
+    /// that does not listen is dropped all the same; its schedulers can be taken from the list.
     /// @dev reverts BoardUnknown
     function dropBoard(address board) external;
     /// @notice Gas with which a board is told of a version.

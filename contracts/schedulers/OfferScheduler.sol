@@ -86,8 +86,8 @@ contract OfferScheduler is IOfferScheduler, EIP712 {
         bytes32 hardwareClass = terms.hardwareClass;
         address payToken = terms.payToken;
         bytes32 structHash;
-        // The offer's own fields are hashed as they lie. Bits that do not belong to a field make another hash, and `_flaw`, which
-        // reads every field, refuses them.
+        // The offer's own fields are hashed as they lie. Bits that do not belong to a field make another hash, and `_flaw`,
+        // which reads every field, refuses them.
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, typehash)

@@ -4,8 +4,8 @@ pragma solidity 0.8.30;
 import {Job, JobId, JobState} from "./JobTypes.sol";
 
 /// @notice A Job in one storage slot, worked on as it is: unpacking it into memory costs more than most calls need of it.
-/// From the lowest bit: state 3, folded 1, silent 1, contested 1, floored 1, spare 1, taken 3, committed 5, sequence 16, clock 32,
-/// round 32, digest 160. Clock and round fit until the year 2106 and round 2^32.
+/// From the lowest bit: state 3, folded 1, silent 1, contested 1, floored 1, spare 1, taken 3, committed 5, sequence 16,
+/// clock 32, round 32, digest 160. Clock and round fit until the year 2106 and round 2^32.
 type JobWord is uint256;
 
 using {
