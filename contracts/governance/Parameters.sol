@@ -170,7 +170,7 @@ contract Parameters is IParameters, AccessManaged {
     /// @dev INVARIANT: no board holds up a vote, neither by refusing nor by using up the gas. That gas is there in full, so
     /// that no caller can keep a sound board from hearing by bringing too little.
     function _tell(address board, uint32 version_) private {
-        uint256 need = ADOPT_GAS + ADOPT_GAS / 32;
+        uint256 need = ADOPT_GAS + ADOPT_GAS / 16;
         require(gasleft() >= need, GasTooLow(gasleft(), need));
         try IVersioned(board).adopt{gas: ADOPT_GAS}(version_) {}
         catch {

@@ -156,7 +156,7 @@ def test_take_many__signature_used_again__seats_nobody_twice(world: World) -> No
     """In this job the seat is his already; every later job has another id."""
     first = world.post()
     first.draw()
-    signed = first.signed_take(0)
+    signed = first.signed_take(0, first.terms.take_by + 100_000)
     first.take_signed([signed])
     with refused("SiblingSeated", worker=world.workers[0]):
         first.take_signed([signed])
