@@ -71,8 +71,7 @@ TARGETS = (
         "JobBoard",
         tuple(f"contracts/core/{name}.sol" for name in BOARD),
         ("tests/forge/board/*.t.sol", "tests/forge/protocol/*.t.sol"),
-        ("contracts/core/Outcomes.sol", "escrowFor(terms) - paid - amounts[n];", "escrowFor(terms) - paid;"),
-        profile="quick-ir",
+        ("contracts/core/Outcomes.sol", "escrowFor(terms) - paid - fee;", "escrowFor(terms) - paid;"),
     ),
 )
 

@@ -78,16 +78,18 @@ contract Escrow is IEscrow, ReentrancyGuardTransient {
     ) external {
         require(accounts.length == amounts.length, LengthMismatch(accounts.length, amounts.length));
         mapping(address account => Purse) storage purses = _purses[msg.sender][token];
-        uint256 leaving = released + _creditAll(purses, accounts, amounts);
+        _leave(purses[payer], token, payer, _creditAll(purses, accounts, amounts), released);
+    }
 
-        // INVARIANT (E1, E3): what leaves `held` of this controller's payer is exactly what becomes free, there or elsewhere.
-        // Read after the credits: the payer may be among those paid.
-        Purse storage purse = purses[payer];
-        uint256 word = purse.word;
-        require(_held(word) >= leaving, HeldTooSmall(msg.sender, token, payer, _held(word), leaving));
+    /// @inheritdoc IEscrow
+    function pay(address token, address payer, address account, uint256 amount, uint256 burned, uint256 released)
+        external
+    {
+        mapping(address account => Purse) storage purses = _purses[msg.sender][token];
+        if (amount > 0) _credit(purses[account], amount);
+        if (burned > 0) _credit(purses[BURN], burned);
         unchecked {
-            _check128(_free(word) + released); // released <= leaving <= held < 2^128
-            purse.word = word + released - (leaving << 128);
+            _leave(purses[payer], token, payer, amount + burned, released); // each is below 2^128 by now
         }
     }
 
@@ -141,6 +143,19 @@ contract Escrow is IEscrow, ReentrancyGuardTransient {
         _check128(_free(word) + amount);
         unchecked {
             purse.word = word + amount; // the lower half has room
+        }
+    }
+
+    /// @dev Takes out of the payer's purse what others were credited, and gives `released` back to him.
+    function _leave(Purse storage purse, address token, address payer, uint256 credited, uint256 released) private {
+        // INVARIANT (E1, E3): what leaves `held` of this controller's payer is exactly what becomes free, there or elsewhere.
+        // Read after the credits: the payer may be among those paid.
+        uint256 leaving = released + credited;
+        uint256 word = purse.word;
+        require(_held(word) >= leaving, HeldTooSmall(msg.sender, token, payer, _held(word), leaving));
+        unchecked {
+            _check128(_free(word) + released); // released <= leaving <= held < 2^128
+            purse.word = word + released - (leaving << 128);
         }
     }
 

@@ -24,7 +24,7 @@ import {
     Signature,
     hashOf
 } from "../types/JobTypes.sol";
-import {JobWord, bareDigest, laneOf as laneKey, retiredWord} from "../types/JobWord.sol";
+import {JobWord, bareDigest, laneOf as laneKey} from "../types/JobWord.sol";
 import {seatWord, sealedDigest, sealedFoldedDigest, tagIn} from "../types/SeatHash.sol";
 import {BoardBase} from "./BoardBase.sol";
 import {Seating} from "./Seating.sol";
@@ -89,14 +89,14 @@ contract JobBoard is Seating {
         if (offers.length > 0) job = _match(terms, id, job, offers, order.workers);
         _jobs[lane] = job;
         emit OrderRelayed(id, msg.sender, order.relayFee);
-        if (order.relayFee > 0) _payRelayer(terms, order.relayFee);
+        if (order.relayFee == 0) return id;
+        IEscrow(ESCROW).pay(terms.payToken, terms.requester, msg.sender, order.relayFee, 0, 0);
     }
 
     /// @inheritdoc IJobBoard
     function retire(uint256 nonce) external {
         bytes32 lane = laneKey(msg.sender, nonce);
-        _enterLane(lane, msg.sender, nonce);
-        _jobs[lane] = retiredWord(nonce);
+        _retire(lane, nonce);
         emit NonceRetired(msg.sender, nonce);
     }
 
@@ -147,30 +147,14 @@ contract JobBoard is Seating {
         require(held.length == job.taken(), WrongSeats(id, held.length + 1));
         require(commitments.length == held.length, LengthMismatch(commitments.length, held.length));
         require(signatures.length == held.length, LengthMismatch(signatures.length, held.length));
-        bool folded = job.isFolded();
-        if (folded) _check(lane, id, job, held);
+        // Where seats have slots of their own, each is compared when its turn comes.
+        if (job.isFolded()) _check(lane, id, job, held);
         else require(job.digest() == bareDigest(id), UnknownJob(id));
 
         uint256 before = job.committed();
-        address passedOver;
-        for (uint256 i = 0; i < held.length; ++i) {
-            if (commitments[i] == 0) continue;
-            // INVARIANT: who has committed meanwhile, or commits twice, holds up nobody else's seal.
-            if (before >> i & 1 != 0) {
-                passedOver = held[i].worker;
-                continue;
-            }
-            bytes32 digest = sealDigest(id, commitments[i]);
-            address signer = ECDSA.recover(digest, signatures[i].r, signatures[i].vs);
-            require(signer == held[i].worker, WrongSigner(id, signer, held[i].worker));
-            if (!folded) _checkSeat(lane, id, job, held[i], i + 1);
-            job = _seal(id, job, held[i], i + 1, commitments[i]);
-        }
-        if (job.committed() == before) {
-            require(passedOver == address(0), AlreadyCommitted(id, passedOver));
-            revert NothingCommitted(id);
-        }
-        _jobs[lane] = _endWorkIfAllSealed(id, _rememberSeals(lane, id, job, before, held, commitments));
+        job = _sealSigned(lane, id, job, held, commitments, signatures);
+        if (job.committed() == before) _refuseSeals(id, held, commitments);
+        _jobs[lane] = _rememberSeals(lane, id, job, before, held, commitments);
     }
 
     /// @inheritdoc IJobBoard
@@ -194,7 +178,8 @@ contract JobBoard is Seating {
         // INVARIANT (J2): a job lives no longer than MAX_LIFE, however late somebody comes to close it.
         uint40 closeBy = deadline + terms.settleTime;
         require(block.timestamp <= closeBy, DeadlinePassed(id, closeBy));
-        _jobs[lane] = _endWork(id, job);
+        emit JobCommitted(id, uint40(block.timestamp));
+        _jobs[lane] = _endWork(job);
     }
 
     /// @inheritdoc IJobBoard
@@ -208,14 +193,19 @@ contract JobBoard is Seating {
 
     /// @inheritdoc IJobBoard
     function settle(JobTerms calldata terms, Seat[] calldata held) external {
-        _settle(terms, held);
+        _settle(terms, held, false);
+    }
+
+    /// @inheritdoc IJobBoard
+    function settleAgreed(JobTerms calldata terms, Seat[] calldata held) external {
+        _settle(terms, held, true);
     }
 
     /// @inheritdoc IJobBoard
     function settleMany(JobTerms[] calldata terms, Seat[][] calldata held) external {
         require(terms.length == held.length, LengthMismatch(held.length, terms.length));
         for (uint256 i = 0; i < terms.length; ++i) {
-            _settle(terms[i], held[i]);
+            _settle(terms[i], held[i], false);
         }
     }
 
@@ -257,15 +247,17 @@ contract JobBoard is Seating {
 
     /// @inheritdoc IJobBoard
     function jobOf(address requester, uint256 nonce) external view returns (Job memory job) {
-        JobWord last = _jobs[laneKey(requester, nonce)];
+        bytes32 lane = laneKey(requester, nonce);
+        JobWord last = _jobs[lane];
         if (last.sequence() == uint16(nonce)) return last.unpack();
         if (last.sequence() > uint16(nonce)) job.state = JobState.Superseded;
+        else if (uint16(nonce) <= _usedUp(lane, last)) job.state = JobState.Cancelled;
     }
 
     /// @inheritdoc IJobBoard
     function laneOf(address requester, uint256 lane) external view returns (JobState, uint16) {
-        JobWord last = _jobs[laneKey(requester, lane << 16)];
-        return (last.state(), last.sequence());
+        bytes32 key = laneKey(requester, lane << 16);
+        return (_jobs[key].state(), uint16(_usedUp(key, _jobs[key])));
     }
 
     /// @inheritdoc IJobBoard
@@ -299,13 +291,6 @@ contract JobBoard is Seating {
         );
     }
 
-    function _payRelayer(JobTerms calldata terms, uint256 fee) private {
-        address[] memory accounts = new address[](1);
-        uint256[] memory amounts = new uint256[](1);
-        (accounts[0], amounts[0]) = (msg.sender, fee);
-        IEscrow(ESCROW).distribute(terms.payToken, terms.requester, accounts, amounts, 0);
-    }
-
     // ---- committing
 
     /// @dev A job whose first seats may still commit.
@@ -317,8 +302,7 @@ contract JobBoard is Seating {
 
     function _commit(JobRef calldata ref, uint8 number, Seat[] calldata held, bytes32 commitment) private {
         (bytes32 lane, JobId id, JobWord job) = _atWork(ref);
-        job = _sealOwn(lane, id, job, number, held, commitment);
-        _jobs[lane] = _endWorkIfAllSealed(id, job);
+        _jobs[lane] = _sealOwn(lane, id, job, number, held, commitment);
     }
 
     /// @dev The caller's own seal. `held` is his seat alone, or all seats. The caller of this stores the job.
@@ -352,6 +336,38 @@ contract JobBoard is Seating {
         return job;
     }
 
+    /// @dev Seals what is signed and not sealed yet. The caller remembers the seals and stores the job.
+    function _sealSigned(
+        bytes32 lane,
+        JobId id,
+        JobWord job,
+        Seat[] calldata held,
+        bytes32[] calldata commitments,
+        Signature[] calldata signatures
+    ) private returns (JobWord) {
+        for (uint256 i = 0; i < held.length; ++i) {
+            // INVARIANT: who has committed meanwhile, or commits twice, holds up nobody else's seal.
+            if (commitments[i] == 0 || job.committed() >> i & 1 != 0) continue;
+            _checkSigner(id, held[i], commitments[i], signatures[i]);
+            if (!job.isFolded()) _checkSeat(lane, id, job, held[i], i + 1);
+            job = _seal(id, job, held[i], i + 1, commitments[i]);
+        }
+        return job;
+    }
+
+    function _checkSigner(JobId id, Seat calldata seat, bytes32 commitment, Signature calldata signature) private view {
+        address signer = ECDSA.recover(sealDigest(id, commitment), signature.r, signature.vs);
+        require(signer == seat.worker, WrongSigner(id, signer, seat.worker));
+    }
+
+    /// @dev Nothing new was sealed: why. What was passed over had committed already.
+    function _refuseSeals(JobId id, Seat[] calldata held, bytes32[] calldata commitments) private pure {
+        for (uint256 i = held.length; i > 0; --i) {
+            require(commitments[i - 1] == 0, AlreadyCommitted(id, held[i - 1].worker));
+        }
+        revert NothingCommitted(id);
+    }
+
     /// @dev What `commitMany` has sealed beyond `before`. A folded job stays so if all its seats are sealed now; else it
     /// unfolds, so that those who have not committed yet are not held up by a digest that they do not know.
     function _rememberSeals(
@@ -381,17 +397,15 @@ contract JobBoard is Seating {
         require(commitment != 0, CommitmentZero(id));
         // INVARIANT (J3): a seat commits once; what it has committed to is never replaced.
         require(seat.commitment == 0, AlreadyCommitted(id, seat.worker));
-        emit JobSealed(id, seat.worker, commitment);
-        return job.withSealed(number);
+        job = job.withSealed(number);
+        // The extra seats' seals do not count: by then the job has long been Committed.
+        bool last = job.state() == JobState.Assigned && _isAllSealed(job);
+        emit JobSealed(id, seat.worker, commitment, last ? uint40(block.timestamp) : 0);
+        return last ? _endWork(job) : job;
     }
 
     function _writeSealed(bytes32 lane, Seat calldata seat, uint256 number, bytes32 commitment) private {
         _seats[lane][number] = seatWord(tagIn(_seats[lane][number]), sealedDigest(seat, commitment));
-    }
-
-    /// @dev The caller stores the job.
-    function _endWorkIfAllSealed(JobId id, JobWord job) private returns (JobWord) {
-        return _isAllSealed(job) ? _endWork(id, job) : job;
     }
 
     function _isAllSealed(JobWord job) private pure returns (bool) {
@@ -399,8 +413,7 @@ contract JobBoard is Seating {
     }
 
     /// @dev The caller stores the job.
-    function _endWork(JobId id, JobWord job) private returns (JobWord) {
-        emit JobCommitted(id, uint40(block.timestamp));
+    function _endWork(JobWord job) private view returns (JobWord) {
         return job.withState(JobState.Committed).withClock(block.timestamp);
     }
 
@@ -410,13 +423,14 @@ contract JobBoard is Seating {
     function _settleIfOpen(JobTerms calldata terms, Seat[] calldata held) private {
         JobWord job = _jobs[laneKey(terms.requester, terms.nonce)];
         bool open = job.sequence() == uint16(terms.nonce) && job.state() == JobState.Committed;
-        if (open) _settle(terms, held);
+        if (open) _settle(terms, held, false);
     }
 
-    function _settle(JobTerms calldata terms, Seat[] calldata held) private {
+    /// @param agreed whether the caller says that he is the job's verifier, and that all have agreed
+    function _settle(JobTerms calldata terms, Seat[] calldata held, bool agreed) private {
         (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Committed);
         _checkAll(lane, id, job, held);
-        Ruling[] memory rulings = _rulings(terms, id, job, held);
+        Ruling[] memory rulings = agreed ? _agreement(terms, id, held) : _rulings(terms, id, job, held);
         _jobs[lane] = job.withState(JobState.Settled);
         (uint256 paid, uint256 fee, uint256 returned) = _payOut(terms, held, rulings);
         _judge(terms, id, held, rulings);

@@ -3,14 +3,12 @@ pragma solidity 0.8.30;
 
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
-import {IParameters} from "../interfaces/IParameters.sol";
 import {IReputation} from "../interfaces/IReputation.sol";
 import {IStakeVault} from "../interfaces/IStakeVault.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {Fault, JobId, JobState, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
 import {JobWord} from "../types/JobWord.sol";
 import {ask, behind, rawSeats} from "../types/RawCalls.sol";
-import {BURN} from "../types/Money.sol";
 import {Posting} from "./Posting.sol";
 
 /// @title Getting a judgement, and carrying it out: money, stake, score
@@ -54,15 +52,15 @@ abstract contract Outcomes is Posting {
         // The first clock of the tier is the time to object; a clock beyond the settle deadline holds nobody.
         bool over = block.timestamp > job.clock() + uint32(uint256(terms.verifierParams)) || _isLate(terms, job);
         require(over, VerdictPending(id));
-        return _byTerms(held);
+        return _byTerms(held, false);
     }
 
     /// @dev Who committed is paid his price, who did not is a no-show.
-    function _byTerms(Seat[] calldata held) private pure returns (Ruling[] memory rulings) {
+    function _byTerms(Seat[] calldata held, bool agreed) private pure returns (Ruling[] memory rulings) {
         rulings = new Ruling[](held.length);
         for (uint256 i = 0; i < held.length; ++i) {
             if (held[i].commitment == 0) rulings[i].fault = Fault.NoShow;
-            else rulings[i].pay = held[i].price;
+            else (rulings[i].pay, rulings[i].agreed) = (held[i].price, agreed);
         }
     }
 
@@ -76,12 +74,32 @@ abstract contract Outcomes is Posting {
             abi.decode(ask(terms.verifier, IVerifier.verdict.selector, terms, rest), (bool, Ruling[]));
         require(done, VerdictPending(id));
         require(rulings.length == held.length, VerdictBroken(id));
-        uint256 paid;
-        for (uint256 i = 0; i < rulings.length; ++i) {
-            paid += rulings[i].pay;
-        }
-        require(paid <= _mostPay(terms), VerdictBroken(id));
+        _checkBudget(terms, id, rulings);
         return rulings;
+    }
+
+    /// @dev What the pinned verifier may say without being asked.
+    function _agreement(JobTerms calldata terms, JobId id, Seat[] calldata held)
+        internal
+        view
+        returns (Ruling[] memory rulings)
+    {
+        // INVARIANT: nobody but the verifier that the terms have pinned speaks for them.
+        require(msg.sender == terms.verifier, NotVerifier(id, msg.sender));
+        rulings = _byTerms(held, true);
+        _checkBudget(terms, id, rulings);
+    }
+
+    function _checkBudget(JobTerms calldata terms, JobId id, Ruling[] memory rulings) private pure {
+        require(_sumOf(rulings) <= _mostPay(terms), VerdictBroken(id));
+    }
+
+    function _sumOf(Ruling[] memory rulings) private pure returns (uint256 paid) {
+        for (uint256 i = 0; i < rulings.length; ++i) {
+            unchecked {
+                paid += rulings[i].pay; // a few times 128 bits
+            }
+        }
     }
 
     /// @dev Past the settle deadline a verifier that reverts, dawdles, answers garbage or overspends no longer holds
@@ -98,7 +116,7 @@ abstract contract Outcomes is Posting {
         try this.judgement{gas: VERDICT_GAS}(terms, held) returns (Ruling[] memory rulings) {
             return rulings;
         } catch {
-            return job.isSilent() ? _byTerms(held) : new Ruling[](held.length);
+            return job.isSilent() ? _byTerms(held, false) : new Ruling[](held.length);
         }
     }
 
@@ -111,61 +129,57 @@ abstract contract Outcomes is Posting {
         internal
         returns (uint256 paid, uint256 fee, uint256 returned)
     {
-        uint256 n = rulings.length;
-        address[] memory accounts = new address[](n + 1);
-        uint256[] memory amounts = new uint256[](n + 1);
-        for (uint256 i = 0; i < n; ++i) {
-            (accounts[i], amounts[i]) = (held[i].payee, rulings[i].pay);
-            paid += rulings[i].pay;
+        paid = _sumOf(rulings);
+        // Who was paid had the interest to close; only where nobody was does the closer get the bounty.
+        if (paid == 0) {
+            returned = escrowFor(terms) - terms.bounty;
+            IEscrow(ESCROW).pay(terms.payToken, terms.requester, msg.sender, terms.bounty, 0, returned);
+            return (0, 0, returned);
         }
         fee = terms.feeBps.feeOn(paid);
-        // Who was paid had the interest to close; only where nobody was does the closer get the bounty.
-        (accounts[n], amounts[n]) = paid > 0 ? (BURN, fee) : (msg.sender, uint256(terms.bounty));
         // INVARIANT (E2): paid + fee + bounty + returned = escrowed. Dust is the requester's, save what rounding the fee up
         // took from him.
-        returned = escrowFor(terms) - paid - amounts[n];
-        IEscrow(ESCROW).distribute(terms.payToken, terms.requester, accounts, amounts, returned);
+        returned = escrowFor(terms) - paid - fee;
+        // Seat by seat: no dearer than one call with lists, and most jobs have one seat. The last one takes the rest along.
+        for (uint256 i = 0; i < rulings.length; ++i) {
+            bool last = i + 1 == rulings.length;
+            if (rulings[i].pay == 0 && !last) continue;
+            (uint256 burned, uint256 back) = last ? (fee, returned) : (0, 0);
+            IEscrow(ESCROW).pay(terms.payToken, terms.requester, held[i].payee, rulings[i].pay, burned, back);
+        }
     }
 
     /// @dev Gives everything back to the requester: the draw was never fixed.
     function _giveBack(JobTerms calldata terms) internal returns (uint256 returned) {
         returned = escrowFor(terms);
-        IEscrow(ESCROW).distribute(terms.payToken, terms.requester, new address[](0), new uint256[](0), returned);
+        IEscrow(ESCROW).pay(terms.payToken, terms.requester, terms.requester, 0, 0, returned);
     }
 
     /// @dev Ends the locks of all workers, takes what they lose, and writes their scores.
     function _judge(JobTerms calldata terms, JobId id, Seat[] calldata held, Ruling[] memory rulings) internal {
-        uint256 weight = _scoreWeight(terms, rulings);
         for (uint256 i = 0; i < held.length; ++i) {
             Ruling memory ruling = rulings[i];
             address worker = held[i].worker;
             uint256 slashed = _lossOf(terms, ruling.fault);
             IStakeVault(VAULT).release(held[i].provider, worker, terms.stake, slashed, ruling.finder, slashed / 2);
-            _score(terms, worker, ruling, weight);
-            emit WorkerSettled(id, worker, ruling.pay, ruling.fault, slashed, ruling.agreed);
+            _score(terms, worker, ruling);
+            emit WorkerSettled(id, worker, ruling.pay, ruling.fault, ruling.agreed);
         }
     }
 
-    /// @dev Points per unit of fee. Read now, not at posting: a score belongs to the network, not to the deal (G2 is about the
-    /// deal). Not read at all where nobody's score moves.
-    function _scoreWeight(JobTerms calldata terms, Ruling[] memory rulings) private view returns (uint256) {
-        for (uint256 i = 0; i < rulings.length; ++i) {
-            if (rulings[i].agreed || rulings[i].fault != Fault.None) {
-                return IParameters(PARAMETERS).tokenRule(terms.payToken).scoreWeight;
-            }
-        }
-        return 0;
-    }
-
-    function _score(JobTerms calldata terms, address worker, Ruling memory ruling, uint256 weight) private {
+    function _score(JobTerms calldata terms, address worker, Ruling memory ruling) private {
         if (ruling.fault != Fault.None) {
-            uint256 lost = terms.feeBps.feeOn(terms.price) * weight / SCORE_ONE;
-            IReputation(REPUTATION).addFault(worker, lost);
+            IReputation(REPUTATION).addFault(worker, _points(terms, terms.price));
         } else if (ruling.agreed) {
-            uint256 won = terms.feeBps.feeOn(ruling.pay) * weight / SCORE_ONE;
+            uint256 won = _points(terms, ruling.pay);
             // INVARIANT: a success that burned nothing counts for nothing, so no history can be made for free.
             if (won > 0) IReputation(REPUTATION).addWin(worker, won);
         }
+    }
+
+    /// @dev What the fee on `pay` is worth as score.
+    function _points(JobTerms calldata terms, uint256 pay) private view returns (uint256) {
+        return terms.feeBps.feeOn(pay) * _scoreWeight(terms.payToken) / SCORE_ONE;
     }
 
     function _lossOf(JobTerms calldata terms, Fault fault) private pure returns (uint256) {

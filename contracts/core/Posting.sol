@@ -5,8 +5,8 @@ import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
 import {IVersioned} from "../interfaces/IVersioned.sol";
-import {JobId, JobState, JobTerms, policyOf} from "../types/JobTypes.sol";
-import {JobWord, laneOf as laneKey, postedWord} from "../types/JobWord.sol";
+import {JobId, JobTerms, policyOf} from "../types/JobTypes.sol";
+import {JobWord, laneOf as laneKey, postedWord, retiredWord} from "../types/JobWord.sol";
 import {BPS_WHOLE} from "../types/Money.sol";
 import {announce} from "../types/RawCalls.sol";
 import {nextRound} from "../types/Rounds.sol";
@@ -17,6 +17,8 @@ import {Roster} from "./Roster.sol";
 /// other jobs is compared once per version of the parameters, and remembered.
 abstract contract Posting is Roster {
     mapping(bytes32 policy => IParameters.Admission) private _admissions;
+    mapping(bytes32 lane => uint256) private _floors; // the highest sequence retired; counts where the lane's word says so
+    mapping(address token => uint256) private _weights; // points per 1e18 fee units, as of the token's last admission
     uint32 private _version; // of the parameters, as they have told it; 0: paused, or this board is not one of theirs
 
     /// @inheritdoc IVersioned
@@ -68,9 +70,32 @@ abstract contract Posting is Roster {
     function _enterLane(bytes32 lane, address requester, uint256 nonce) internal view {
         JobWord last = _jobs[lane];
         // INVARIANT (J1): sequences only rise, so an id is used once and an ended job never replays.
-        require(uint16(nonce) > last.sequence(), NonceUsed(requester, nonce));
-        JobState state = last.state();
-        require(state == JobState.None || state >= JobState.Settled, LaneBusy(requester, nonce >> 16));
+        require(uint16(nonce) > _usedUp(lane, last), NonceUsed(requester, nonce));
+        require(last.isFree(), LaneBusy(requester, nonce >> 16));
+    }
+
+    /// @dev The highest sequence of the lane that is used up, by its last job or by `retire`.
+    function _usedUp(bytes32 lane, JobWord last) internal view returns (uint256) {
+        return last.isFloored() ? _floors[lane] : last.sequence();
+    }
+
+    /// @dev Gives up the nonce. A job of the lane that runs stays as it is, but for the mark that its successor is to look at
+    /// the floor: postings to lanes that never retired anything read no slot more for it.
+    function _retire(bytes32 lane, uint256 nonce) internal {
+        JobWord last = _jobs[lane];
+        require(uint16(nonce) > _usedUp(lane, last), NonceUsed(msg.sender, nonce));
+        if (last.isFree()) {
+            _jobs[lane] = retiredWord(nonce);
+        } else {
+            _floors[lane] = uint16(nonce);
+            _jobs[lane] = last.withFloor();
+        }
+    }
+
+    /// @dev Points per 1e18 units of fee, as governance had set them when a policy with this token was last admitted: the next
+    /// posting after a change brings it in. Kept here because asking at every settlement would cost a call.
+    function _scoreWeight(address token) internal view returns (uint256) {
+        return _weights[token];
     }
 
     /// @dev The policy's admission as of now, remembered or asked for.
@@ -82,6 +107,7 @@ abstract contract Posting is Roster {
         if (admission.version != version) {
             admission = IParameters(PARAMETERS).admit(terms);
             _admissions[policy] = admission;
+            _weights[terms.payToken] = IParameters(PARAMETERS).tokenRule(terms.payToken).scoreWeight;
         }
     }
 

@@ -11,7 +11,7 @@ import {IStakeVault} from "../interfaces/IStakeVault.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
 import {
-    Candidate, Draw, ExtraSeats, JobId, JobState, JobTerms, MAX_SEATS, Offer, Seat, Signature
+    Candidate, Draw, ExtraSeats, JobId, JobState, JobTerms, MAX_SEATS, Offer, Seat, SignedTake
 } from "../types/JobTypes.sol";
 import {JobWord, bareDigest} from "../types/JobWord.sol";
 import {ask, behind, rawOffers} from "../types/RawCalls.sol";
@@ -21,7 +21,7 @@ import {Outcomes} from "./Outcomes.sol";
 /// @title Who works: seats given by draw or by offer
 /// @notice All filters that are the same for every scheduler are here; schedulers only draw and price.
 abstract contract Seating is Outcomes {
-    bytes32 private constant TAKE_TYPEHASH = keccak256("Take(bytes32 job)");
+    bytes32 private constant TAKE_TYPEHASH = keccak256("Take(bytes32 job,uint40 until)");
 
     /// @inheritdoc IJobBoard
     function take(JobTerms calldata terms, Seat[] calldata held) external {
@@ -34,21 +34,23 @@ abstract contract Seating is Outcomes {
     }
 
     /// @inheritdoc IJobBoard
-    function takeMany(JobTerms calldata terms, Signature[] calldata signatures) external {
+    function takeMany(JobTerms calldata terms, SignedTake[] calldata takes) external {
         // INVARIANT: who signed for the first round is never seated in the second, whose clocks he has not seen.
         (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Posted);
         require(job.digest() == bareDigest(id), UnknownJob(id));
-        bytes32 digest = takeDigest(id);
-        address[] memory workers = new address[](signatures.length);
+        address[] memory workers = new address[](takes.length);
         for (uint256 i = 0; i < workers.length; ++i) {
-            workers[i] = ECDSA.recover(digest, signatures[i].r, signatures[i].vs);
+            uint40 until = takes[i].until;
+            // INVARIANT: a consent that was kept back locks nobody's stake after the time that he has named.
+            require(block.timestamp <= until, TakeExpired(id, until));
+            workers[i] = ECDSA.recover(takeDigest(id, until), takes[i].signature.r, takes[i].signature.vs);
         }
         _take(terms, lane, id, job, workers);
     }
 
     /// @inheritdoc IJobBoard
-    function takeDigest(JobId id) public view returns (bytes32) {
-        return _hashTypedDataV4(keccak256(abi.encode(TAKE_TYPEHASH, id)));
+    function takeDigest(JobId id, uint40 until) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(TAKE_TYPEHASH, id, until)));
     }
 
     /// @inheritdoc IJobBoard
@@ -80,8 +82,8 @@ abstract contract Seating is Outcomes {
         // Nothing is drawn, so any age will do, as long as the worker was there before this block.
         (given[0],) = _seat(terms, id, worker, uint40(block.timestamp));
         given[0].price = price;
-        emit JobTaken(id, worker, 1, given[0].provider, given[0].payee, price);
-        return _assign(terms, id, job.withTaken(1).withDigest(newFoldedDigest(id, given), true));
+        _announceSeat(id, given[0], 1, _workBy(terms));
+        return _assign(terms, job.withTaken(1).withDigest(newFoldedDigest(id, given), true));
     }
 
     function _choose(JobTerms calldata terms, Offer[] calldata offers, address[] memory allowed)
@@ -104,7 +106,9 @@ abstract contract Seating is Outcomes {
             Seat memory seat = _draw(terms, id, draw, workers[i]);
             _checkApart(lane, id, before, given, i, seat);
             given[i] = seat;
-            emit JobTaken(id, seat.worker, uint8(before + i + 1), seat.provider, seat.payee, seat.price);
+            // More than these there are only in a second round, which has a clock of its own.
+            bool last = before + i + 1 == terms.workers;
+            _announceSeat(id, seat, before + i + 1, last ? _workBy(terms) : 0);
         }
 
         bool first = job.state() == JobState.Posted;
@@ -116,15 +120,22 @@ abstract contract Seating is Outcomes {
                 _seats[lane][before + i + 1] = seatWord(providerTag(id, given[i].provider), newDigest(given[i]));
             }
         }
-        if (first && before + given.length == terms.workers) job = _assign(terms, id, job);
+        if (first && before + given.length == terms.workers) job = _assign(terms, job);
         _jobs[lane] = job;
     }
 
     /// @dev The caller stores the job.
-    function _assign(JobTerms calldata terms, JobId id, JobWord job) private returns (JobWord) {
-        uint40 workBy = uint40(block.timestamp) + terms.workTime;
-        emit JobAssigned(id, workBy);
-        return job.withState(JobState.Assigned).withClock(workBy);
+    function _assign(JobTerms calldata terms, JobWord job) private view returns (JobWord) {
+        return job.withState(JobState.Assigned).withClock(_workBy(terms));
+    }
+
+    /// @dev Until when work goes on that begins now.
+    function _workBy(JobTerms calldata terms) private view returns (uint40) {
+        return uint40(block.timestamp) + terms.workTime;
+    }
+
+    function _announceSeat(JobId id, Seat memory seat, uint256 number, uint40 workBy) private {
+        emit JobTaken(id, seat.worker, uint8(number), seat.provider, seat.payee, seat.price, workBy);
     }
 
     /// @dev The drawing that is open for `count` takes now: first-round seats in Posted, the verifier's seats in Committed.

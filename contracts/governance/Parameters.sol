@@ -14,6 +14,8 @@ import {BPS_WHOLE, Bps} from "../types/Money.sol";
 contract Parameters is IParameters, AccessManaged {
     /// @inheritdoc IParameters
     uint40 public immutable MAX_LIFE;
+    /// @inheritdoc IParameters
+    uint256 public constant ADOPT_GAS = 100_000;
 
     Bounds private _bounds;
 
@@ -39,7 +41,7 @@ contract Parameters is IParameters, AccessManaged {
         _version += 1;
         _;
         for (uint256 i = 0; i < _boards.length; ++i) {
-            IVersioned(_boards[i]).adopt(version());
+            _tell(_boards[i], version());
         }
     }
 
@@ -99,8 +101,21 @@ contract Parameters is IParameters, AccessManaged {
 
     /// @inheritdoc IParameters
     function addBoard(address board) external restricted newVersion {
+        require(_placeOf(board) == _boards.length, BoardListed(board));
+        // Told here without a net: what cannot be told now is no board.
+        IVersioned(board).adopt(version());
         _boards.push(board);
         emit BoardAdded(board);
+    }
+
+    /// @inheritdoc IParameters
+    function dropBoard(address board) external restricted newVersion {
+        uint256 place = _placeOf(board);
+        require(place < _boards.length, BoardUnknown(board));
+        _boards[place] = _boards[_boards.length - 1];
+        _boards.pop();
+        emit BoardDropped(board);
+        _tell(board, 0);
     }
 
     // ---- boards
@@ -150,6 +165,24 @@ contract Parameters is IParameters, AccessManaged {
     /// @inheritdoc IParameters
     function tokenRule(address token) external view returns (TokenRule memory) {
         return _tokenRules[token];
+    }
+
+    /// @dev INVARIANT: no board holds up a vote, neither by refusing nor by using up the gas. That gas is there in full, so
+    /// that no caller can keep a sound board from hearing by bringing too little.
+    function _tell(address board, uint32 version_) private {
+        uint256 need = ADOPT_GAS + ADOPT_GAS / 16;
+        require(gasleft() >= need, GasTooLow(gasleft(), need));
+        try IVersioned(board).adopt{gas: ADOPT_GAS}(version_) {}
+        catch {
+            emit BoardDeaf(board, version_);
+        }
+    }
+
+    /// @dev Its index among the boards; their number when it is none of them.
+    function _placeOf(address board) private view returns (uint256 place) {
+        while (place < _boards.length && _boards[place] != board) {
+            ++place;
+        }
     }
 
     function _setValues(Values memory newValues) private {

@@ -62,6 +62,10 @@ interface IEscrow {
     function distribute(address token, address payer, address[] calldata accounts, uint256[] calldata amounts, uint256 released)
         external;
 
+    /// @notice As `distribute`, to one account and to the burn address: what most jobs need, for less.
+    /// @dev reverts HeldTooSmall
+    function pay(address token, address payer, address account, uint256 amount, uint256 burned, uint256 released) external;
+
     /// @notice Really send what was credited to the burn address there; anyone may.
     function flushBurned(address controller, address token) external returns (uint256 amount);
 }

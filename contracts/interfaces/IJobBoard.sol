@@ -13,7 +13,8 @@ import {
     Order,
     Ruling,
     Seat,
-    Signature
+    Signature,
+    SignedTake
 } from "../types/JobTypes.sol";
 import {IVersioned} from "./IVersioned.sol";
 import {JobWord} from "../types/JobWord.sol";
@@ -31,20 +32,27 @@ interface IJobBoard is IVersioned {
     event JobPosted(JobId indexed id, JobTerms terms, uint40 round);
     event OrderRelayed(JobId indexed id, address indexed relayer, uint256 fee);
     event NonceRetired(address indexed requester, uint256 nonce);
+    /// @param workBy with the last first-round seat work begins, until this time; 0 with every other seat
     event JobTaken(
-        JobId indexed id, address indexed worker, uint8 number, address provider, address payee, uint128 price
+        JobId indexed id,
+        address indexed worker,
+        uint8 number,
+        address provider,
+        address payee,
+        uint128 price,
+        uint40 workBy
     );
-    event JobAssigned(JobId indexed id, uint40 workBy);
     event JobProgress(JobId indexed id, address indexed worker, bytes32 digest);
-    event JobSealed(JobId indexed id, address indexed worker, bytes32 commitment);
+    /// @param since with the last first-round seal the job is Committed, since this time; 0 with every other seal
+    event JobSealed(JobId indexed id, address indexed worker, bytes32 commitment, uint40 since);
+    /// @notice Committed without the seals of all: `closeWork`.
     /// @param since settles by settleTime later
     event JobCommitted(JobId indexed id, uint40 since);
     event JobContested(JobId indexed id);
     event JobSettled(JobId indexed id, address indexed closer, uint256 paid, uint256 fee, uint256 returned);
-    /// @notice One per worker of a settled or expired job (J4).
-    event WorkerSettled(
-        JobId indexed id, address indexed worker, uint256 pay, Fault fault, uint256 slashed, bool agreed
-    );
+    /// @notice One per worker of a settled or expired job (J4). A no-show has lost `terms.noShowBond`, who is slashed
+    /// `terms.stake`.
+    event WorkerSettled(JobId indexed id, address indexed worker, uint256 pay, Fault fault, bool agreed);
     event JobCancelled(JobId indexed id, uint256 returned);
     event JobExpired(JobId indexed id, address indexed closer, uint256 returned);
 
@@ -75,6 +83,8 @@ interface IJobBoard is IVersioned {
     error DrawFixed(JobId id, uint40 round);
     error DeadlinePassed(JobId id, uint40 deadline);
     error DeadlineNotPassed(JobId id, uint40 deadline);
+    /// @notice A signed take whose time has passed.
+    error TakeExpired(JobId id, uint40 until);
     error SeatsFull(JobId id);
     error SiblingSeated(JobId id, address worker, address provider);
     error OwnJob(JobId id, address worker);
@@ -132,8 +142,9 @@ interface IJobBoard is IVersioned {
         Offer[] calldata offers
     ) external returns (JobId id);
 
-    /// @notice Requester: orders signed with this nonce, or a lower one of its lane, can no longer be posted.
-    /// @dev reverts NonceUsed, LaneBusy
+    /// @notice Requester: orders signed with this nonce, or a lower one of its lane, can no longer be posted. While a job of
+    /// the lane runs, too: that one goes on, and the next has to have a higher sequence.
+    /// @dev reverts NonceUsed
     function retire(uint256 nonce) external;
 
     /// @notice Requester: take it back, all of it, until the draw is fixed.
@@ -143,16 +154,15 @@ interface IJobBoard is IVersioned {
     // ---- the worker, or anyone for him
 
     /// @notice Worker: take a seat. In Posted a first-round seat; in Committed an extra seat that the verifier has opened.
-    /// Being drawn is not consent; this call is. Locks `terms.stake`. Work starts at `JobAssigned` (extra seats: at once).
+    /// Being drawn is not consent; this call is. Locks `terms.stake`. Work starts with the last seat's (extra seats: at once).
     /// @param held needed for an extra seat of a folded job; else empty
     /// @dev reverts WrongState, DeadlinePassed, IBeacon.RoundNotDue, NotDrawn, UnknownWorker, WrongClass, WorkerTooYoung,
     /// CapacityReached, SiblingSeated, OwnJob, SeatsFull, PriceAboveTerms, IStakeVault.StakeTooSmall, IStakeVault.LockCapReached
     function take(JobTerms calldata terms, Seat[] calldata held) external;
 
-    /// @notice Anyone: as many first-round takes as there are signatures (EIP-712 Take(bytes32 job) by each worker), all or
-    /// none.
-    /// @dev reverts as `take`; a wrong signature recovers to a stranger: UnknownWorker
-    function takeMany(JobTerms calldata terms, Signature[] calldata signatures) external;
+    /// @notice Anyone: as many first-round takes as there are signatures, all or none.
+    /// @dev reverts as `take`, and TakeExpired; a wrong signature recovers to a stranger: UnknownWorker
+    function takeMany(JobTerms calldata terms, SignedTake[] calldata takes) external;
 
     /// @notice Anyone: publish the CID digest of sealed progress. An event under the caller's name, nothing is stored or
     /// checked: readers take it from those who hold seats.
@@ -213,6 +223,11 @@ interface IJobBoard is IVersioned {
     /// @dev reverts WrongState, WrongSeats, VerdictPending, GasTooLow (a caller cannot starve the verifier into the default)
     function settle(JobTerms calldata terms, Seat[] calldata held) external;
 
+    /// @notice The pinned verifier, of a job whose committed seats have all agreed: `settle`, without being asked for the
+    /// verdict. Who committed is paid his price and has agreed, who did not is a no-show.
+    /// @dev reverts WrongState, WrongSeats, NotVerifier, VerdictBroken
+    function settleAgreed(JobTerms calldata terms, Seat[] calldata held) external;
+
     /// @notice `settle`, job by job, all or none.
     /// @dev reverts LengthMismatch
     function settleMany(JobTerms[] calldata terms, Seat[][] calldata held) external;
@@ -237,7 +252,8 @@ interface IJobBoard is IVersioned {
     /// @notice The job posted with this nonce. State None: not posted yet. Superseded: ended (or never posted, and passed over),
     /// and overwritten by the lane's next job, so that only its events tell how. A retired nonce reads as Cancelled.
     function jobOf(address requester, uint256 nonce) external view returns (Job memory);
-    /// @notice What the lane holds: the state and the sequence of its last job. Free to post when the state is an end or None.
+    /// @notice What the lane holds: the state of its last job, and the highest sequence that is used up, by a job or by
+    /// `retire`. Free to post above it when the state is an end or None.
     function laneOf(address requester, uint256 lane) external view returns (JobState state, uint16 sequence);
     /// @notice keccak256(abi.encode(JobId, value of the round named at posting)); zero while that value cannot be had.
     function seedOf(JobTerms calldata terms) external view returns (bytes32);
@@ -247,7 +263,7 @@ interface IJobBoard is IVersioned {
     function candidateOf(address worker) external view returns (Candidate memory);
     /// @notice EIP-712 digests that a relayed order, take and seal are signed over.
     function orderDigest(JobTerms calldata terms, Order calldata order) external view returns (bytes32);
-    function takeDigest(JobId id) external view returns (bytes32);
+    function takeDigest(JobId id, uint40 until) external view returns (bytes32);
     function sealDigest(JobId id, bytes32 commitment) external view returns (bytes32);
 
     function ESCROW() external view returns (address);

@@ -53,6 +53,10 @@ interface IParameters {
     event SchedulerSet(address indexed scheduler, bool allowed);
     event VerifierSet(address indexed verifier, bool allowed);
     event BoardAdded(address indexed board);
+    event BoardDropped(address indexed board);
+    /// @notice A board reverted, or wanted more than ADOPT_GAS, when it was told of this version; it goes on with the one
+    /// that it knows.
+    event BoardDeaf(address indexed board, uint32 version);
     event HardwareClassSet(bytes32 indexed hardwareClass, bool allowed);
 
     error TokenNotAllowed(address token);
@@ -74,6 +78,10 @@ interface IParameters {
     error FeeAboveBound(uint16 feeBps, uint16 maxFeeBps);
     error StakeBelowBond(uint256 minStake, uint256 minNoShowBond);
     error BoundsInconsistent();
+    error BoardListed(address board);
+    error BoardUnknown(address board);
+    /// @notice The boards could not be told with this little gas.
+    error GasTooLow(uint256 have, uint256 need);
 
     /// @notice Rises with every change; 0 while paused. Boards are told it (IVersioned).
     function version() external view returns (uint32);
@@ -101,7 +109,13 @@ interface IParameters {
     function setScheduler(address scheduler, bool allowed) external;
     function setVerifier(address verifier, bool allowed) external;
     /// @notice Tell this board of every new version from now on, beginning with this one: before, no job can be posted on it.
-    /// Never taken back: a board that is to take no more jobs has its schedulers taken from the list.
+    /// @dev reverts BoardListed, and when the board does not listen
     function addBoard(address board) external;
+    /// @notice Tell this board a last time, that it is paused: it takes no new jobs, and what is posted there goes on. A board
+    /// that does not listen is dropped all the same; its schedulers can be taken from the list.
+    /// @dev reverts BoardUnknown
+    function dropBoard(address board) external;
+    /// @notice Gas with which a board is told of a version.
+    function ADOPT_GAS() external view returns (uint256);
     function setHardwareClass(bytes32 hardwareClass, bool allowed) external;
 }

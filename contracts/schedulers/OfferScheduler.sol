@@ -82,20 +82,21 @@ contract OfferScheduler is IOfferScheduler, EIP712 {
 
     /// @inheritdoc IOfferScheduler
     function offerDigest(JobTerms calldata terms, Offer calldata offer) public view returns (bytes32) {
-        return _hashTypedDataV4(
-            keccak256(
-                abi.encode(
-                    OFFER_TYPEHASH,
-                    terms.hardwareClass,
-                    terms.payToken,
-                    offer.minPrice,
-                    offer.maxWall,
-                    offer.maxStake,
-                    offer.expiry,
-                    offer.epoch
-                )
-            )
-        );
+        bytes32 typehash = OFFER_TYPEHASH;
+        bytes32 hardwareClass = terms.hardwareClass;
+        address payToken = terms.payToken;
+        bytes32 structHash;
+        // The offer's own fields are hashed as they lie. Bits that do not belong to a field make another hash, and `_flaw`,
+        // which reads every field, refuses them.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typehash)
+            mstore(add(free, 32), hardwareClass)
+            mstore(add(free, 64), payToken)
+            calldatacopy(add(free, 96), offer, 160)
+            structHash := keccak256(free, 256)
+        }
+        return _hashTypedDataV4(structHash);
     }
 
     // ---- one offer

@@ -135,6 +135,12 @@ struct Signature {
     bytes32 vs;
 }
 
+/// @notice A worker's consent to a seat, signed as EIP-712 Take(bytes32 job,uint40 until), for whoever posts it in time.
+struct SignedTake {
+    uint40 until; // timestamp
+    Signature signature;
+}
+
 /// @notice What a requester signs so that somebody else posts his job. Dead once `postBy` has passed, once a job of the
 /// lane with the same or a higher sequence was posted, or once the requester has retired the nonce.
 struct Order {

@@ -4,8 +4,8 @@ pragma solidity 0.8.30;
 import {Job, JobId, JobState} from "./JobTypes.sol";
 
 /// @notice A Job in one storage slot, worked on as it is: unpacking it into memory costs more than most calls need of it.
-/// From the lowest bit: state 3, folded 1, silent 1, contested 1, spare 2, taken 3, committed 5, sequence 16, clock 32,
-/// round 32, digest 160. Clock and round fit until the year 2106 and round 2^32.
+/// From the lowest bit: state 3, folded 1, silent 1, contested 1, floored 1, spare 1, taken 3, committed 5, sequence 16,
+/// clock 32, round 32, digest 160. Clock and round fit until the year 2106 and round 2^32.
 type JobWord is uint256;
 
 using {
@@ -19,18 +19,22 @@ using {
     isFolded,
     isSilent,
     isContested,
+    isFloored,
+    isFree,
     withState,
     withTaken,
     withSealed,
     withClock,
     withDigest,
     withContest,
+    withFloor,
     unpack
 } for JobWord global;
 
 uint256 constant FOLDED = 1 << 3;
 uint256 constant SILENT = 1 << 4;
 uint256 constant CONTESTED = 1 << 5;
+uint256 constant FLOORED = 1 << 6;
 uint256 constant TAKEN_AT = 8;
 uint256 constant COMMITTED_AT = 11;
 uint256 constant SEQUENCE_AT = 16;
@@ -93,6 +97,17 @@ function isContested(JobWord job) pure returns (bool) {
     return JobWord.unwrap(job) & CONTESTED != 0;
 }
 
+/// @notice Whether the lane may be taken over: there was no job, or it has ended.
+function isFree(JobWord job) pure returns (bool) {
+    JobState own = job.state();
+    return own == JobState.None || own >= JobState.Settled;
+}
+
+/// @notice Whether sequences above this job's own were retired while it ran.
+function isFloored(JobWord job) pure returns (bool) {
+    return JobWord.unwrap(job) & FLOORED != 0;
+}
+
 function withState(JobWord job, JobState state_) pure returns (JobWord) {
     return JobWord.wrap(JobWord.unwrap(job) & ~uint256(7) | uint256(state_));
 }
@@ -118,6 +133,10 @@ function withDigest(JobWord job, bytes20 digest_, bool folded) pure returns (Job
 
 function withContest(JobWord job) pure returns (JobWord) {
     return JobWord.wrap(JobWord.unwrap(job) | CONTESTED);
+}
+
+function withFloor(JobWord job) pure returns (JobWord) {
+    return JobWord.wrap(JobWord.unwrap(job) | FLOORED);
 }
 
 /// @notice For readers.

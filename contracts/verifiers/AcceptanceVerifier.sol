@@ -83,14 +83,11 @@ contract AcceptanceVerifier is IAcceptanceVerifier {
         _rejections[id].bond = 0;
         if (decision != IJury.Decision.Accuser) {
             emit BondReturned(id, terms.requester, bond);
-            IEscrow(ESCROW).distribute(terms.payToken, terms.requester, new address[](0), new uint256[](0), bond);
+            IEscrow(ESCROW).pay(terms.payToken, terms.requester, terms.requester, 0, 0, bond);
             return;
         }
-        address[] memory accounts = new address[](1);
-        uint256[] memory amounts = new uint256[](1);
-        (accounts[0], amounts[0]) = (JURY, bond);
         emit BondForfeited(id, JURY, bond);
-        IEscrow(ESCROW).distribute(terms.payToken, terms.requester, accounts, amounts, 0);
+        IEscrow(ESCROW).pay(terms.payToken, terms.requester, JURY, bond, 0, 0);
     }
 
     // ---- what the board asks

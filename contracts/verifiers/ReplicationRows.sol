@@ -17,15 +17,6 @@ function isUndecided(RevealWord reveals) pure returns (bool) {
     return reveals.groups() > 0 && !isAgreed(reveals);
 }
 
-/// @notice Of a job whose committed seats have all shown the same.
-function ruleAgreed(Seat[] calldata held) pure returns (Ruling[] memory rulings) {
-    rulings = new Ruling[](held.length);
-    for (uint256 i = 0; i < held.length; ++i) {
-        if (held[i].commitment == 0) rulings[i].fault = Fault.NoShow;
-        else (rulings[i].pay, rulings[i].agreed) = (held[i].price, true);
-    }
-}
-
 /// @notice Of a job whose rounds are over.
 function rule(RevealWord reveals, Seat[] calldata held) pure returns (Ruling[] memory rulings) {
     (uint256 group, uint256 size) = largestGroup(reveals);

@@ -19,7 +19,7 @@ import {
 import {JobWord, laneOf} from "../types/JobWord.sol";
 import {ask, behind, rawSeats, tell} from "../types/RawCalls.sol";
 import {RevealWord, noReveals} from "../types/RevealWord.sol";
-import {isAgreed, isUndecided, rule, ruleAgreed} from "./ReplicationRows.sol";
+import {isAgreed, isUndecided, rule} from "./ReplicationRows.sol";
 
 /// @title ReplicationVerifier, as IReplicationVerifier says
 contract ReplicationVerifier is IReplicationVerifier {
@@ -46,10 +46,6 @@ contract ReplicationVerifier is IReplicationVerifier {
     mapping(bytes32 lane => mapping(uint256 group => bytes20)) private _results; // from the second group on
     mapping(bytes32 lane => Second) private _seconds;
 
-    /// @dev The job that this transaction is settling because its first round has just agreed, as a whole. Its last reveals
-    /// are not recorded. Zero between calls.
-    bytes32 private transient _agreedNow;
-
     constructor(address board) {
         BOARD = board;
         BEACON = IJobBoard(board).BEACON();
@@ -75,7 +71,7 @@ contract ReplicationVerifier is IReplicationVerifier {
         require(anyNew, AlreadyRevealed(id, held[openings[0].number - 1].worker));
         if (!extra && _firstShown(job, reveals)) {
             bool agreed = isAgreed(reveals);
-            if (agreed && _canSettle(job, held)) return _settleAgreed(terms, id, held);
+            if (agreed && _canSettle(job, held)) return _settleAgreed(terms, held);
             // The reveal that completes an undecided round goes on by itself: no second transaction, nobody to wait for.
             if (!agreed) reveals = _openSecond(terms, id, lane, reveals);
         }
@@ -124,13 +120,12 @@ contract ReplicationVerifier is IReplicationVerifier {
 
     /// @inheritdoc IVerifier
     /// @dev Answers nobody but the board: reveals are kept by lane, and another board's jobs have lanes of the same names.
-    function verdict(JobTerms calldata terms, JobId id, JobWord job, Seat[] calldata held)
+    function verdict(JobTerms calldata terms, JobId, JobWord job, Seat[] calldata held)
         external
         view
         returns (bool, Ruling[] memory)
     {
         if (msg.sender != BOARD) return (false, new Ruling[](0));
-        if (_agreedNow == id.asBytes()) return (true, ruleAgreed(held));
         bytes32 lane = laneOf(terms.requester, terms.nonce);
         RevealWord reveals = _revealsOf(lane, job.sequence());
         if (!_final(terms, lane, job, reveals)) return (false, new Ruling[](0));
@@ -287,12 +282,10 @@ contract ReplicationVerifier is IReplicationVerifier {
         return reveals;
     }
 
-    /// @dev Settles a job whose committed seats have all shown the same. The board asks back within this call.
-    function _settleAgreed(JobTerms calldata terms, JobId id, Seat[] calldata held) private {
-        _agreedNow = id.asBytes();
-        tell(BOARD, IJobBoard.settle.selector, terms, _withSeats(held));
-        // INVARIANT: what was seen here is forgotten here, so no later job of the same transaction can lean on it.
-        _agreedNow = 0;
+    /// @dev Settles a job whose committed seats have all shown the same. The reveals that decide it need no record: the board
+    /// settles it now, or refuses all of this.
+    function _settleAgreed(JobTerms calldata terms, Seat[] calldata held) private {
+        tell(BOARD, IJobBoard.settleAgreed.selector, terms, _withSeats(held));
     }
 
     /// @dev Whether the result is the exit class "wall limit" or "memory limit": machines may honestly differ there.

@@ -23,9 +23,9 @@ from tensorgrid.domain.jobs import (
     commitment,
     nonce_of,
     seal_digest,
-    take_digest,
 )
 from tensorgrid.domain.results import result_root
+from tensorgrid.domain.takes import SignedTake, take_digest
 
 from .chain import Receipt
 from .network import COIN, CPU, STAKE_COIN, Network, signed
@@ -169,10 +169,11 @@ class Job:
         return receipt
 
     def take_many(self, indexes: Sequence[int]) -> Receipt:
-        digest = take_digest(self.id, *self._place)
-        signatures = [signed(self.network.workers[i], digest).as_tuple() for i in indexes]
+        until = self.terms.take_by
+        digest = take_digest(self.id, until, *self._place)
+        takes = [SignedTake(until, signed(self.network.workers[i], digest)).as_tuple() for i in indexes]
         self.folded = not self.held and len(indexes) == self.terms.workers
-        return self._board(self.network.relayer, "takeMany", self.terms.as_tuple(), signatures)
+        return self._board(self.network.relayer, "takeMany", self.terms.as_tuple(), takes)
 
     # ---- work
 
@@ -306,7 +307,7 @@ class Job:
             values = decode([type_of(part) for part in entry.inputs if not part["indexed"]], log.data)
             worker = decode(["address"], log.topics[2])[0]
             if entry.name == "JobTaken":
-                number, provider, payee, price = values
+                number, provider, payee, price, _ = values
                 assert number == len(self.held) + 1
                 self.held.append(Seat(worker, provider, payee, price))
             else:

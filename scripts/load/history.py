@@ -13,7 +13,7 @@ from tensorgrid.devnet import Devnet
 from tensorgrid.domain.jobs import ZERO32, JobTerms, Seat, nonce_of
 from tensorgrid.domain.offers import StandingOffer
 
-PER_JOB = 6  # JobPosted, JobTaken, JobAssigned, JobSealed, WorkerSettled, JobSettled
+PER_JOB = 5  # JobPosted, JobTaken, JobSealed, WorkerSettled, JobSettled
 LANES = 50  # jobs open at once
 GAS = 900_000
 

@@ -321,7 +321,8 @@ def test_attack_replay_on_another_chain_id(world: World, what: str) -> None:
         job = world.post()
         job.draw()
         with refused("UnknownWorker"):
-            job.take_signed([short(world.workers[0], abroad.take(job.id))])
+            until = job.terms.take_by
+            job.take_signed([(until, short(world.workers[0], abroad.take(job.id, until)))])
     elif what == "seal":
         job = world.assigned(relayed=True)
         seal = job.commitment(0, "a")
@@ -426,9 +427,10 @@ def test_attack_wrong_signer(world: World, what: str) -> None:
     elif what == "take":
         job = world.post()
         job.draw()
+        until = job.terms.take_by
         for forger in (world.providers[0], world.stranger):  # not even the worker's own provider
             with refused("UnknownWorker", worker=forger):
-                job.take_signed([short(forger, world.domain.take(job.id))])
+                job.take_signed([(until, short(forger, world.domain.take(job.id, until)))])
     elif what == "seal":
         job = world.assigned(relayed=True)
         seal = job.commitment(0, "a")

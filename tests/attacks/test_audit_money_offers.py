@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from ape.exceptions import ContractLogicError
 from tests.contracts.world import ALLOCATED, BOND, STAKE, WINDOW, World, refused
 
@@ -21,9 +20,6 @@ def test_attack_offer_matched_with_a_bond_as_high_as_the_stake__costs_no_more_th
     assert int(world.allocation(0).active) >= ALLOCATED - BOND
 
 
-@pytest.mark.xfail(
-    strict=True, reason="retire waits for the lane's job to end; the SDK gives every order a lane of its own"
-)
 def test_attack_order_of_a_busy_lane__its_signer_can_still_take_it_back(world: World) -> None:
     """While a job of the lane runs, the requester regrets the next order; a relayer would settle and post at once."""
     lane = 7_000

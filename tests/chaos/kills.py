@@ -23,7 +23,7 @@ from tensorgrid.demo.transactions import transactions_between
 from tensorgrid.devnet import Devnet
 from tensorgrid.devnet.workers import WorkerProcess
 from tensorgrid.domain.errors import TensorgridError
-from tensorgrid.domain.jobs import Fault, JobState
+from tensorgrid.domain.jobs import JobState
 from tensorgrid.runs.run import Run
 from tensorgrid_worker.config import load_config
 from tensorgrid_worker.offers import make_offer
@@ -153,7 +153,7 @@ def _unexplained(field: Field, run: Run, worker: WorkerProcess) -> tuple[int, in
     spent = model.settlement(terms.escrow, terms.fee_bps, terms.bounty, rulings)
     wrong = abs(story.paid - spent.paid) + abs(story.fee - spent.fee) + abs(story.returned - spent.returned)
     mine = [event for event in settled if event.worker == worker.address]
-    wrong += sum(event.slashed for event in mine if event.fault is not Fault.NONE)
+    wrong += sum(terms.loss(event.fault) for event in mine)
     return wrong, max(0, len(mine) - 1)
 
 

@@ -141,15 +141,16 @@ class Job:
 
     def take_many(self, *indexes: int, by: Any = None) -> Any:
         """Signed by each, posted together by somebody."""
-        signatures = [self.signed_take(index) for index in indexes]
-        return self.take_signed(signatures, by=by)
+        return self.take_signed([self.signed_take(index) for index in indexes], by=by)
 
-    def take_signed(self, signatures: Sequence[tuple[bytes, bytes]], by: Any = None) -> Any:
+    def take_signed(self, takes: Sequence[tuple[int, tuple[bytes, bytes]]], by: Any = None) -> Any:
         board = self.world.board
-        return self.follow(board.takeMany(self.terms.as_tuple(), list(signatures), sender=by or self.world.relayer))
+        return self.follow(board.takeMany(self.terms.as_tuple(), list(takes), sender=by or self.world.relayer))
 
-    def signed_take(self, index: int) -> tuple[bytes, bytes]:
-        return short(self.world.workers[index], self.world.domain.take(self.id))
+    def signed_take(self, index: int, until: int | None = None) -> tuple[int, tuple[bytes, bytes]]:
+        """Good for as long as seats can be taken, unless said otherwise."""
+        until = self.terms.take_by if until is None else until
+        return until, short(self.world.workers[index], self.world.domain.take(self.id, until))
 
     # ---- verbs: commitments
 

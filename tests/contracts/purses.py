@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tensorgrid.domain.jobs import Fault
 from tests import model
 from tests.contracts.world import BURN, Job, World
 
@@ -73,5 +74,5 @@ def assert_carried_out(
         assert after.faults[index] - before.faults[index] == int(fault != "none")
         if ruling:
             log = logs[worker.address]
-            assert (log.pay, log.slashed) == (pay, lost)
+            assert (log.pay, terms.loss(Fault(log.fault))) == (pay, lost)
     assert after.stake_in_vault == before.stake_in_vault  # burned stake leaves by flushBurned alone

@@ -29,7 +29,7 @@ OFFER = [
     ("bytes32", "hardwareClass"), ("address", "payToken"), ("uint128", "minPrice"), ("uint32", "maxWall"),
     ("uint128", "maxStake"), ("uint40", "expiry"), ("uint64", "epoch"),
 ]  # fmt: skip
-TAKE = [("bytes32", "job")]
+TAKE = [("bytes32", "job"), ("uint40", "until")]
 SEAL = [("bytes32", "job"), ("bytes32", "commitment")]
 
 NO_SIGNATURE = (bytes(32), bytes(32))
@@ -69,8 +69,8 @@ class Domain:
         plain = {name: value for (_, name), value in zip(TERMS, terms.as_tuple(), strict=True)}
         return self.message("Order", ORDER, (plain, *order.as_tuple()))
 
-    def take(self, job: bytes) -> SignableMessage:
-        return self.message("Take", TAKE, (job,))
+    def take(self, job: bytes, until: int) -> SignableMessage:
+        return self.message("Take", TAKE, (job, until))
 
     def seal(self, job: bytes, commitment: bytes) -> SignableMessage:
         return self.message("Seal", SEAL, (job, commitment))

@@ -37,7 +37,8 @@ def test_commit__last_one__enters_committed_and_starts_the_settle_clock(world: W
         receipt = job.commit(index, "a")
     assert (job.state, job.record.committed) == (JobState.COMMITTED, 0b111)
     assert (job.committed_at, job.deadline) == (receipt.timestamp, receipt.timestamp + SETTLE)
-    [event] = list(receipt.decode_logs(world.board.JobCommitted))
+    assert list(receipt.decode_logs(world.board.JobCommitted)) == []  # that tells of closeWork
+    [event] = list(receipt.decode_logs(world.board.JobSealed))
     assert (event.id, event.since) == (job.id, receipt.timestamp)
 
 

@@ -59,11 +59,11 @@ def test_order_of_any_terms__has_the_digest_that_a_wallet_signs(
 
 
 @QUIET
-@given(job=WORD, commitment=WORD)
+@given(job=WORD, commitment=WORD, until=st.integers(0, 2**40 - 1))
 def test_take_and_seal_of_any_job__have_the_digests_that_a_wallet_signs(
-    world: World, job: bytes, commitment: bytes
+    world: World, job: bytes, commitment: bytes, until: int
 ) -> None:
-    assert world.board.takeDigest(job) == digest_of(world.domain.take(job))
+    assert world.board.takeDigest(job, until) == digest_of(world.domain.take(job, until))
     assert world.board.sealDigest(job, commitment) == digest_of(world.domain.seal(job, commitment))
 
 

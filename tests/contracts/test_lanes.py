@@ -162,10 +162,27 @@ def test_retire__by_somebody_else__touches_nobody_elses_lane(world: World) -> No
     assert world.post_for(terms).state == JobState.POSTED
 
 
-def test_retire__while_a_job_of_the_lane_runs__is_refused(world: World) -> None:
-    job = world.post()
-    with refused("LaneBusy", requester=world.requester, lane=job.terms.nonce >> 16):
-        world.board.retire(job.terms.nonce + 1, sender=world.requester)
+def test_retire__while_a_job_of_the_lane_runs__kills_later_orders_and_leaves_the_job_as_it_is(world: World) -> None:
+    job = world.assigned()
+    lane, before = job.terms.nonce >> 16, tuple(job.record)
+    orders = [world.terms(lane=lane) for _ in range(3)]
+    world.board.retire(orders[1].nonce, sender=world.requester)
+    for used in (job.terms, *orders[:2]):
+        with refused("NonceUsed", nonce=used.nonce):
+            world.board.retire(used.nonce, sender=world.requester)
+    assert tuple(job.record) == before
+    assert tuple(world.board.laneOf(world.requester, lane)) == (JobState.ASSIGNED, orders[1].nonce & LAST)
+    assert [world.board.jobOf(world.requester, o.nonce).state for o in orders] == [
+        JobState.CANCELLED,
+        JobState.CANCELLED,
+        JobState.NONE,
+    ]
+    world.at(job.deadline + 1)
+    job.expire()
+    for dead in orders[:2]:
+        with refused("NonceUsed", nonce=dead.nonce):
+            world.post_for(dead)
+    assert world.post(world.terms(lane=lane)).state == JobState.POSTED
 
 
 def test_retire__a_nonce_that_is_used_or_retired__is_refused(world: World) -> None:

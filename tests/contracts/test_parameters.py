@@ -60,7 +60,8 @@ def calls(ledgers: Ledgers) -> list[tuple[Any, tuple[Any, ...]]]:
         (p.setScheduler, (ledgers.stranger, True)),
         (p.setVerifier, (ledgers.stranger, True)),
         (p.setHardwareClass, (b"\1" * 32, True)),
-        (p.addBoard, (ledgers.deploy("StubBoard"),)),
+        (p.addBoard, (board := ledgers.deploy("StubBoard"),)),
+        (p.dropBoard, (board,)),
         (p.pause, ()),
     ]
 
@@ -125,7 +126,8 @@ def test_add_board__is_told_of_this_version_and_of_every_later_one(ledgers: Ledg
         setter(*arguments, sender=ledgers.deployer)
         told = 0 if setter == p.pause else number
         assert board.version() == late.version() == p.version() == told
-    assert (board.times(), late.times()) == (2 + len(calls(ledgers)), 1 + len(calls(ledgers)))
+    # Coming in, a board is told twice: once to see that it listens, once with all the others.
+    assert (board.times(), late.times()) == (3 + len(calls(ledgers)), 2 + len(calls(ledgers)))
 
 
 def test_add_board__that_does_not_listen__is_refused(ledgers: Ledgers) -> None:
@@ -134,6 +136,55 @@ def test_add_board__that_does_not_listen__is_refused(ledgers: Ledgers) -> None:
         with pytest.raises(ContractLogicError):
             ledgers.parameters.addBoard(deaf, sender=ledgers.deployer)
     assert ledgers.parameters.boards() == []
+
+
+def test_add_board__twice__is_refused(ledgers: Ledgers) -> None:
+    board = ledgers.deploy("StubBoard")
+    ledgers.parameters.addBoard(board, sender=ledgers.deployer)
+    with refused("BoardListed", board=board):
+        ledgers.parameters.addBoard(board, sender=ledgers.deployer)
+    assert ledgers.parameters.boards() == [board]
+
+
+def test_drop_board__is_told_that_it_is_paused__and_nothing_more(ledgers: Ledgers) -> None:
+    p, boards = ledgers.parameters, [ledgers.deploy("StubBoard") for _ in range(3)]
+    for board in boards:
+        p.addBoard(board, sender=ledgers.deployer)
+    receipt = p.dropBoard(boards[0], sender=ledgers.deployer)
+    assert [e.board for e in receipt.decode_logs(p.BoardDropped)] == [boards[0]]
+    assert p.boards() == [boards[2], boards[1]]
+    p.setScheduler(ledgers.stranger, True, sender=ledgers.deployer)
+    assert [board.version() for board in boards] == [0, p.version(), p.version()]
+    p.addBoard(boards[0], sender=ledgers.deployer)
+    assert boards[0].version() == p.version()
+
+
+def test_drop_board__that_is_not_listed__is_refused(ledgers: Ledgers) -> None:
+    with refused("BoardUnknown", board=ledgers.stranger):
+        ledgers.parameters.dropBoard(ledgers.stranger, sender=ledgers.deployer)
+
+
+@pytest.mark.parametrize("mood", [1, 2], ids=["refuses", "dawdles"])
+def test_attack_board_that_will_not_hear__holds_up_no_vote_and_can_be_dropped(ledgers: Ledgers, mood: int) -> None:
+    p, bad, good = ledgers.parameters, ledgers.deploy("StubBoard"), ledgers.deploy("StubBoard")
+    for board in (bad, good):
+        p.addBoard(board, sender=ledgers.deployer)
+    before = p.version()
+    bad.turn(mood, sender=ledgers.stranger)
+    receipt = p.pause(sender=ledgers.deployer)
+    [deaf] = list(receipt.decode_logs(p.BoardDeaf))
+    assert (deaf.board, deaf.version) == (bad, 0)
+    assert (bad.version(), good.version()) == (before, 0)
+    p.dropBoard(bad, sender=ledgers.deployer)
+    assert p.boards() == [good]
+
+
+def test_attack_vote_carried_out_with_little_gas__cannot_keep_a_board_from_hearing(ledgers: Ledgers) -> None:
+    p, board = ledgers.parameters, ledgers.deploy("StubBoard")
+    p.addBoard(board, sender=ledgers.deployer)
+    with refused("GasTooLow"):
+        p.pause(sender=ledgers.deployer, gas_limit=100_000)
+    assert board.version() == p.version() != 0
 
 
 # ---- admission

@@ -285,10 +285,10 @@ def test_post__what_is_the_jobs_own__is_compared_each_time(world: World) -> None
 def test_post_with_offers__one_that_serves__seats_its_worker_at_his_price_and_starts_the_work(world: World) -> None:
     terms = world.accept_terms()
     job = world.post_with_offers(terms, [world.offer(2, terms)])
-    [assigned] = list(job.receipt.decode_logs(world.board.JobAssigned))
+    [taken] = list(job.receipt.decode_logs(world.board.JobTaken))
     record = job.record
     assert (job.state, record.taken, record.folded, record.silent) == (JobState.ASSIGNED, 1, True, True)
-    assert assigned.workBy == record.clock == job.posted_at + terms.work_time
+    assert taken.workBy == record.clock == job.posted_at + terms.work_time
     [seat] = job.held
     assert (seat.worker, seat.provider, seat.price) == (world.workers[2], world.providers[2], LEAST_PRICE)
     assert (world.allocation(2).locked, world.allocation(2).locks) == (STAKE, 1)

@@ -62,7 +62,7 @@ def test_settle__events__tell_the_whole_outcome(world: World) -> None:
     fee = model.fee_on(100, 2 * PRICE)
     assert (settled.closer, settled.paid, settled.fee) == (world.closer, 2 * PRICE, fee)
     assert settled.paid + settled.fee + settled.returned == job.terms.escrow  # nobody was paid the bounty
-    logs = [(e.worker, e.pay, e.fault, e.slashed) for e in receipt.decode_logs(world.board.WorkerSettled)]
+    logs = [(e.worker, e.pay, e.fault, job.terms.loss(e.fault)) for e in receipt.decode_logs(world.board.WorkerSettled)]
     assert logs == [
         (world.workers[0], PRICE, Fault.NONE, 0),
         (world.workers[1], PRICE, Fault.NONE, 0),

@@ -81,9 +81,9 @@ def test_take__last_seat__assigns_the_job_and_starts_the_clock(world: World) -> 
     job = world.post()
     job.draw()
     receipt = job.take(0, 1, 2)
-    [assigned] = list(receipt.decode_logs(world.board.JobAssigned))
+    [last] = list(receipt.decode_logs(world.board.JobTaken))
     assert job.state == JobState.ASSIGNED
-    assert assigned.workBy == job.deadline == receipt.timestamp + WORK
+    assert last.workBy == job.deadline == receipt.timestamp + WORK
 
 
 def test_take__fourth_worker__is_refused(world: World) -> None:

@@ -16,12 +16,13 @@ def test_take_many__all_seats__assigns_the_job_and_folds_it(world: World) -> Non
     job = world.post()
     job.draw()
     receipt = job.take_many(2, 0, 1)
-    taken = [(e.worker, e.number, e.price) for e in receipt.decode_logs(world.board.JobTaken)]
+    logs = list(receipt.decode_logs(world.board.JobTaken))
+    taken = [(e.worker, e.number, e.price) for e in logs]
     assert taken == [(world.workers[index], number, PRICE) for number, index in ((1, 2), (2, 0), (3, 1))]
-    [assigned] = list(receipt.decode_logs(world.board.JobAssigned))
     record = job.record
     assert (job.state, record.taken, record.folded) == (JobState.ASSIGNED, 3, True)
-    assert assigned.workBy == record.clock == receipt.timestamp + WORK
+    assert record.clock == receipt.timestamp + WORK
+    assert [e.workBy for e in logs] == [0, 0, record.clock]
     for index in range(3):
         assert (world.allocation(index).locked, world.allocation(index).locks) == (STAKE, 1)
     assert world.board.look(job.terms.as_tuple(), job.held)[0] == job.id
@@ -78,7 +79,8 @@ def test_take_many__siblings__are_refused_within_one_call_and_across_two(world: 
     world.enrol(world.providers[0], sibling)
     job = world.post()
     job.draw()
-    signed = short(sibling, world.domain.take(job.id))
+    until = job.terms.take_by
+    signed = (until, short(sibling, world.domain.take(job.id, until)))
     with refused("SiblingSeated", worker=sibling, provider=world.providers[0]):
         job.take_signed([job.signed_take(0), signed])
     job.take_many(1, 0)
@@ -89,23 +91,56 @@ def test_take_many__siblings__are_refused_within_one_call_and_across_two(world: 
 def test_take_many__signed_for_another_job_chain_or_board__recovers_to_a_stranger(world: World) -> None:
     job, other = world.post(), world.post()
     job.draw()
-    here, worker = world.domain, world.workers[0]
+    here, worker, until = world.domain, world.workers[0], job.terms.take_by
     for message in (
-        here.take(other.id),
-        replace(here, chain_id=here.chain_id + 1).take(job.id),
-        replace(here, contract=str(world.vault.address)).take(job.id),
+        here.take(other.id, until),
+        here.take(job.id, until - 1),
+        replace(here, chain_id=here.chain_id + 1).take(job.id, until),
+        replace(here, contract=str(world.vault.address)).take(job.id, until),
         here.seal(job.id, job.id),
     ):
         with refused("UnknownWorker"):
-            job.take_signed([short(worker, message)])
+            job.take_signed([(until, short(worker, message))])
     assert world.allocation(0).locked == 0
+
+
+def test_take_many__consent_has_run_out__nobody_is_seated(world: World) -> None:
+    job = world.post()
+    job.draw()
+    until = world.now + 10
+    early, late = job.signed_take(0, until), job.signed_take(1)
+    world.at(until + 1)
+    with refused("TakeExpired", id=job.id, until=until):
+        job.take_signed([late, early])
+    assert (job.record.taken, world.allocation(0).locked) == (0, 0)
+    job.take_signed([late])
+    assert job.held[0].worker == world.workers[1]
+
+
+def test_take_many__in_the_last_second_of_the_consent__is_in_time(world: World) -> None:
+    job = world.post()
+    job.draw()
+    until = world.now + 10
+    signed = job.signed_take(0, until)
+    world.at(until)
+    job.take_signed([signed])
+    assert job.record.taken == 1
+
+
+def test_take_many__consent_made_longer_by_whoever_posts_it__is_a_strangers(world: World) -> None:
+    job = world.post()
+    job.draw()
+    _, signature = job.signed_take(0, world.now + 10)
+    world.at(world.now + 12)
+    with refused("UnknownWorker"):
+        job.take_signed([(job.terms.take_by, signature)])
 
 
 def test_take_many__no_signature__is_refused(world: World) -> None:
     job = world.post()
     job.draw()
     with pytest.raises(ContractLogicError):
-        job.take_signed([NO_SIGNATURE])
+        job.take_signed([(job.terms.take_by, NO_SIGNATURE)])
     assert job.record.taken == 0
 
 
@@ -121,7 +156,7 @@ def test_take_many__signature_used_again__seats_nobody_twice(world: World) -> No
     """In this job the seat is his already; every later job has another id."""
     first = world.post()
     first.draw()
-    signed = first.signed_take(0)
+    signed = first.signed_take(0, first.terms.take_by + 100_000)
     first.take_signed([signed])
     with refused("SiblingSeated", worker=world.workers[0]):
         first.take_signed([signed])

@@ -298,7 +298,7 @@ class MoneyMachine(RuleBasedStateMachine):
         sequence = self.sequence.get((requester, lane), 0) + 1 + skip
         nonce = (self.base + lane) << 16 | sequence
         if self.accepted(
-            self.lane_is_open(requester, lane, sequence),
+            sequence > self.sequence.get((requester, lane), 0),  # whether a job of the lane runs or not
             lambda: w.board.retire(nonce, sender=self.accounts[requester]),
         ):
             self.sequence[requester, lane] = sequence

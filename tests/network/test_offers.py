@@ -183,14 +183,15 @@ def test_takes_posted_by_a_relayer__all_seats_at_once__each_commits_once_and_is_
     chosen[1].config.write_text(settings + "confirmations = 2\n")
     contracts, board = net.contracts, net.contracts.board
     run = requester.submit(double, {"x": 4}, budget="5 USDC", wall="30s", memory="256MiB", take_within="12s")
-    signatures = [
-        sign_take(worker.account, run.id, chain_id=contracts.chain_id, board=board.address) for worker in chosen
+    until = run.terms.take_by
+    takes = [
+        sign_take(worker.account, run.id, until, chain_id=contracts.chain_id, board=board.address) for worker in chosen
     ]
     relayer = Sender(net.connection, net.deployer)
 
     def seated():
         try:
-            relayer.transact(board.take_many(run.terms, signatures))
+            relayer.transact(board.take_many(run.terms, takes))
         except (refusals.NotDrawn, refusals.RoundNotDue):
             return False
         return True

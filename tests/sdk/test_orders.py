@@ -13,9 +13,10 @@ from tensorgrid.chain.signing import sign, signer_of
 from tensorgrid.domain.eip712 import Signature
 from tensorgrid.domain.encoding import checksum_address
 from tensorgrid.domain.errors import OfferUnusable, OrderUnusable
-from tensorgrid.domain.jobs import JobTerms, hardware_class, seal_digest, take_digest
+from tensorgrid.domain.jobs import JobTerms, hardware_class, seal_digest
 from tensorgrid.domain.offers import MAX_OFFER_BYTES, Offer, StandingOffer
 from tensorgrid.domain.orders import MAX_ORDER_BYTES, Order, SignedOrder
+from tensorgrid.domain.takes import take_digest
 
 KEY = Account.from_key(b"\7" * 32)
 BOARD, COIN, SCHEDULER = (checksum_address("0x" + two * 20) for two in ("b0", "c0", "d0"))
@@ -178,6 +179,12 @@ def test_signature__of_bytes_that_are_none__is_refused(signature) -> None:
 
 def test_digests__of_takes_and_seals__differ_by_all_that_they_bind() -> None:
     job, other = b"\1" * 32, b"\2" * 32
-    takes = {take_digest(j, chain, board) for j in (job, other) for chain in (1, 2) for board in (BOARD, COIN)}
+    takes = {
+        take_digest(j, until, chain, board)
+        for j in (job, other)
+        for until in (5, 6)
+        for chain in (1, 2)
+        for board in (BOARD, COIN)
+    }
     seals = {seal_digest(j, c, 1, BOARD) for j in (job, other) for c in (job, other)}
-    assert (len(takes), len(seals), len(takes & seals)) == (8, 4, 0)
+    assert (len(takes), len(seals), len(takes & seals)) == (16, 4, 0)

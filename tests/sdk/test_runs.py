@@ -6,7 +6,6 @@ import pytest
 
 from tensorgrid.chain.events import (
     ExtraSeatsOpened,
-    JobAssigned,
     JobCancelled,
     JobCommitted,
     JobExpired,
@@ -33,8 +32,8 @@ from tensorgrid.domain.errors import (
 )
 from tensorgrid.domain.jobs import ExitClass, Fault, JobId, JobState, JobTerms, ReplicationClocks
 from tensorgrid.domain.money import Amount, Token
-from tensorgrid.domain.payload import pack_payload, payload_root
 from tensorgrid.domain.notes import note_blob
+from tensorgrid.domain.payload import pack_payload, payload_root
 from tensorgrid.domain.receipts import Environment, ProgressBlob, Receipt, SealedRef
 from tensorgrid.domain.results import result_root
 from tensorgrid.privacy import Identity, seal
@@ -75,13 +74,14 @@ def posted():
 
 def taken(log, workers=WORKERS[:3], first=1):
     for number, worker in enumerate(workers, first):
-        log.add(JobTaken, worker=worker, number=number, provider=ZERO, payee=ZERO, price=100)
+        work_by = 160 if number == 3 else 0
+        log.add(JobTaken, worker=worker, number=number, provider=ZERO, payee=ZERO, price=100, work_by=work_by)
     return log
 
 
 def committed(roots):
     """Three seats committed and revealed with these root hashes (None: silent)."""
-    log = taken(posted()).add(JobAssigned, work_by=160)
+    log = taken(posted())
     for worker, root in zip(WORKERS, roots, strict=False):
         if root is not None:
             log.add(JobSealed, worker=worker, commitment=b"\7" * 32)
@@ -95,8 +95,7 @@ def committed(roots):
 def settled(log, pays, faults=None):
     for worker, pay in pays.items():
         fault = (faults or {}).get(worker, Fault.NONE)
-        slashed = 10 if fault is Fault.SLASHED else 0
-        log.add(WorkerSettled, worker=worker, pay=pay, fault=fault, slashed=slashed, agreed=pay == 100)
+        log.add(WorkerSettled, worker=worker, pay=pay, fault=fault, agreed=pay == 100)
     paid = sum(pays.values())
     fee = -(-paid // 100)
     return log.add(JobSettled, closer=WORKERS[0], paid=paid, fee=fee, returned=TERMS.escrow - paid - fee)
@@ -107,12 +106,10 @@ def test_fold__phases__say_what_the_job_waits_for():
     phases = []
     for step in (
         lambda: taken(log, WORKERS[:2]),
-        lambda: taken(log, WORKERS[2:3], first=3).add(JobAssigned, work_by=160),
+        lambda: taken(log, WORKERS[2:3], first=3),
         lambda: log.add(JobSealed, worker=WORKERS[0], commitment=b"\7" * 32),
-        lambda: (
-            log.add(JobSealed, worker=WORKERS[1], commitment=b"\7" * 32)
-            .add(JobSealed, worker=WORKERS[2], commitment=b"\7" * 32)
-            .add(JobCommitted, since=200)
+        lambda: log.add(JobSealed, worker=WORKERS[1], commitment=b"\7" * 32).add(
+            JobSealed, worker=WORKERS[2], commitment=b"\7" * 32, since=200
         ),
         lambda: log.add(Revealed, worker=WORKERS[0], root_hash=HONEST, receipt_digest=bytes(32)),
         lambda: log.add(ExtraSeatsOpened, round=9, take_by=200, work_by=260, reveal_by=300),
@@ -179,7 +176,7 @@ def test_agreed__two_equal_third_silent__is_one():
         (posted().add(JobCancelled, returned=TERMS.escrow), Cancelled),
         (taken(posted(), WORKERS[:1]).add(JobExpired, closer=WORKERS[0], returned=700), JobNotTaken),
         (
-            taken(posted()).add(JobAssigned, work_by=160).add(JobExpired, closer=WORKERS[0], returned=700),
+            taken(posted()).add(JobExpired, closer=WORKERS[0], returned=700),
             WorkersSilent,
         ),
         (settled(committed([None, None, None]), dict.fromkeys(WORKERS[:3], 0)), WorkersSilent),

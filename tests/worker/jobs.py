@@ -8,7 +8,6 @@ from typing import Any
 from tensorgrid.chain.history import (
     Event,
     ExtraSeatsOpened,
-    JobAssigned,
     JobPosted,
     JobSealed,
     JobSettled,
@@ -84,7 +83,8 @@ def log_at(block: int, index: int = 0) -> LogRef:
 
 
 def taken(worker: str, number: int, block: int, index: int = 0) -> JobTaken:
-    return JobTaken(JOB, worker, number, PROVIDER, PAYEE, 1_000_000, log=log_at(block, index))
+    work_by = 1_100 if number == 3 else 0
+    return JobTaken(JOB, worker, number, PROVIDER, PAYEE, 1_000_000, work_by, log=log_at(block, index))
 
 
 def history() -> list[Event]:
@@ -94,14 +94,13 @@ def history() -> list[Event]:
         taken(SECOND, 1, 13),
         taken(ME, 2, 13, 1),
         taken(THIRD, 3, 14),
-        JobAssigned(JOB, 1_100, log=log_at(14, 1)),
         JobSealed(JOB, THIRD, b"\x03" * 32, log=log_at(14, 2)),
         JobSealed(JOB, ME, b"\x01" * 32, log=log_at(15)),
-        JobSealed(JOB, SECOND, b"\x02" * 32, log=log_at(15, 1)),
+        JobSealed(JOB, SECOND, b"\x02" * 32, 1_080, log=log_at(15, 1)),
         ExtraSeatsOpened(JOB, 18, 1_150, 1_250, 1_266, log=log_at(16)),
         taken(FOURTH, 4, 18),
         JobSealed(JOB, FOURTH, b"\x04" * 32, log=log_at(19)),
-        WorkerSettled(JOB, SECOND, 0, Fault.SLASHED, 100, False, log=log_at(20)),
-        WorkerSettled(JOB, ME, 1_000_000, Fault.NONE, 0, True, log=log_at(20, 1)),
+        WorkerSettled(JOB, SECOND, 0, Fault.SLASHED, False, log=log_at(20)),
+        WorkerSettled(JOB, ME, 1_000_000, Fault.NONE, True, log=log_at(20, 1)),
         JobSettled(JOB, THIRD, 3_000_000, 30_000, 1_000_000, log=log_at(20, 2)),
     ]

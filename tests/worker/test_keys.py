@@ -6,7 +6,8 @@ from eth_account import Account
 from tests.worker.jobs import JOB, SEALED
 
 from tensorgrid.domain.eip712 import Signature
-from tensorgrid.domain.jobs import seal_digest, take_digest
+from tensorgrid.domain.jobs import seal_digest
+from tensorgrid.domain.takes import take_digest
 from tensorgrid_worker.keys import sign_seal, sign_take
 
 WORKER = Account.from_key("0x" + "5a" * 32)
@@ -19,11 +20,14 @@ def signer(digest: bytes, signature: Signature) -> str:
     return recovered
 
 
-def test_sign_take__recovers_to_the_worker__for_this_job_and_board_alone() -> None:
-    signature = sign_take(WORKER, JOB, chain_id=CHAIN, board=BOARD)
-    assert signer(take_digest(JOB, CHAIN, BOARD), signature) == WORKER.address
-    assert signer(take_digest(JOB, CHAIN, OTHER), signature) != WORKER.address
-    assert signer(take_digest(JOB, CHAIN + 1, BOARD), signature) != WORKER.address
+def test_sign_take__recovers_to_the_worker__for_this_job_time_and_board_alone() -> None:
+    take = sign_take(WORKER, JOB, 900, chain_id=CHAIN, board=BOARD)
+    signature = take.signature
+    assert take.as_tuple() == (900, signature.as_tuple())
+    assert signer(take_digest(JOB, 900, CHAIN, BOARD), signature) == WORKER.address
+    assert signer(take_digest(JOB, 901, CHAIN, BOARD), signature) != WORKER.address
+    assert signer(take_digest(JOB, 900, CHAIN, OTHER), signature) != WORKER.address
+    assert signer(take_digest(JOB, 900, CHAIN + 1, BOARD), signature) != WORKER.address
 
 
 def test_sign_seal__recovers_to_the_worker__for_this_commitment_alone() -> None:

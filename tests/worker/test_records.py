@@ -51,7 +51,7 @@ def test_apply__told_twice__counts_once() -> None:
 
 def test_apply__unknown_job__ignored() -> None:
     records: dict[JobId, JobRecord] = {}
-    assert [apply(records, event, ME) for event in history()[1:]] == [None] * 13
+    assert [apply(records, event, ME) for event in history()[1:]] == [None] * 12
     assert records == {}
 
 

@@ -108,9 +108,18 @@ def test_seats__the_events_lag_behind__read_up_to_now() -> None:
     chain = FakeChain(job(JobState.ASSIGNED, taken=2, committed=0b01))
     for number, worker in enumerate((SECOND, ME), 1):
         chain.logs.append(
-            log("JobTaken", JOB, address_topic(worker), number=number, provider=PROVIDER, payee=PAYEE, price=1_000_000)
+            log(
+                "JobTaken",
+                JOB,
+                address_topic(worker),
+                number=number,
+                provider=PROVIDER,
+                payee=PAYEE,
+                price=1_000_000,
+                work_by=0,
+            )
         )
-    chain.logs.append(log("JobSealed", JOB, address_topic(SECOND), commitment=SEALED))
+    chain.logs.append(log("JobSealed", JOB, address_topic(SECOND), commitment=SEALED, since=0))
     view = look(chain, make_record(SECOND))
     assert view.number == 2
     assert view.held == (make_seat(SECOND, SEALED), make_seat(ME))

@@ -33,7 +33,8 @@ def of_store(config: WorkerConfig) -> Iterator[Check]:
         found = open_store(config.store)
         if found.get(found.put(data), max_bytes=64) != data:
             return red("store", f"{config.store} gave other bytes back", "mend it, or set another store")
-        return green("store", f"{redact(config.store) if config.store.startswith('http') else config.store} in {time.monotonic() - began:.2f} s")
+        shown = redact(config.store) if config.store.startswith("http") else config.store
+        return green("store", f"{shown} in {time.monotonic() - began:.2f} s")
 
     yield from asked("store", [store])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tensorgrid.domain.cids import Cid
 from tensorgrid.domain.encoding import parse_json
-from tensorgrid.domain.errors import BlobMismatch, BlobTooLarge, SpecInvalid, StorageError, TensorgridError
+from tensorgrid.domain.errors import BlobTooLarge, SpecInvalid, StorageError, TensorgridError
 from tensorgrid.domain.jobs import JobId, JobTerms
 from tensorgrid.domain.payload import ITEM_BYTES
 from tensorgrid.domain.specs import MAX_SPEC_BYTES, RUNTIME, InputRef, JobSpec
@@ -60,7 +60,7 @@ class Inputs:
         """
         try:
             return self._prepare(job, terms, judge)
-        except (SpecInvalid, BlobMismatch, BlobTooLarge) as error:
+        except (SpecInvalid, BlobTooLarge) as error:  # wrong bytes are the store's fault: perhaps not for ever
             raise JobRefused(str(error)) from error
 
     def forget(self, job: JobId) -> None:

@@ -17,7 +17,8 @@ from eth_typing import Hash32
 
 from tensorgrid.domain.eip712 import Signature
 from tensorgrid.domain.errors import KeyMissing
-from tensorgrid.domain.jobs import JobId, seal_digest, take_digest
+from tensorgrid.domain.jobs import JobId, seal_digest
+from tensorgrid.domain.takes import SignedTake, take_digest
 from tensorgrid.domain.workers import consent_digest
 
 MAX_KEYSTORE = 64 * 1024
@@ -95,9 +96,10 @@ def sign_digest(account: LocalAccount, digest: bytes) -> Signature:
     return Signature.from_vrs(signed.v, signed.r, signed.s)
 
 
-def sign_take(account: LocalAccount, job: JobId, *, chain_id: int, board: str) -> Signature:
-    """For JobBoard.takeMany: "seat me in this job". Good while it has seats; the stake is locked when posted."""
-    return sign_digest(account, take_digest(job, chain_id, board))
+def sign_take(account: LocalAccount, job: JobId, until: int, *, chain_id: int, board: str) -> SignedTake:
+    """For JobBoard.takeMany: "seat me in this job". Good while it has seats, and until the timestamp `until`; the stake
+    is locked when posted, so allow no more time than a relayer needs."""
+    return SignedTake(until, sign_digest(account, take_digest(job, until, chain_id, board)))
 
 
 def sign_seal(account: LocalAccount, job: JobId, commitment: bytes, *, chain_id: int, board: str) -> Signature:

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from tensorgrid.chain.history import (
     Event,
     ExtraSeatsOpened,
-    JobAssigned,
     JobCancelled,
     JobExpired,
     JobPosted,
@@ -171,15 +170,14 @@ def _changed(record: JobRecord, event: Event, me: str) -> JobRecord | None:
     if isinstance(event, JobTaken):
         if event.number != len(record.seats) + 1:
             return None  # told twice
-        return replace(record, seats=(*record.seats, SeatRecord(_given(event), block)))
+        assigned = block if event.work_by else record.assigned_block
+        return replace(record, seats=(*record.seats, SeatRecord(_given(event), block)), assigned_block=assigned)
     if isinstance(event, JobSealed):
         return _sealed(record, event)
-    if isinstance(event, JobAssigned):
-        return replace(record, assigned_block=block)
     if isinstance(event, ExtraSeatsOpened):
         return replace(record, extra_block=block)
     if isinstance(event, WorkerSettled):
-        return replace(record, outcome=_outcome(event)) if event.worker == me else None
+        return replace(record, outcome=_outcome(event, record.terms)) if event.worker == me else None
     for kind, word in ((JobSettled, "settled"), (JobCancelled, "cancelled"), (JobExpired, "expired")):
         if isinstance(event, kind):
             return replace(record, ended_block=block, ended_as=word)
@@ -196,7 +194,7 @@ def _sealed(record: JobRecord, event: JobSealed) -> JobRecord | None:
     return replace(record, seats=tuple(seats))
 
 
-def _outcome(event: WorkerSettled) -> str:
-    if event.slashed:
-        return f"{event.fault.name.lower()} {event.slashed}"
+def _outcome(event: WorkerSettled, terms: JobTerms) -> str:
+    if lost := terms.loss(event.fault):
+        return f"{event.fault.name.lower()} {lost}"
     return f"paid {event.pay}" if event.pay else "unpaid"

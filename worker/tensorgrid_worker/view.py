@@ -111,6 +111,8 @@ class ViewReader:
         known = self._known.get(record.id)
         if known is None or known.record is not record or time.monotonic() >= known.at + self.believed:
             return False
+        if record.number_of(self.me) and record.terms.verifier == self.contracts.replication.address:
+            return False  # a reveal missed costs all the stake: no node may hide from us that its time has come
         return not _clock_is_over(known.job, record, head.timestamp)
 
     def _look_at(self, records: Sequence[JobRecord]) -> None:

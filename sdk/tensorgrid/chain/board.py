@@ -10,6 +10,7 @@ from tensorgrid.domain.eip712 import Signature
 from tensorgrid.domain.jobs import Job, JobId, JobRef, JobState, JobTerms, Seat
 from tensorgrid.domain.offers import Offer
 from tensorgrid.domain.orders import Order
+from tensorgrid.domain.takes import SignedTake
 
 
 class JobBoard(Contract):
@@ -36,7 +37,7 @@ class JobBoard(Contract):
         return [Job(JobState(state), *rest) for state, *rest in found]
 
     def lane(self, requester: str, lane: int, *, block: int | str = "latest") -> Lane:
-        """What the lane holds: state and sequence of its last job, NONE and 0 while it was never used."""
+        """The state of the lane's last job, and the highest sequence that is used up; NONE and 0 at first."""
         state, sequence = self.read("laneOf", requester, lane, block=block)
         return Lane(JobState(state), sequence)
 
@@ -88,7 +89,8 @@ class JobBoard(Contract):
         return self.build("postFor", terms.as_tuple(), order.as_tuple(), signature, passed)
 
     def retire(self, nonce: int) -> Call:
-        """By the requester: orders signed with this nonce, or a lower one of its lane, are dead from then on."""
+        """By the requester: orders signed with this nonce, or a lower one of its lane, are dead; a running job
+        of the lane goes on."""
         return self.build("retire", nonce)
 
     def cancel(self, terms: JobTerms) -> Call:
@@ -101,9 +103,9 @@ class JobBoard(Contract):
         """By a worker: the first round in Posted, an extra seat in Committed (`held` only where the job is folded)."""
         return self.build("take", terms.as_tuple(), seats(held))
 
-    def take_many(self, terms: JobTerms, signatures: Sequence[Signature]) -> Call:
-        """By anyone: first-round takes that workers have signed (domain.jobs.take_digest), all or none."""
-        return self.build("takeMany", terms.as_tuple(), [signature.as_tuple() for signature in signatures])
+    def take_many(self, terms: JobTerms, takes: Sequence[SignedTake]) -> Call:
+        """By anyone: first-round takes that workers have signed (domain.takes.take_digest), all or none."""
+        return self.build("takeMany", terms.as_tuple(), [take.as_tuple() for take in takes])
 
     def progress(self, job_id: JobId, digest: bytes) -> Call:
         """By a worker with a seat; `digest` is the sha256 in the raw CID of the sealed progress."""

@@ -63,6 +63,8 @@ class NonceRetired(Event):
 
 @dataclass(frozen=True)
 class JobTaken(Event):
+    """`work_by`: with the last first-round seat work begins, until this time; 0 with every other."""
+
     SOURCE = ("JobBoard", "JobTaken")
     id: JobId
     worker: str
@@ -70,13 +72,7 @@ class JobTaken(Event):
     provider: str
     payee: str
     price: int
-
-
-@dataclass(frozen=True)
-class JobAssigned(Event):
-    SOURCE = ("JobBoard", "JobAssigned")
-    id: JobId
-    work_by: int
+    work_by: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,14 +85,19 @@ class JobProgress(Event):
 
 @dataclass(frozen=True)
 class JobSealed(Event):
+    """`since`: with the last first-round seal the job is committed, since this time; 0 with every other."""
+
     SOURCE = ("JobBoard", "JobSealed")
     id: JobId
     worker: str
     commitment: bytes
+    since: int = 0
 
 
 @dataclass(frozen=True)
 class JobCommitted(Event):
+    """Without the seals of all, by `closeWork`."""
+
     SOURCE = ("JobBoard", "JobCommitted")
     id: JobId
     since: int
@@ -120,12 +121,13 @@ class JobSettled(Event):
 
 @dataclass(frozen=True)
 class WorkerSettled(Event):
+    """What the worker lost is `terms.loss(fault)`."""
+
     SOURCE = ("JobBoard", "WorkerSettled")
     id: JobId
     worker: str
     pay: int
     fault: Fault
-    slashed: int
     agreed: bool
 
 

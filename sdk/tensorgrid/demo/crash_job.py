@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from eth_account import Account
 from rich.console import Console
 
-from tensorgrid.chain.events import JobAssigned
+from tensorgrid.chain.events import Event, JobTaken
 from tensorgrid.demo import DemoFailed, Options
 from tensorgrid.demo.audit import broken, missing
 from tensorgrid.demo.crash_stage import WORK, CrashStage
@@ -142,7 +142,7 @@ class _Tale(CrashStage):
         run = self._buy(seconds=1)
         self.wait_for(lambda: sum(seat.committed for seat in run.story().held) == 3, "three commitments")
         with self.net.paused():
-            depth = self.net.connection.latest().number - self.block_of(run, JobAssigned)
+            depth = self.net.connection.latest().number - self.block_of(run, _work_begins)
             self.net.connection.rpc("anvil_reorg", depth, [])
         self.view.say(f"Other blocks now stand in place of the newest {depth}: commitments that were there are not.")
         self.finish(run, "reorganised")
@@ -183,3 +183,7 @@ class _Tale(CrashStage):
             return b"runtime.runner" in Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             return False
+
+
+def _work_begins(event: Event) -> bool:
+    return isinstance(event, JobTaken) and event.work_by > 0

@@ -96,12 +96,12 @@ class CrashStage:
         """Wait until it says so."""
         self.wait_for(lambda: event in self.said(worker, run), f"{event} of worker {worker.number}")
 
-    def block_of(self, run: Run, kind: type[Event]) -> int:
+    def block_of(self, run: Run, told_so: Callable[[Event], bool]) -> int:
         """The block in which the job told that first."""
         board = self.bob.contracts.board.address
         question = {"address": board, "topics": [None, run.hex], "fromBlock": "0x0"}
         told = (decode(raw, {board: "JobBoard"}) for raw in self.net.connection.rpc("eth_getLogs", question))
-        return next(event.log.block for event in told if isinstance(event, kind))
+        return next(event.log.block for event in told if event is not None and told_so(event))
 
     def wait_for(self, what: Callable[[], object], why: str) -> None:
         """Raises DemoFailed when it takes too long."""

@@ -20,7 +20,6 @@ TERMS_TYPE = (
     "uint40 takeBy,address payToken,uint16 feeBps,uint128 noShowBond,uint8 reopens,uint8 workers,uint128 stake,"
     "bytes32 hardwareClass,address scheduler,address verifier,bytes32 verifierParams,uint32 workTime,uint32 settleTime)"
 )
-_TAKE_TYPE = "Take(bytes32 job)"
 _SEAL_TYPE = "Seal(bytes32 job,bytes32 commitment)"
 DOMAIN_NAME, DOMAIN_VERSION = "tensorgrid", "1"
 BPS_WHOLE = 10_000
@@ -142,6 +141,10 @@ class JobTerms:
     def max_pay(self) -> int:
         """The most that can be paid to workers: all first seats and the whole reserve."""
         return self.price * self.workers + self.reserve
+
+    def loss(self, fault: Fault) -> int:
+        """What a worker with this fault loses of his stake, stake-token units."""
+        return {Fault.NONE: 0, Fault.NO_SHOW: self.no_show_bond, Fault.SLASHED: self.stake}[fault]
 
     @property
     def escrow(self) -> int:
@@ -289,11 +292,6 @@ def fee_on(fee_bps: int, amount: int) -> int:
 def job_seed(job: JobId, beacon_value: bytes) -> bytes:
     """What every replica seeds everything from: keccak256(JobId, value of the round named at posting)."""
     return keccak256(job + beacon_value)
-
-
-def take_digest(job: JobId, chain_id: int, board: str) -> bytes:
-    """What a worker signs so that another posts his take; 32 bytes."""
-    return board_domain(chain_id, board).digest(struct_hash(_TAKE_TYPE, [job]))
 
 
 def seal_digest(job: JobId, commitment: bytes, chain_id: int, board: str) -> bytes:

@@ -212,6 +212,18 @@ class WrongSeats(Reverted):
     """pass the job's seats as its JobTaken and JobSealed events have shown them, in the order of their numbers"""
 
 
+class TakeExpired(Reverted):
+    """the worker's consent has run out; have him sign a new one"""
+
+
+class BoardListed(Reverted):
+    """these parameters tell this board of their changes already"""
+
+
+class BoardUnknown(Reverted):
+    """these parameters do not know this board; see `boards()`"""
+
+
 class DrawFixed(Reverted):
     """the draw of workers is fixed; the job can no longer be cancelled, only left to end"""
 

@@ -13,7 +13,6 @@ from tensorgrid.chain.events import (
     BondReturned,
     Event,
     ExtraSeatsOpened,
-    JobAssigned,
     JobCancelled,
     JobCommitted,
     JobExpired,
@@ -207,8 +206,8 @@ def _apply(story: Story, event: Event) -> None:
     if isinstance(event, JobTaken):
         seat = Seat(event.worker, event.provider, event.payee, event.price)
         story.seats[event.worker] = SeatStory(seat, event.number, extra=event.number > story.terms.workers)
-    elif isinstance(event, JobAssigned):
-        story.state, story.work_by = JobState.ASSIGNED, event.work_by
+        if event.work_by:
+            story.state, story.work_by = JobState.ASSIGNED, event.work_by
     elif isinstance(event, JobProgress):
         story.progress.append((event.worker, event.digest))
     elif isinstance(event, JobSealed):
@@ -216,6 +215,8 @@ def _apply(story: Story, event: Event) -> None:
         found.seat = replace(found.seat, commitment=event.commitment)
         if story.silent:
             found.receipt_digest = event.commitment  # nothing will be opened: what is committed to is the receipt
+        if event.since:
+            story.state, story.committed_at = JobState.COMMITTED, event.since
     elif isinstance(event, JobCommitted):
         story.state, story.committed_at = JobState.COMMITTED, event.since
     elif isinstance(event, Revealed):
@@ -225,7 +226,7 @@ def _apply(story: Story, event: Event) -> None:
         story.extra = event
     elif isinstance(event, WorkerSettled):
         found = story.seats[event.worker]
-        found.pay, found.fault, found.slashed = event.pay, event.fault, event.slashed
+        found.pay, found.fault, found.slashed = event.pay, event.fault, story.terms.loss(event.fault)
     elif isinstance(event, OrderRelayed):
         story.relay_fee = event.fee
     elif isinstance(event, Rejected):

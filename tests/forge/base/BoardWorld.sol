@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {IJobBoard} from "../../../contracts/interfaces/IJobBoard.sol";
 import {StubVerifier} from "../../../contracts/test/StubVerifier.sol";
 import {
-    Fault, Job, JobId, JobRef, JobState, JobTerms, Offer, Order, Seat, Signature
+    Fault, Job, JobId, JobRef, JobState, JobTerms, Offer, Order, Seat, Signature, SignedTake
 } from "../../../contracts/types/JobTypes.sol";
 import {World} from "./World.sol";
 
@@ -102,11 +102,11 @@ abstract contract BoardWorld is World {
         return Signature(r, bytes32(uint256(s) | uint256(v - 27) << 255));
     }
 
-    function takesBy(JobTerms memory terms, uint256 count) internal view returns (Signature[] memory list) {
-        list = new Signature[](count);
-        bytes32 digest = board.takeDigest(board.idOf(terms));
+    function takesBy(JobTerms memory terms, uint256 count) internal view returns (SignedTake[] memory list) {
+        list = new SignedTake[](count);
+        bytes32 digest = board.takeDigest(board.idOf(terms), terms.takeBy);
         for (uint256 i = 0; i < count; ++i) {
-            list[i] = signed(roles[i], digest);
+            list[i] = SignedTake(terms.takeBy, signed(roles[i], digest));
         }
     }
 

@@ -22,11 +22,7 @@ contract CommitTest is BoardWorld {
             Seat[] memory own = new Seat[](1);
             own[0] = seats[i];
             vm.expectEmit(address(board));
-            emit IJobBoard.JobSealed(id, workers[i], SEALED);
-            if (i == 2) {
-                vm.expectEmit(address(board));
-                emit IJobBoard.JobCommitted(id, uint40(vm.getBlockTimestamp()));
-            }
+            emit IJobBoard.JobSealed(id, workers[i], SEALED, i == 2 ? uint40(vm.getBlockTimestamp()) : 0);
             vm.prank(workers[i]);
             board.commit(refOf(terms), uint8(i + 1), own, SEALED);
             seats[i].commitment = SEALED;
@@ -188,9 +184,9 @@ contract CommitTest is BoardWorld {
         bytes32[] memory commitments = new bytes32[](3);
         (commitments[0], commitments[2]) = (SEALED, keccak256("third"));
         vm.expectEmit(address(board));
-        emit IJobBoard.JobSealed(id, workers[0], SEALED);
+        emit IJobBoard.JobSealed(id, workers[0], SEALED, 0);
         vm.expectEmit(address(board));
-        emit IJobBoard.JobSealed(id, workers[2], keccak256("third"));
+        emit IJobBoard.JobSealed(id, workers[2], keccak256("third"), 0);
         board.commitMany(refOf(terms), seats, commitments, _seals(id, commitments));
         (seats[0].commitment, seats[2].commitment) = (SEALED, keccak256("third"));
         board.look(terms, seats);
@@ -208,7 +204,7 @@ contract CommitTest is BoardWorld {
         passTime(2);
         Signature[] memory signatures = _seals(id, commitments);
         vm.expectEmit(address(board));
-        emit IJobBoard.JobCommitted(id, uint40(vm.getBlockTimestamp()));
+        emit IJobBoard.JobSealed(id, workers[2], SEALED, uint40(vm.getBlockTimestamp()));
         board.commitMany(refOf(terms), seats, commitments, signatures);
         for (uint256 i = 0; i < 3; ++i) {
             seats[i].commitment = commitments[i];
@@ -322,7 +318,7 @@ contract CommitTest is BoardWorld {
         JobId id = board.idOf(terms);
         uint40 since = jobOf(terms).clock;
         vm.expectEmit(address(board));
-        emit IJobBoard.JobSealed(id, workers[3], SEALED);
+        emit IJobBoard.JobSealed(id, workers[3], SEALED, 0);
         vm.prank(workers[3]);
         board.commitExtra(terms, 4, seats, SEALED);
         seats[3].commitment = SEALED;

@@ -20,7 +20,7 @@ contract ExpireTest is BoardWorld {
         board.expire(terms, seats);
         vm.warp(terms.takeBy + 1);
         vm.expectEmit(address(board));
-        emit IJobBoard.WorkerSettled(id, workers[0], 0, Fault.None, 0, false);
+        emit IJobBoard.WorkerSettled(id, workers[0], 0, Fault.None, false);
         vm.expectEmit(address(board));
         emit IJobBoard.JobExpired(id, closer, escrowed(terms) - BOUNTY);
         expire(terms, seats);
@@ -54,9 +54,9 @@ contract ExpireTest is BoardWorld {
         board.expire(terms, seats);
         vm.warp(workBy + 1);
         vm.expectEmit(address(board));
-        emit IJobBoard.WorkerSettled(id, workers[0], 0, Fault.NoShow, BOND, false);
+        emit IJobBoard.WorkerSettled(id, workers[0], 0, Fault.NoShow, false);
         vm.expectEmit(address(board));
-        emit IJobBoard.WorkerSettled(id, workers[1], 0, Fault.NoShow, BOND, false);
+        emit IJobBoard.WorkerSettled(id, workers[1], 0, Fault.NoShow, false);
         expire(terms, seats);
         for (uint256 i = 0; i < 2; ++i) {
             vm.assertEq(stakeOf(i).active, ALLOCATED - BOND);

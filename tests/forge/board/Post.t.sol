@@ -6,7 +6,7 @@ import {IEscrow} from "../../../contracts/interfaces/IEscrow.sol";
 import {IJobBoard} from "../../../contracts/interfaces/IJobBoard.sol";
 import {IParameters} from "../../../contracts/interfaces/IParameters.sol";
 import {IVerifier} from "../../../contracts/interfaces/IVerifier.sol";
-import {Job, JobId, JobState, JobTerms} from "../../../contracts/types/JobTypes.sol";
+import {Fault, Job, JobId, JobState, JobTerms, Seat} from "../../../contracts/types/JobTypes.sol";
 import {BoardWorld} from "../base/BoardWorld.sol";
 
 /// @notice How a job enters the board, and what keeps it out.
@@ -284,9 +284,51 @@ contract PostTest is BoardWorld {
         vm.assertEq(sequence, 5);
         terms.nonce = 7 << 16 | 6;
         post(terms);
-        vm.expectRevert(abi.encodeWithSelector(IJobBoard.LaneBusy.selector, requester, 7));
+    }
+
+    function test_J1_retire_whileAJobOfTheLaneRuns() external {
+        JobTerms memory terms = plain();
+        terms.nonce = 7 << 16 | 6;
+        Seat[] memory seats = committed(terms);
+        Job memory before = jobOf(terms);
+        _retire(5, true);
+        _retire(6, true);
+        vm.expectEmit(address(board));
+        emit IJobBoard.NonceRetired(requester, 7 << 16 | 9);
+        _retire(9, false);
+        _retire(9, true);
+        _retire(8, true);
+        _retire(10, false);
+
+        vm.assertEq(keccak256(abi.encode(jobOf(terms))), keccak256(abi.encode(before)));
+        (JobState state, uint16 sequence) = board.laneOf(requester, 7);
+        vm.assertEq(uint256(state), uint256(JobState.Committed));
+        vm.assertEq(sequence, 10);
+        rule(PRICE, Fault.None, address(0));
+        settle(terms, seats);
+        expectState(terms, JobState.Settled);
+
+        for (terms.nonce = 7 << 16 | 7; uint16(terms.nonce) < 11; ++terms.nonce) {
+            expectState(terms, JobState.Cancelled);
+            _refusedNonce(terms);
+        }
+        expectState(terms, JobState.None);
+        post(terms);
+        _retire(12, false);
         vm.prank(requester);
-        board.retire(7 << 16 | 9);
+        board.cancel(terms);
+        _retire(12, true);
+        _retire(13, false);
+        terms.nonce = 7 << 16 | 14;
+        post(terms);
+        (, sequence) = board.laneOf(requester, 7);
+        vm.assertEq(sequence, 14);
+    }
+
+    function _retire(uint256 sequence, bool used) private {
+        if (used) vm.expectRevert(abi.encodeWithSelector(IJobBoard.NonceUsed.selector, requester, 7 << 16 | sequence));
+        vm.prank(requester);
+        board.retire(7 << 16 | sequence);
     }
 
     function test_retire_isNobodyElses() external {

@@ -18,9 +18,7 @@ contract RelayTest is BoardWorld {
         Offer memory offer = offerOf(terms, 2, 7_500);
         JobId id = board.idOf(terms);
         vm.expectEmit(address(board));
-        emit IJobBoard.JobTaken(id, workers[2], 1, providers[2], providers[2], 7_500);
-        vm.expectEmit(address(board));
-        emit IJobBoard.JobAssigned(id, uint40(vm.getBlockTimestamp() + WORK));
+        emit IJobBoard.JobTaken(id, workers[2], 1, providers[2], providers[2], 7_500, uint40(vm.getBlockTimestamp() + WORK));
         vm.prank(requester);
         vm.assertEq(board.postWithOffers(terms, one(offer)).asBytes(), id.asBytes());
 

@@ -26,7 +26,7 @@ contract SettleTest is BoardWorld {
         uint256 fee = feeOn(paid);
         for (uint256 i = 0; i < 3; ++i) {
             vm.expectEmit(address(board));
-            emit IJobBoard.WorkerSettled(id, workers[i], pay, Fault.None, 0, true);
+            emit IJobBoard.WorkerSettled(id, workers[i], pay, Fault.None, true);
         }
         vm.expectEmit(address(board));
         emit IJobBoard.JobSettled(id, closer, paid, fee, escrowed(terms) - paid - fee);
@@ -84,7 +84,7 @@ contract SettleTest is BoardWorld {
         Seat[] memory seats = committed(terms);
         rule(0, Fault.Slashed, finder);
         vm.expectEmit(address(board));
-        emit IJobBoard.WorkerSettled(id, workers[0], 0, Fault.Slashed, STAKE, false);
+        emit IJobBoard.WorkerSettled(id, workers[0], 0, Fault.Slashed, false);
         vm.expectCall(
             address(vault),
             abi.encodeCall(IStakeVault.release, (providers[0], workers[0], STAKE, STAKE, finder, STAKE / 2)),
@@ -104,7 +104,7 @@ contract SettleTest is BoardWorld {
         Seat[] memory seats = committed(terms);
         rule(3, Fault.NoShow, address(0));
         vm.expectEmit(address(board));
-        emit IJobBoard.WorkerSettled(id, workers[0], 3, Fault.NoShow, BOND, false);
+        emit IJobBoard.WorkerSettled(id, workers[0], 3, Fault.NoShow, false);
         settle(terms, seats);
         vm.assertEq(stakeOf(0).active, ALLOCATED - BOND);
         vm.assertEq(vault.flushBurned(), BOND);
@@ -149,7 +149,7 @@ contract SettleTest is BoardWorld {
         vm.assertEq(reputation.scoreOf(address(board), workers[0]).wins, 0);
     }
 
-    function test_settle_nobodyJudgedNoWeightAsked() external {
+    function test_settle_asksNobodyForTheWeight() external {
         stubVerifier.setNeeds(IVerifier.Needs({reserveBps: 0, settleTime: 0, silent: true}));
         JobTerms memory terms = _silent();
         Seat[] memory seats = committed(terms);
@@ -158,6 +158,64 @@ contract SettleTest is BoardWorld {
         settle(terms, seats);
         vm.assertEq(reputation.scoreOf(address(board), workers[0]).wins, 0);
         vm.assertEq(reputation.scoreOf(address(board), workers[0]).at, 0);
+    }
+
+    // ---- as the verifier says, without being asked
+
+    function test_settleAgreed_paysWhoCommittedAndBondsWhoDidNot() external {
+        JobTerms memory terms = _three();
+        JobId id = board.idOf(terms);
+        Seat[] memory seats = taken(terms);
+        seal(terms, 0, seats);
+        seal(terms, 2, seats);
+        vm.warp(jobOf(terms).clock + 1);
+        board.closeWork(terms, seats);
+        vm.expectCall(address(stubVerifier), abi.encodeWithSelector(IVerifier.verdict.selector), 0);
+        vm.expectEmit(address(board));
+        emit IJobBoard.WorkerSettled(id, workers[0], PRICE, Fault.None, true);
+        vm.expectEmit(address(board));
+        emit IJobBoard.WorkerSettled(id, workers[1], 0, Fault.NoShow, false);
+        vm.expectEmit(address(board));
+        emit IJobBoard.WorkerSettled(id, workers[2], PRICE, Fault.None, true);
+        vm.prank(address(stubVerifier));
+        board.settleAgreed(terms, seats);
+        expectState(terms, JobState.Settled);
+        vm.assertEq(free(providers[0]) + free(providers[1]) + free(providers[2]), 2 * uint256(PRICE));
+        vm.assertEq(stakeOf(1).active, ALLOCATED - BOND);
+        vm.assertEq(reputation.scoreOf(address(board), workers[0]).wins, 1);
+        refusedState(id, JobState.Settled, JobState.Committed);
+        vm.prank(address(stubVerifier));
+        board.settleAgreed(terms, seats);
+    }
+
+    function test_settleAgreed_isThePinnedVerifiersOnly() external {
+        JobTerms memory terms = _three();
+        JobId id = board.idOf(terms);
+        Seat[] memory seats = committed(terms);
+        address[4] memory others = [requester, workers[0], address(replication), address(board)];
+        for (uint256 i = 0; i < others.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(IJobBoard.NotVerifier.selector, id, others[i]));
+            vm.prank(others[i]);
+            board.settleAgreed(terms, seats);
+        }
+        expectState(terms, JobState.Committed);
+    }
+
+    function test_settleAgreed_needsAllSeatsAndACommittedJob() external {
+        JobTerms memory terms = _three();
+        JobId id = board.idOf(terms);
+        Seat[] memory seats = taken(terms);
+        refusedState(id, JobState.Assigned, JobState.Committed);
+        vm.prank(address(stubVerifier));
+        board.settleAgreed(terms, seats);
+        for (uint256 i = 0; i < 3; ++i) {
+            seal(terms, i, seats);
+        }
+        Seat[] memory two = new Seat[](2);
+        (two[0], two[1]) = (seats[0], seats[1]);
+        vm.expectRevert(abi.encodeWithSelector(IJobBoard.WrongSeats.selector, id, 3));
+        vm.prank(address(stubVerifier));
+        board.settleAgreed(terms, two);
     }
 
     // ---- when, and what

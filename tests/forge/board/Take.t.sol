@@ -7,7 +7,7 @@ import {IScheduler} from "../../../contracts/interfaces/IScheduler.sol";
 import {IStakeVault} from "../../../contracts/interfaces/IStakeVault.sol";
 import {IWorkerRegistry} from "../../../contracts/interfaces/IWorkerRegistry.sol";
 import {
-    Candidate, Draw, ExtraSeats, Job, JobId, JobState, JobTerms, Seat, Signature
+    Candidate, Draw, ExtraSeats, Job, JobId, JobState, JobTerms, Seat, Signature, SignedTake
 } from "../../../contracts/types/JobTypes.sol";
 import {BoardWorld} from "../base/BoardWorld.sol";
 
@@ -22,11 +22,7 @@ contract TakeTest is BoardWorld {
         for (uint256 i = 0; i < 3; ++i) {
             expectState(terms, JobState.Posted);
             vm.expectEmit(address(board));
-            emit IJobBoard.JobTaken(id, workers[i], uint8(i + 1), providers[i], providers[i], PRICE);
-            if (i == 2) {
-                vm.expectEmit(address(board));
-                emit IJobBoard.JobAssigned(id, uint40(vm.getBlockTimestamp() + WORK));
-            }
+            _takenNext(id, i);
             take(terms, i);
             vm.assertEq(stakeOf(i).locked, STAKE);
             vm.assertEq(jobOf(terms).taken, i + 1);
@@ -136,7 +132,7 @@ contract TakeTest is BoardWorld {
         passBlocks(3);
         terms.price -= 1;
         _refusedTake(terms, 0, abi.encodeWithSelector(IJobBoard.UnknownJob.selector, board.idOf(terms)));
-        Signature[] memory signatures = takesBy(terms, 1);
+        SignedTake[] memory signatures = takesBy(terms, 1);
         refused(IJobBoard.UnknownJob.selector, board.idOf(terms));
         board.takeMany(terms, signatures);
     }
@@ -250,10 +246,10 @@ contract TakeTest is BoardWorld {
         JobTerms memory terms = _three();
         JobId id = post(terms);
         passBlocks(3);
-        Signature[] memory signatures = takesBy(terms, 3);
+        SignedTake[] memory signatures = takesBy(terms, 3);
         for (uint256 i = 0; i < 3; ++i) {
             vm.expectEmit(address(board));
-            emit IJobBoard.JobTaken(id, workers[i], uint8(i + 1), providers[i], providers[i], PRICE);
+            _takenNext(id, i);
         }
         vm.prank(stranger);
         board.takeMany(terms, signatures);
@@ -284,8 +280,8 @@ contract TakeTest is BoardWorld {
         post(terms);
         passBlocks(3);
         take(terms, 0);
-        Signature[] memory all = takesBy(terms, 3);
-        Signature[] memory rest = new Signature[](2);
+        SignedTake[] memory all = takesBy(terms, 3);
+        SignedTake[] memory rest = new SignedTake[](2);
         (rest[0], rest[1]) = (all[1], all[2]);
         board.takeMany(terms, rest);
         vm.assertEq(jobOf(terms).folded, false);
@@ -297,7 +293,7 @@ contract TakeTest is BoardWorld {
         JobTerms memory terms = _three();
         JobId id = post(terms);
         passBlocks(3);
-        Signature[] memory signatures = takesBy(terms, 4);
+        SignedTake[] memory signatures = takesBy(terms, 4);
         refused(IJobBoard.SeatsFull.selector, id);
         board.takeMany(terms, signatures);
     }
@@ -307,11 +303,11 @@ contract TakeTest is BoardWorld {
         JobTerms memory terms = _three();
         JobId id = post(terms);
         passBlocks(3);
-        bytes32 digest = board.takeDigest(id);
-        Signature[] memory signatures = new Signature[](3);
-        signatures[0] = signed(roles[0], digest);
-        signatures[1] = signed(roles[1], digest);
-        signatures[2] = signed("sibling", digest);
+        bytes32 digest = board.takeDigest(id, terms.takeBy);
+        SignedTake[] memory signatures = new SignedTake[](3);
+        signatures[0] = SignedTake(terms.takeBy, signed(roles[0], digest));
+        signatures[1] = SignedTake(terms.takeBy, signed(roles[1], digest));
+        signatures[2] = SignedTake(terms.takeBy, signed("sibling", digest));
         vm.expectRevert(abi.encodeWithSelector(IJobBoard.SiblingSeated.selector, id, workers[6], providers[0]));
         board.takeMany(terms, signatures);
         signatures[2] = signatures[1];
@@ -324,22 +320,38 @@ contract TakeTest is BoardWorld {
         JobTerms memory terms = _three();
         post(terms);
         passBlocks(3);
-        Signature[] memory signatures = takesBy(other, 1);
-        bytes32 digest = board.takeDigest(board.idOf(terms));
+        SignedTake[] memory signatures = takesBy(other, 1);
+        bytes32 digest = board.takeDigest(board.idOf(terms), other.takeBy);
         address nobody = ecrecover(
             digest,
-            uint8(uint256(signatures[0].vs) >> 255) + 27,
-            signatures[0].r,
-            bytes32(uint256(signatures[0].vs) << 1 >> 1)
+            uint8(uint256(signatures[0].signature.vs) >> 255) + 27,
+            signatures[0].signature.r,
+            bytes32(uint256(signatures[0].signature.vs) << 1 >> 1)
         );
         vm.expectRevert(abi.encodeWithSelector(IJobBoard.UnknownWorker.selector, nobody));
         board.takeMany(terms, signatures);
     }
 
+    function test_takeMany_untilTheConsentHasRunOut() external {
+        JobTerms memory terms = _three();
+        JobId id = post(terms);
+        passBlocks(3);
+        SignedTake[] memory signatures = takesBy(terms, 2);
+        uint40 until = uint40(vm.getBlockTimestamp()) + 2;
+        signatures[1] = SignedTake(until, signed(roles[1], board.takeDigest(id, until)));
+        passTime(3);
+        vm.expectRevert(abi.encodeWithSelector(IJobBoard.TakeExpired.selector, id, until));
+        board.takeMany(terms, signatures);
+        vm.warp(until);
+        board.takeMany(terms, signatures);
+        vm.assertEq(jobOf(terms).taken, 2);
+    }
+
     function test_takeMany_isSignedAsEip712Says() external {
         JobId id = JobId.wrap(keccak256("a job"));
         vm.assertEq(
-            board.takeDigest(id), typed(keccak256(abi.encode(keccak256("Take(bytes32 job)"), id.asBytes())))
+            board.takeDigest(id, 77),
+            typed(keccak256(abi.encode(keccak256("Take(bytes32 job,uint40 until)"), id.asBytes(), 77)))
         );
         vm.assertEq(
             board.sealDigest(id, SEALED),
@@ -351,8 +363,8 @@ contract TakeTest is BoardWorld {
         JobTerms memory terms = _three();
         committed(terms);
         _openExtra(2, uint40(vm.getBlockNumber()), uint40(vm.getBlockTimestamp() + 20));
-        Signature[] memory all = takesBy(terms, 4);
-        Signature[] memory late = new Signature[](1);
+        SignedTake[] memory all = takesBy(terms, 4);
+        SignedTake[] memory late = new SignedTake[](1);
         late[0] = all[3];
         refusedState(board.idOf(terms), JobState.Committed, JobState.Posted);
         board.takeMany(terms, late);
@@ -375,7 +387,7 @@ contract TakeTest is BoardWorld {
         board.take(terms, seats);
         passBlocks(1);
         vm.expectEmit(address(board));
-        emit IJobBoard.JobTaken(id, workers[3], 4, providers[3], providers[3], PRICE);
+        emit IJobBoard.JobTaken(id, workers[3], 4, providers[3], providers[3], PRICE, 0);
         vm.prank(workers[3]);
         board.take(terms, seats);
         vm.assertEq(jobOf(terms).taken, 4);
@@ -542,6 +554,12 @@ contract TakeTest is BoardWorld {
         registry.register(workers[6], profile(providers[0]), abi.encodePacked(r, s, v));
         stakeFor(providers[0], workers[6], ALLOCATED);
         passTime(1);
+    }
+
+    /// @dev Of three seats, the worker's of this index.
+    function _takenNext(JobId id, uint256 i) private {
+        uint40 workBy = i == 2 ? uint40(vm.getBlockTimestamp() + WORK) : 0;
+        emit IJobBoard.JobTaken(id, workers[i], uint8(i + 1), providers[i], providers[i], PRICE, workBy);
     }
 
     function _refusedTake(JobTerms memory terms, uint256 index, bytes memory reason) private {

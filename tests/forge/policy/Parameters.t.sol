@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {IJobBoard} from "../../../contracts/interfaces/IJobBoard.sol";
 import {IParameters} from "../../../contracts/interfaces/IParameters.sol";
 import {IVerifier} from "../../../contracts/interfaces/IVerifier.sol";
+import {StubBoard} from "../../../contracts/test/StubBoard.sol";
 import {JobTerms} from "../../../contracts/types/JobTypes.sol";
 import {Bps} from "../../../contracts/types/Money.sol";
 import {BoardWorld} from "../base/BoardWorld.sol";
@@ -32,7 +34,7 @@ contract ParametersTest is BoardWorld {
     // ---- who
 
     function test_G1_everyChange_isRestricted() external {
-        bytes[9] memory calls = [
+        bytes[10] memory calls = [
             abi.encodeCall(IParameters.setValues, (values())),
             abi.encodeCall(IParameters.pause, ()),
             abi.encodeCall(IParameters.unpause, ()),
@@ -41,6 +43,7 @@ contract ParametersTest is BoardWorld {
             abi.encodeCall(IParameters.setVerifier, (stranger, true)),
             abi.encodeCall(IParameters.setHardwareClass, (CPU, false)),
             abi.encodeCall(IParameters.addBoard, (stranger)),
+            abi.encodeCall(IParameters.dropBoard, (address(board))),
             abi.encodeCall(IParameters.pause, ())
         ];
         uint32 version = parameters.version();
@@ -68,6 +71,54 @@ contract ParametersTest is BoardWorld {
         vm.assertEq(parameters.version(), version + 7);
         vm.assertEq(parameters.boards().length, 1);
         vm.assertEq(parameters.boards()[0], address(board));
+    }
+
+    // ---- boards
+
+    function test_addBoard_refusesOneThatIsListedOrDeaf() external {
+        vm.expectRevert(abi.encodeWithSelector(IParameters.BoardListed.selector, address(board)));
+        parameters.addBoard(address(board));
+        (bool good,) = address(parameters).call(abi.encodeCall(IParameters.addBoard, (address(escrow))));
+        vm.assertEq(good, false);
+        vm.assertEq(parameters.boards().length, 1);
+    }
+
+    function test_dropBoard_pausesItForGood() external {
+        StubBoard other = new StubBoard();
+        parameters.addBoard(address(other));
+        vm.expectEmit(address(parameters));
+        emit IParameters.BoardDropped(address(board));
+        parameters.dropBoard(address(board));
+        vm.assertEq(parameters.boards().length, 1);
+        vm.assertEq(parameters.boards()[0], address(other));
+        JobTerms memory terms = plain();
+        vm.prank(requester);
+        vm.expectRevert(abi.encodeWithSelector(IJobBoard.Paused.selector));
+        board.post(terms);
+        vm.expectRevert(abi.encodeWithSelector(IParameters.BoardUnknown.selector, address(board)));
+        parameters.dropBoard(address(board));
+    }
+
+    function test_boards_oneThatWillNotHearHoldsUpNoVote() external {
+        StubBoard bad = new StubBoard();
+        parameters.addBoard(address(bad));
+        uint32 version = parameters.version();
+        for (uint8 mood = 1; mood < 3; ++mood) {
+            bad.turn(StubBoard.Mood(mood));
+            vm.expectEmit(address(parameters));
+            emit IParameters.BoardDeaf(address(bad), version + mood);
+            parameters.setScheduler(stranger, true);
+            vm.assertEq(bad.version(), version);
+        }
+        parameters.dropBoard(address(bad));
+        vm.assertEq(parameters.boards().length, 1);
+    }
+
+    function test_boards_littleGasKeepsNoneFromHearing() external {
+        (bool good, bytes memory why) =
+            address(parameters).call{gas: 110_000}(abi.encodeCall(IParameters.pause, ()));
+        vm.assertEq(good, false);
+        vm.assertEq(bytes4(why), IParameters.GasTooLow.selector);
     }
 
     // ---- values

@@ -9,6 +9,39 @@ import {BoardWorld} from "../base/BoardWorld.sol";
 contract WorkersTest is BoardWorld {
     // ---- registry
 
+    function test_D1_reclass_isTheWorkersOwnAndOnlyAnotherClassIsANewRegistration() external {
+        (,, uint40 before,,) = registry.standing(workers[0]);
+        passTime(9);
+        vm.expectEmit(address(registry));
+        emit IWorkerRegistry.WorkerReclassed(workers[0], CPU, 700, 8);
+        vm.prank(workers[0]);
+        registry.reclass(CPU, 700, 8);
+        (,, uint40 since,, bytes5 tag) = registry.standing(workers[0]);
+        vm.assertEq(since, before);
+        vm.prank(workers[0]);
+        registry.reclass(keccak256("other"), 900, 9);
+        (,, since,, tag) = registry.standing(workers[0]);
+        vm.assertEq(since, vm.getBlockTimestamp());
+        vm.assertEq(bytes32(tag), bytes32(bytes5(keccak256("other"))));
+        IWorkerRegistry.Profile memory card = registry.profileOf(workers[0]);
+        vm.assertEq(card.hardwareClass, keccak256("other"));
+        vm.assertEq(card.capability, 900);
+        vm.assertEq(card.price, 9);
+        vm.expectRevert(abi.encodeWithSelector(IWorkerRegistry.UnknownWorker.selector, stranger));
+        vm.prank(stranger);
+        registry.reclass(CPU, 1, 1);
+    }
+
+    function test_beat_isAnEventOfWorkersOnly() external {
+        vm.expectEmit(address(registry));
+        emit IWorkerRegistry.WorkerBeat(workers[1], 990);
+        vm.prank(workers[1]);
+        registry.beat(990);
+        vm.expectRevert(abi.encodeWithSelector(IWorkerRegistry.UnknownWorker.selector, stranger));
+        vm.prank(stranger);
+        registry.beat(990);
+    }
+
     function test_register_asOnesOwnProvider() external {
         vm.prank(stranger);
         registry.register(stranger, profile(finder), "");

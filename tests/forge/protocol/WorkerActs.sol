@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IReplicationVerifier} from "../../../contracts/interfaces/IReplicationVerifier.sol";
-import {ExtraSeats, Job, JobState, JobTerms, Seat, Signature} from "../../../contracts/types/JobTypes.sol";
+import {ExtraSeats, Job, JobState, JobTerms, Seat, Signature, SignedTake} from "../../../contracts/types/JobTypes.sol";
 import {RequesterActs} from "./RequesterActs.sol";
 
 /// @notice Workers: they take, commit and reveal, alone or carried by somebody. One in four answers is another one.
@@ -29,14 +29,14 @@ abstract contract WorkerActs is RequesterActs {
     function takeMany(uint256 index, uint256 seed) internal {
         JobTerms memory terms = jobs[index].terms;
         uint256 missing = terms.workers - jobs[index].seats.length;
-        Signature[] memory list = new Signature[](missing);
+        SignedTake[] memory list = new SignedTake[](missing);
         uint256[] memory who = new uint256[](missing);
         uint256 n;
         for (uint256 i = 0; i < workers.length && n < missing; ++i) {
             uint256 worker = (seed / 3 + i) % workers.length;
             if (!_drawReady(index, worker)) continue;
             who[n] = worker;
-            list[n++] = signed(roles[worker], board.takeDigest(jobs[index].id));
+            list[n++] = SignedTake(terms.takeBy, signed(roles[worker], board.takeDigest(jobs[index].id, terms.takeBy)));
         }
         if (n < missing) return;
         vm.prank(stranger);

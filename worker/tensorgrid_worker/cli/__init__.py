@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tensorgrid_worker.cli import joining, running, selling
+from tensorgrid_worker.cli import membership, running, selling
 from tensorgrid_worker.cli.common import EXIT_CODES
 
 HELP = """Takes tensorgrid jobs, runs them in a sandbox, and is paid for results that others agree with.
@@ -16,7 +16,7 @@ contracts, 5 node out of reach at start, 6 no sandbox, 7 doctor found red, 8 sti
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-joining.add_to(app)
+membership.add_to(app)
 running.add_to(app)
 selling.add_to(app)
 
