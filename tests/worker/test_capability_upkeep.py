@@ -110,6 +110,13 @@ def settle(upkeep: Upkeep) -> None:
         time.sleep(0.005)
 
 
+def sure(upkeep: Upkeep) -> None:
+    """What was recorded fell short: measured once more, and then acted on."""
+    upkeep.step(busy=False)
+    settle(upkeep)
+    upkeep.step(busy=False)
+
+
 def kinds(journal: Journal) -> list[str]:
     return [row.kind.partition(":")[0] for row in journal.outbox(*Status)]
 
@@ -187,8 +194,8 @@ def test_throttled_for_long__measured_again(tmp_path: Path, journal: Journal) ->
 def test_below_its_class__steps_down_at_that_class_price(tmp_path: Path, journal: Journal) -> None:
     recorded({"matmul_bf16": 0.7}).save(tmp_path)
     chain = FakeChain()
-    upkeep = make(tmp_path, chain, journal, Bench(), classes={REDUCED: 123}, min_price=500)
-    assert not upkeep.step(busy=False)
+    upkeep = make(tmp_path, chain, journal, Bench({"matmul_bf16": 0.7}), classes={REDUCED: 123}, min_price=500)
+    sure(upkeep)
     (row,) = journal.outbox(Status.NEW)
     assert row.kind.startswith("reclass:") and row.call.data.split() == [
         b"1000",
@@ -201,6 +208,17 @@ def test_below_its_class__steps_down_at_that_class_price(tmp_path: Path, journal
     assert upkeep.step(busy=False)
     assert upkeep.pause() == ""
     assert (upkeep.settings.hardware_class, upkeep.settings.min_price) == (REDUCED, 123)
+
+
+def test_one_bad_moment__measured_again_and_nothing_follows(tmp_path: Path, journal: Journal) -> None:
+    recorded({"matmul_bf16": 0.1}).save(tmp_path)
+    bench = Bench()
+    upkeep = make(tmp_path, FakeChain(), journal, bench, classes={REDUCED: 1})
+    upkeep.step(busy=False)
+    assert upkeep.pause() and kinds(journal) == []
+    settle(upkeep)
+    upkeep.step(busy=False)
+    assert len(bench.nonces) == 1 and upkeep.pause() == "" and kinds(journal) == []
 
 
 def test_moved_back_up_by_its_provider__stays_there_until_measured_again(tmp_path: Path, journal: Journal) -> None:
@@ -218,8 +236,9 @@ def test_no_lower_class__stops_taking_and_calls_offers_back(tmp_path: Path, jour
     recorded({"matmul_bf16": 0.2 if why == "too slow for any" else 0.7}).save(tmp_path)
     chain = FakeChain(listed=frozenset({"h100-sxm"} | ({REDUCED} - ({REDUCED} if why == "not listed" else set()))))
     journal.note_offer(chain.now + 100)
-    upkeep = make(tmp_path, chain, journal, Bench(), classes={} if why == "no price" else {REDUCED: 1})
-    upkeep.step(busy=False)
+    bench = Bench({"matmul_bf16": 0.2 if why == "too slow for any" else 0.7})
+    upkeep = make(tmp_path, chain, journal, bench, classes={} if why == "no price" else {REDUCED: 1})
+    sure(upkeep)
     assert "names no lower class" in upkeep.pause()
     assert kinds(journal) == ["raise_epoch"]
 

@@ -56,7 +56,7 @@ class Node:
             {
                 "address": BOARD,
                 "topics": ["0x" + topic.hex(), "0x" + JOB.hex(), "0x" + "0" * 24 + ME[2:]],
-                "data": "0x" + self.commitment.hex(),
+                "data": "0x" + self.commitment.hex() + "00" * 32,
                 "blockNumber": "0x20",
                 "logIndex": "0x0",
                 "blockHash": "0x" + "2" * 64,

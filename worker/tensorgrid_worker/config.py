@@ -164,6 +164,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _anchored(values: dict[str, Any], path: Path) -> dict[str, Any]:
     paths = {name: values[name] for name in PATHS if isinstance(values.get(name), str)}
+    store = values.get("store")
+    if isinstance(store, str) and ":" not in store:  # a folder, not an address
+        paths["store"] = store
     return values | {name: str(path.resolve().parent / Path(text).expanduser()) for name, text in paths.items()}
 
 

@@ -36,6 +36,8 @@ LOOK_SECONDS = 60.0
 DAY = 86_400
 SLOW_LOOKS = 5
 """Looks in a row at which a GPU was throttled before it is measured again."""
+SURE = 2
+"""Measurements in a row that fall short before anything follows: a machine may have been busy with something else."""
 RETRY_SECONDS = 3600
 """Before a measurement that a job interrupted, or that failed, is tried again."""
 
@@ -61,6 +63,7 @@ class Upkeep:
         self.class_name = config.hardware_class
         self._record = self._load()
         self._verdict: Verdict | None = None
+        self._short, self._fresh = 0, True  # measurements in a row that fell short; whether the last one is counted
         self._broken = ""
         self._slow_looks = 0
         self._wanted = False
@@ -133,6 +136,8 @@ class Upkeep:
         last = self._record
         if last is None or time.monotonic() < self._not_before:
             return ""
+        if 0 < self._short < SURE:
+            return "it fell short: once more, to be sure"
         if changed := changes(dict(last.fingerprint), fingerprint(self._gpus)):
             return "changed: " + "; ".join(changed)
         if self._slow_looks >= SLOW_LOOKS:
@@ -143,6 +148,7 @@ class Upkeep:
     def _keep(self, found: Record) -> None:
         found.save(self._config.home)
         self._record, self._verdict, self._look_at = found, None, 0.0
+        self._fresh, self._not_before = True, 0.0
         log.info("capability.measured", score=self.score, hardware_class=self.class_name)
 
     def _load(self) -> Record | None:
@@ -161,8 +167,13 @@ class Upkeep:
             return
         self._verdict = verdict = judge(wanted, last, self._config.classes, self._allowed)
         if verdict.class_name == self.class_name:
+            self._short = 0
             self._record = Record(last.measured, last.at, last.nonce, last.fingerprint, judged=True)
             self._record.save(self._config.home)
+            return
+        if self._fresh:
+            self._short, self._fresh = self._short + 1, False
+        if self._short < SURE:
             return
         if verdict.class_name:
             assert verdict.price is not None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -22,6 +23,10 @@ from typing import IO
 
 CHUNK = 64 << 10
 UNIX_MODE_SHIFT = 16
+UNREADABLE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError),
+    *(UnicodeError, struct.error, OverflowError),  # what the libraries let through of damaged names and numbers
+)
 
 
 class ArchiveRefused(ValueError):
@@ -70,7 +75,7 @@ def unpack(archive: str | Path, folder: str | Path, caps: Caps = Caps()) -> list
                     raise ArchiveRefused(f"{member.name!r} comes twice: give each file its own name")
                 names.add(str(path))
                 allowed -= _write(member, path, allowed)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise ArchiveRefused(f"{source.name} cannot be read ({error}): pack it again as a plain zip or tar") from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise ArchiveRefused(f"{error.filename} is a file and a folder: give each its own name") from error
