@@ -3,6 +3,7 @@
 #   PYTHON=/path/to/python3.11   which interpreter the virtual environment is made from
 #   VENV=.venv                   where it lies
 #   DEMO=--seed\ 7               arguments for `make demo`
+#   TESTERS=3                    processes that `make test` runs its files in: half of their time they wait for blocks
 
 SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
@@ -10,6 +11,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 VENV ?= .venv
+TESTERS ?= 3
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 # Node from the PyPI wheel, when the machine has none that is new enough (scripts/node.py)
@@ -44,7 +46,7 @@ layers: $(STAMPS)/dev ## which package may import which
 	@$(BIN)/lint-imports --no-logo >$(STAMPS)/layers.log || { cat $(STAMPS)/layers.log; exit 1; }
 
 pytest: $(STAMPS)/dev node_modules/.package-lock.json toolchain ## the tests alone; ARGS=... goes to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile $(ARGS)
 
 test-ipfs: $(STAMPS)/dev node-on-path ## the stores against a real IPFS daemon (its first set-up downloads 300 MB)
 	@$(BIN)/python scripts/ipfs_daemon.py -- $(BIN)/python -m pytest -m ipfs $(ARGS)

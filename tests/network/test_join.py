@@ -51,8 +51,8 @@ class Shell:
         return json.loads(done.stdout) if done.stdout else {}
 
     def start(self) -> subprocess.Popen:
-        log = (self.home / "worker.log").open("w")
-        return subprocess.Popen([PROGRAM, "run", "--json"], env=self.environment, stdout=log, stderr=log)
+        with (self.home / "worker.log").open("w") as log:
+            return subprocess.Popen([PROGRAM, "run", "--json"], env=self.environment, stdout=log, stderr=log)
 
 
 @pytest.fixture

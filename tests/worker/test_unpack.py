@@ -117,7 +117,9 @@ def test_attack_archive__refused_and_nothing_outside(name: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "data", [tar(("a/b", b"one"), ("c", b"two"), mode="w:gz"), zipped(("a/b", b"one"), ("c", b"two"))]
+    "data",
+    [tar(("a/b", b"one"), ("c", b"two"), mode="w:gz"), zipped(("a/b", b"one"), ("c", b"two"))],
+    ids=["tar.gz", "zip"],
 )
 def test_archive__plain__unpacked_with_modes_of_ours(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "archive").write_bytes(data)

@@ -37,4 +37,4 @@ def unfinished(config: WorkerConfig) -> str:
     except (NoJournal, sqlite3.Error):
         return "its journal cannot be read just now"
     jobs = [job["job"][:10] for job in found["jobs"] if job["state"] == "assigned"]
-    return f"{len(jobs)} job(s) {' '.join(jobs)}, {len(found['outbox'])} transaction(s)".replace("  ", " ")
+    return f"{len(jobs)} job(s), {len(found['outbox'])} transaction(s) {' '.join(jobs)}".rstrip()
