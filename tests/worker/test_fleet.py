@@ -17,6 +17,7 @@ from tensorgrid_worker.config import ConfigInvalid, load_config, load_fleet
 from tensorgrid_worker.draining import drained
 from tensorgrid_worker.fleet import Fleet
 from tensorgrid_worker.hardware import Gpu, GpuMissing, chosen
+from tensorgrid_worker.start import lock
 
 SHARED = {"rpc_url": "http://127.0.0.1:1", "deployment": "d.json", "store": "store", "home": ".", "min_price": 7}
 GPUS = [Gpu(i, i, f"GPU-{i}", "NVIDIA H100", 80 << 30, "580", ()) for i in range(2)]
@@ -141,8 +142,7 @@ def test_fleet__one_is_drained_alone__the_other_works_on() -> None:
 def test_control__asked__drains_once_and_leaves_no_word_behind(tmp_path: Path) -> None:
     asked = threading.Event()
     (tmp_path / control.FILE).touch()  # meant for a daemon that is gone
-    with (tmp_path / "lock").open("ab") as held, control.obeying(tmp_path, asked.set):
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with lock(tmp_path), control.obeying(tmp_path, asked.set):
         assert not asked.wait(2 * control.LOOK_SECONDS)
         assert control.ask_to_drain(tmp_path)
         assert asked.wait(5)

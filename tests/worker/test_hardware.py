@@ -20,6 +20,7 @@ from tensorgrid_worker.executor import Executor
 from tensorgrid_worker.hardware import gpus
 from tensorgrid_worker.sandbox.base import Child, Launch
 from tensorgrid_worker.sandbox.bubblewrap import Bubblewrap
+from tensorgrid_worker.wiper import Wiper
 
 
 class NVMLError(Exception):
@@ -104,7 +105,9 @@ def test_run__assigned_gpu_alone_is_bound(dev: Path, make_task: MakeTask) -> Non
 
     task = replace(make_task("def job(): return {}"), gpus=(gpus(FakeNvml(), dev)[1],))
     with pytest.raises(InterruptedError):
-        Executor(Recorder(), tmp_bytes=MIB, processes=64).run(task, on_point=lambda _: None, stop=Event())
+        Executor(Recorder(), tmp_bytes=MIB, processes=64, wiper=Wiper(python="true")).run(
+            task, on_point=lambda _: None, stop=Event()
+        )
     (launch,) = seen
     assert [path.name for path in launch.devices] == ["nvidia0", "nvidiactl", "nvidia-uvm"]
     assert launch.environment["CUDA_VISIBLE_DEVICES"] == "GPU-1"

@@ -68,8 +68,8 @@ def client(net: Devnet) -> Client:
     return Client(net.network_file)
 
 
-def submit(client: Client, steps: int = STEPS) -> Run:
-    return client.submit(slow, {"steps": steps}, budget="5 USDC", wall="30s", memory="256MiB")
+def submit(client: Client, steps: int = STEPS, take_within: str | None = None) -> Run:
+    return client.submit(slow, {"steps": steps}, budget="5 USDC", wall="30s", memory="256MiB", take_within=take_within)
 
 
 def events(worker: WorkerProcess, job: Run) -> list[str]:
@@ -266,7 +266,7 @@ def test_witness_on_another_chain__nothing_is_taken_until_they_agree(net: Devnet
         return result
 
     with NodeDouble(net.rpc_url, answer) as node, changed_settings(worker, witness_urls=[node.url]):
-        run = submit(client, steps=1)
+        run = submit(client, steps=1, take_within="3m")
         wait_for(lambda: len(run.status().seats) == 2, "the other two to take")
         wait_for(lambda: '"nodes.disagree"' in worker.log.read_text(), "worker 1 to see that they disagree")
         time.sleep(2)

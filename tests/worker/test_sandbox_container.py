@@ -132,7 +132,7 @@ def test_words__every_wall_is_asked_for(engine: Engine, tmp_path: Path) -> None:
     assert words.count("--device") == 1
     assert not {"--privileged", "--gpus", "--pid", "--volume", "--cap-add", "--runtime"} & set(words)
     writable = [word for word in words if word.startswith("type=bind") and not word.endswith(",readonly")]
-    assert [word.rpartition("target=")[2] for word in writable] == ["/job/out/payload.safetensors", "/job/pipes"]
+    assert [word.rpartition("target=")[2] for word in writable] == ["/job/out/payload.safetensors"]
     assert ("--userns" in words) == (engine.folder / "podman").exists()
 
 

@@ -16,8 +16,7 @@ LOOK_SECONDS = 0.5
 
 @contextmanager
 def obeying(home: Path, drain: Callable[[], None]) -> Iterator[None]:
-    """While inside, `drain` is called once somebody asks for it. What was asked of an earlier daemon counts no more."""
-    (home / FILE).unlink(missing_ok=True)
+    """While inside, `drain` is called once somebody asks for it, or has asked since the lock of that home was taken."""
     over = threading.Event()
 
     def look() -> None:

@@ -46,6 +46,7 @@ SEEN_SECONDS = 15.0
 BELIEVED = 3
 """Blocks after which a step that was mined must show in the chain's state; if it does not, it is planned again."""
 MOST_PROGRESS = 2
+TAKES = frozenset({Do.TAKE, Do.TAKE_EXTRA})
 STANDING_SECONDS = 10.0
 
 
@@ -219,7 +220,7 @@ class Daemon:
             return
         open_jobs = (record for record in self._records.values() if not record.ended)
         to_run = any(seat.seat.worker == self._me and not seat.sealed_block for job in open_jobs for seat in job.seats)
-        if self._upkeep.step(busy=to_run or bool(self._workshop.running())):
+        if self._upkeep.step(busy=to_run or bool(self._workshop.running() or self._taking(self._records))):
             settings, contracts = self._upkeep.settings, self._contracts
             self._gate = Gate.of(settings, contracts.deployment, contracts.parameters.values().min_stake)
             self._standing = Standing(contracts, self._me, settings.hardware_class)
@@ -252,7 +253,7 @@ class Daemon:
         memory, actions = Memory(self._me), []
         if views is None:
             changed |= self._judge_terms(records) | self._forget_stale(records, batch.head.timestamp)
-            views = self._view.read(records, batch.head)
+            views = self._view.read(records, batch.head, self._taking(records))
             self._trust.look(batch.head)
             memory = self._memory(views, batch.head.number)
             if batch.rewound_to is None:
@@ -346,11 +347,7 @@ class Daemon:
         """Between a job's inspection and its take hours may pass, and the owner's hours too."""
         wanted = []
         for action in actions:
-            take = action.do in {Do.TAKE, Do.TAKE_EXTRA}
-            refusal = ""
-            if take:
-                paused = self._upkeep.pause() if self._upkeep is not None else ""
-                refusal = paused or self._gate.refusal(records[action.job].terms, self._me)
+            refusal = self._unwanted(records[action.job]) if action.do in TAKES else ""
             if not refusal:
                 wanted.append(action)
             elif self._told.get(action.job) != refusal:
@@ -358,16 +355,40 @@ class Daemon:
                 self._joblog(action.job).say("job.not_taken", reason=refusal)
         return wanted
 
+    def _unwanted(self, record: JobRecord) -> str:
+        """Why not to take it just now, in words."""
+        if self._drain_by is not None:
+            return f"{NOT_NOW}this worker drains"
+        paused = self._upkeep.pause() if self._upkeep is not None else ""
+        return paused or self._gate.refusal(record.terms, self._me)
+
+    def _taking(self, records: Mapping[JobId, JobRecord]) -> frozenset[JobId]:
+        """Jobs whose take is under way. What is not signed yet is asked about again: dear gas may hold it for hours."""
+        taking = set()
+        for row in self._journal.outbox(Status.NEW, Status.SENT):
+            if row.kind not in TAKES or row.job not in records:
+                continue
+            if row.status is Status.NEW and (refusal := self._unwanted(records[row.job])):
+                self._journal.take_back(row.id, refusal)
+                self._joblog(row.job).say("job.not_taken", reason=refusal)
+            else:
+                taking.add(row.job)
+        return frozenset(taking)
+
     def _forget_stale(self, records: dict[JobId, JobRecord], now: int) -> set[JobId]:
         """Files of jobs that we can no longer take: nobody is bound to end those on chain, and disks fill up."""
         stale = set()
         for job, record in list(records.items()):
             terms = record.terms
             last = terms.take_by + (terms.work_time + terms.settle_time if record.assigned_block else 0)
-            if record.preparation is Preparation.READY and not record.number_of(self._me) and now > last:
+            if record.number_of(self._me) or now <= last:
+                continue
+            if record.preparation is Preparation.READY:
                 records[job] = replace(record, preparation=Preparation.NEW)
                 stale.add(job)
-                self._workshop.forget(job)
+            elif not self._workshop.holds(job):  # of a job that was never complete there may be gigabytes, too
+                continue
+            self._workshop.forget(job)
         return stale
 
     def _note_inspections(self, records: dict[JobId, JobRecord]) -> set[JobId]:
@@ -410,6 +431,8 @@ class Daemon:
                     # Who has a seat already (by an offer, or before the journal was lost) does the job, liked or not.
                     self._workshop.inspect(action.job, view.record.terms, None if view.number else self._gate.judge)
                 case Do.RUN:
+                    if self._upkeep is not None:
+                        self._upkeep.close()  # a measurement fills the memory that the job needs
                     self._workshop.run(action.job, view.record.terms, view.seed, work_deadline(view))
                 case Do.STOP:
                     self._workshop.stop(action.job)

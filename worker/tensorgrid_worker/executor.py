@@ -77,11 +77,11 @@ def finish_payload(payload: bytes) -> bytes:
 class Executor:
     """One run at a time per call of `run`. `tmp_bytes`: private /tmp; `processes`: most a job may start."""
 
-    def __init__(self, sandbox: Sandbox, *, tmp_bytes: int, processes: int) -> None:
+    def __init__(self, sandbox: Sandbox, *, tmp_bytes: int, processes: int, wiper: Wiper | None = None) -> None:
         self._sandbox = sandbox
         self._tmp_bytes = tmp_bytes
         self._processes = processes
-        self._wiper = Wiper()
+        self._wiper = wiper or Wiper()
 
     def run(self, task: Task, *, on_point: Callable[[Point], None], stop: Event) -> Run:
         """Blocks until the job ended, was killed at a limit, or `stop` was set.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import structlog
 
 from tensorgrid.domain.errors import TensorgridError
 from tensorgrid_worker import config as settings
+from tensorgrid_worker import hardware
 from tensorgrid_worker.logs import naming
 from tensorgrid_worker.signals import obeyed
 from tensorgrid_worker.start import lock, run_worker, started
@@ -29,9 +30,9 @@ class Runs(Protocol):
 class Fleet:
     """Runs each daemon in a thread. One that fails stops all: whoever watches this process starts it again whole."""
 
-    def __init__(self, daemons: Sequence[tuple[str, Runs]]) -> None:
-        """`daemons`: (address, daemon) pairs."""
-        self._daemons = list(daemons)
+    def __init__(self, daemons: Sequence[tuple[str, Runs]], ended: Callable[[str], None] = lambda _: None) -> None:
+        """`daemons`: (address, daemon) pairs. `ended`: called with the address of each that has come to its end."""
+        self._daemons, self._ended = list(daemons), ended
         self._failures: list[BaseException] = []
         self._lock = threading.Lock()
 
@@ -69,6 +70,23 @@ class Fleet:
             self.stop()
         else:
             log.info("worker.stopped", worker=address)
+        finally:
+            self._ended(address)
+
+
+def check_gpus(workers: Sequence[settings.WorkerConfig], found: list[hardware.Gpu]) -> None:
+    """Each GPU to one identity: two would run their jobs on it at once, and wipe it under each other's.
+
+    Raises ConfigInvalid, GpuMissing.
+    """
+    owners: dict[str, str] = {}
+    for config in workers:
+        for gpu in hardware.chosen(found, config.gpu):
+            if (other := owners.setdefault(gpu.uuid, config.name)) != config.name:
+                raise settings.ConfigInvalid(
+                    f"{other} and {config.name} both use GPU {gpu.index}; set gpu in each [[worker]] table, to an "
+                    'index, a UUID or "none"'
+                )
 
 
 def run_fleet(fleet: settings.Fleet) -> None:
@@ -79,6 +97,7 @@ def run_fleet(fleet: settings.Fleet) -> None:
     from tensorgrid_worker.control import obeying
     from tensorgrid_worker.health import watched
 
+    check_gpus(fleet.workers, hardware.gpus())
     fleet.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     first = fleet.workers[0]
     with ExitStack() as stack:
@@ -90,7 +109,9 @@ def run_fleet(fleet: settings.Fleet) -> None:
         stack.enter_context(
             watched(first.health_port, fleet.home, first.policy, [member.readings for member in members])
         )
-        crew = Fleet([(member.address, member.daemon) for member in members])
+        # Who waits for one of them to be drained looks at the lock of its home.
+        locks = {member.address: member.held for member in members}
+        crew = Fleet([(member.address, member.daemon) for member in members], lambda address: locks[address].close())
         stack.enter_context(obeyed(crew.drain, crew.stop))
         stack.enter_context(obeying(fleet.home, crew.drain))
         for member in members:

@@ -173,18 +173,29 @@ class Journal:
         )
         return {(JobId(row["job"]), row["kind"]): Status(row["status"]) for row in rows}
 
-    def signed(self, row_id: int, *, nonce: int, gas: int, raw: bytes, tx_hash: str) -> None:
-        """Before it is broadcast: from now on the same bytes are sent, whatever happens."""
+    def signed(self, row_id: int, *, nonce: int, gas: int, raw: bytes, tx_hash: str, of: Row | None = None) -> bool:
+        """Before it is broadcast: from now on the same bytes are sent, whatever happens.
+
+        `of`: the row that was signed. False, and nothing is written, when it is not wanted any more or is another call.
+        """
         with self._transaction() as db:
-            hashes = json.loads(db.execute("SELECT hashes FROM outbox WHERE id = ?", (row_id,)).fetchone()["hashes"])
+            found = db.execute("SELECT status, data, hashes FROM outbox WHERE id = ?", (row_id,)).fetchone()
+            if of is not None and (found["status"], found["data"]) != (of.status, of.call.data):
+                return False
             db.execute(
                 "UPDATE outbox SET status = ?, nonce = ?, gas = ?, raw = ?, hashes = ? WHERE id = ?",
-                (Status.SENT, nonce, gas, raw, json.dumps([*hashes, tx_hash]), row_id),
+                (Status.SENT, nonce, gas, raw, json.dumps([*json.loads(found["hashes"]), tx_hash]), row_id),
             )
+        return True
 
     def ended(self, row_id: int, status: Status, *, reason: str = "", block: int | None = None) -> None:
         """The row is DONE (mined in `block`, or found done at that block), REFUSED or DEAD."""
         self._run("UPDATE outbox SET status = ?, reason = ?, block = ? WHERE id = ?", status, reason, block, row_id)
+
+    def take_back(self, row_id: int, reason: str) -> None:
+        """The row is not wanted any more, unless it is signed by now; it may be planned again."""
+        sql = "UPDATE outbox SET status = ?, reason = ? WHERE id = ? AND status = ?"
+        self._run(sql, Status.REFUSED, reason, row_id, Status.NEW)
 
     def recall(self, row_id: int, nothing: Call) -> None:
         """What was sent must not be mined any more: the submitter sends `nothing` with the same nonce, for more."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensorgrid.domain.encoding import sha256
-from tensorgrid.domain.errors import StorageError, TensorgridError
+from tensorgrid.domain.errors import StorageError
 from tensorgrid.domain.jobs import JobId, JobTerms
 from tensorgrid.domain.notes import note_blob
 from tensorgrid.domain.specs import JobSpec
@@ -42,8 +42,8 @@ class LastWords:
             blob = note_blob(job, self._worker, NOTE_SEQUENCE, _sentence(error), _log(error))
             cid = self._inputs.store.put(seal(blob.to_bytes(), spec.recipients))
             self._publish(job, NOTE_SEQUENCE, cid.digest)
-        except (TensorgridError, OSError):
-            return False  # the store is what fails, perhaps
+        except Exception:  # the store is what fails, perhaps, or the disk under the journal
+            return False
         return True
 
     def forget(self, job: JobId) -> None:

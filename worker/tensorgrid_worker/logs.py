@@ -92,7 +92,7 @@ class JobLog:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if not self._path.exists() or self._path.stat().st_size < MAX_JOB_LOG:
-                with self._path.open("a", encoding="utf-8") as file:
+                with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
                     file.write(line)
         except OSError as error:  # a full disk must not end a job that is being paid
             self._logger.warning("joblog.failed", reason=str(error))

@@ -18,6 +18,7 @@ import structlog
 from tensorgrid.domain.errors import SandboxUnavailable, TensorgridError
 from tensorgrid.domain.jobs import JobId
 from tensorgrid_worker.config import WorkerConfig
+from tensorgrid_worker.control import FILE as DRAIN
 from tensorgrid_worker.sandbox.base import Sandbox
 from tensorgrid_worker.sandbox.bubblewrap import Bubblewrap
 from tensorgrid_worker.sandbox.choose import root_problem, sandbox_of
@@ -44,12 +45,13 @@ class HomeInUse(TensorgridError):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One identity, ready to run. `readings`: what the health endpoint tells of it."""
+    """One identity, ready to run. `readings`: what the health endpoint tells of it. `held`: the lock of its home."""
 
     daemon: Daemon
     readings: Readings
     config: WorkerConfig
     address: str
+    held: IO[bytes]
 
 
 def run_worker(config: WorkerConfig) -> None:
@@ -77,7 +79,7 @@ def started(config: WorkerConfig, *, hidden: tuple[Path, ...] = ()) -> Iterator[
     Raises what `run_worker` raises.
     """
     config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with lock(config.home):
+    with lock(config.home) as held:
         _keep_to_ourselves()
         sandbox = choose_sandbox(config, hidden=hidden)
         # Imported here: `--help`, `version` and `status` need neither web3 nor a key.
@@ -89,7 +91,7 @@ def started(config: WorkerConfig, *, hidden: tuple[Path, ...] = ()) -> Iterator[
         with opened(config) as parts:
             daemon = _daemon(config, parts, sandbox)
             readings = Readings(daemon.pulse, parts.contracts, parts.journal, config.home)
-            yield Member(daemon, readings, config, parts.account.address)
+            yield Member(daemon, readings, config, parts.account.address, held)
 
 
 def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
@@ -200,6 +202,7 @@ def lock(home: Path) -> IO[bytes]:
     except OSError as error:
         file.close()
         raise HomeInUse(f"another worker runs with {home}; stop it, or give this one a home of its own") from error
+    (home / DRAIN).unlink(missing_ok=True)  # what was asked of an earlier daemon; what comes from now on is for us
     return file
 
 

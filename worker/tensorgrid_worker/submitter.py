@@ -43,6 +43,8 @@ HEADROOM = {"reveal": 500_000}
 RECALL = "recall"
 MAX_ATTEMPTS = 12
 IN_FLIGHT = 64
+MOST_BUMPS = 20
+"""About 87 times the first fee: a node that never sends a thing on must not talk us into more."""
 STEADY = frozenset({"commit", "settle"})
 """Steps that the latest block allows or nothing does: what the pool holds of ours changes nothing about them."""
 PROGRESS = "progress:"
@@ -154,7 +156,8 @@ class Submitter:
             self._without_gas(row, error)
             return
         # Stored before it is broadcast: after a crash the same bytes go out again, and no second transaction.
-        self._journal.signed(row.id, nonce=nonce, gas=gas, raw=signed.raw, tx_hash=signed.hash)
+        if not self._journal.signed(row.id, nonce=nonce, gas=gas, raw=signed.raw, tx_hash=signed.hash, of=row):
+            return  # taken back while the node was asked: a reorganisation, a drain
         self._watched[row.id] = _Watch(time.monotonic())
         self._told.clear()
         log.info("tx.sent", job=short(row.job), kind=row.kind, tx=signed.hash, nonce=nonce)
@@ -171,6 +174,7 @@ class Submitter:
     def _fees(self, row: Row, look: _Look, bumps: int = 0) -> tuple[int, int] | None:
         """A quarter more per bump; None while the chain asks more than we give and there is time to wait."""
         policy = self._sender.fees
+        bumps = min(bumps, MOST_BUMPS)
         tip = policy.tip * 5**bumps // 4**bumps
         wanted = look.block.base_fee * policy.base_fee_factor * 5**bumps // 4**bumps + tip
         urgent = row.call.name == RECALL or (row.deadline and look.block.timestamp > row.deadline - self._urgent)
@@ -186,7 +190,9 @@ class Submitter:
         They are our own when the journal was lost, and a second `take` must not follow the first. What is not mined in
         time blocks everything behind it, so it gives way to a transaction that does nothing.
         """
-        unknown = [nonce for nonce in range(look.mined, look.pending) if nonce not in ours]
+        # A node may claim any number; that many are enough to hold still for.
+        unknown = [nonce for nonce in range(look.mined, min(look.pending, look.mined + IN_FLIGHT)) if nonce not in ours]
+        unknown = unknown or [look.pending - 1] * (look.pending > look.mined + IN_FLIGHT)
         if not unknown:
             self._strangers_since = None
             return False
@@ -221,12 +227,27 @@ class Submitter:
         elif row.call.name == RECALL and not watch.bumps:
             self._bump(row, watch, look)
         elif row.kind in self.held:
-            return
+            # It is not helped along. Where it blocks the nonce of what cannot wait, a reveal, it gives way.
+            late = time.monotonic() - watch.since > self._resend
+            if late and self._blocks(row):
+                self._journal.recall(row.id, self.nothing())
+        elif self._stranded(row, look) and time.monotonic() - watch.since > 2 * self._resend:
+            self._lost(row)  # signed on the word of a node that claimed more transactions than there are
         elif time.monotonic() - watch.since > self._resend * (watch.bumps + 1):
             self._bump(row, watch, look)
         elif row.nonce >= look.pending and time.monotonic() >= watch.again_at:
             watch.again_at = time.monotonic() + self._resend / 10  # to a node that drops it again and again
             self._send_again(row, head, look)
+
+    def _stranded(self, row: Row, look: _Look) -> bool:
+        """Whether a nonce before it is missing that nothing of ours will fill: it cannot be mined."""
+        assert row.nonce is not None
+        return row.nonce > look.pending and look.pending not in self._journal.nonces()
+
+    def _blocks(self, row: Row) -> bool:
+        assert row.nonce is not None
+        others = self._journal.outbox(Status.SENT)
+        return any(other.kind not in self.held and (other.nonce or 0) > row.nonce for other in others)
 
     def _doubt(self, row: Row, watch: _Watch) -> None:
         """Its nonce is used and its receipt is not there: nodes behind one address may differ for a moment."""
@@ -292,7 +313,10 @@ class Submitter:
             return
         # With a passenger the refusal may be the passenger's, whom others settled: the commit goes again alone.
         alone = row.call.name != CARRYING
-        dead = (alone and refusal.name in NEVER) or row.attempts >= MAX_ATTEMPTS or row.kind.startswith(PROGRESS)
+        # What costs stake when it is late is never given up: the node that refused it may lag behind the one that
+        # showed it due. It is planned again as long as the chain's clocks let.
+        hopeless = (alone and refusal.name in NEVER) or row.attempts >= MAX_ATTEMPTS
+        dead = (hopeless and not row.deadline) or row.kind.startswith(PROGRESS)
         self._journal.ended(row.id, Status.DEAD if dead else Status.REFUSED, reason=str(refusal), block=head)
         log.info("tx.refused", job=short(row.job), kind=row.kind, reason=str(refusal), again=not dead)
 
@@ -317,8 +341,11 @@ class Submitter:
         signed = self._sender.build_and_sign(row.call, row.nonce, gas=row.gas, fees=fees)
         if signed.hash in row.hashes:
             return
-        self._journal.signed(row.id, nonce=row.nonce, gas=row.gas or 0, raw=signed.raw, tx_hash=signed.hash)
-        self._try(signed.raw)
+        kept = self._journal.signed(
+            row.id, nonce=row.nonce, gas=row.gas or 0, raw=signed.raw, tx_hash=signed.hash, of=row
+        )
+        if kept:
+            self._try(signed.raw)
 
     def _try(self, raw: bytes) -> None:
         """Whether the node takes it shows at the next step: mined meanwhile, or not dear enough."""

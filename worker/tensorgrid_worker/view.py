@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tensorgrid.chain.connection import BlockRef
@@ -29,6 +29,8 @@ from tensorgrid_worker.records import JobRecord, Preparation
 
 MOST_OFFERS = 16
 """Jobs of others that are looked at in one round, dearest first: a flood of postings is not our work."""
+PATIENCE = 32
+"""Looks at another's job before it gives way to cheaper ones: dear jobs that nobody can take must not hide the rest."""
 MOST_LOOKS = 3
 """How often a job's seats are read anew because the chain moved meanwhile; after that, in the next round."""
 PASSED_SECONDS = 5.0
@@ -63,10 +65,13 @@ class ViewReader:
     _values: dict[int, bytes] = field(default_factory=dict)  # of the beacon's rounds
     _known: dict[JobId, _Known] = field(default_factory=dict)
     _passed: dict[tuple[JobId, Do], float] = field(default_factory=dict)
+    _looks: dict[JobId, int] = field(default_factory=dict)  # at jobs of others
 
-    def read(self, records: Mapping[JobId, JobRecord], head: BlockRef) -> list[JobView]:
-        """Views of `records` at the latest block. Raises Unreachable, ChainError."""
-        for gone in (self._seeds.keys() | self._closable.keys() | self._known.keys()) - records.keys():
+    def read(self, records: Mapping[JobId, JobRecord], head: BlockRef, taking: Collection[JobId] = ()) -> list[JobView]:
+        """Views of `records` at the latest block, those of `taking` always. Raises Unreachable, ChainError."""
+        known = self._seeds.keys() | self._closable.keys() | self._known.keys() | self._looks.keys()
+        for gone in known - records.keys():
+            self._looks.pop(gone, None)
             self._known.pop(gone, None)
             self._passed.pop((gone, Do.SETTLE), None)
             self._passed.pop((gone, Do.OPEN_EXTRA), None)
@@ -75,10 +80,15 @@ class ViewReader:
             self.refusals.pop(gone, None)
         ours = [record for record in records.values() if record.number_of(self.me)]
         others = [record for record in records.values() if not record.number_of(self.me) and _open(record, head)]
-        others.sort(key=lambda record: -record.terms.price)
+        others.sort(key=lambda record: (record.id not in taking, self._rounds(record), -record.terms.price))
+        for record in others[:MOST_OFFERS]:
+            self._looks[record.id] = self._looks.get(record.id, 0) + 1
         wanted = (*ours, *others[:MOST_OFFERS])
         self._look_at([record for record in wanted if not self._is_known(record, head)])
         return [self._view(record, head) for record in wanted]
+
+    def _rounds(self, record: JobRecord) -> int:
+        return self._looks.get(record.id, 0) // PATIENCE
 
     def forget_seeds(self) -> None:
         """After a reorganisation: another block, another value."""

@@ -138,6 +138,10 @@ class Workshop:
                 heapq.heapify(self._queue)
                 del self._current[job]
 
+    def holds(self, job: JobId) -> bool:
+        """Whether something of that job lies on disk."""
+        return self._inputs.folder(job).exists()
+
     def forget(self, job: JobId) -> None:
         """Remove what an ended job left on disk."""
         self._inputs.forget(job)

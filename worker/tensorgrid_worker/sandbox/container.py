@@ -106,7 +106,7 @@ class Container:
         words += ["--tmpfs", f"{TMP}:rw,nosuid,nodev,size={launch.tmp_bytes}", "--shm-size", str(launch.tmp_bytes)]
         words += _bind(launch.inputs, INPUTS) + _bind(launch.output, OUTPUT, writable=True)
         if pipes is not None:
-            words += _bind(pipes, PIPES, writable=True)
+            words += _bind(pipes, PIPES)  # read-only lets named pipes be written to, and no file be made on our disk
         if not self._own_image:
             for folder in _folders():
                 words += _bind(folder, str(folder))
