@@ -357,6 +357,7 @@ def daemon_with(the_gate: Gate, tmp_path: Path) -> Any:
     daemon._gate, daemon._me, daemon._told = the_gate, ME, {}
     daemon._judged = daemon._judging = set()
     daemon._upkeep = None
+    daemon._drain_by = None
     daemon._joblog = lambda _: type("Quiet", (), {"say": lambda *_, **__: None})()
     return daemon
 
