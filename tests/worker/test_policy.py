@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -357,6 +358,8 @@ def daemon_with(the_gate: Gate, tmp_path: Path) -> Any:
     daemon._gate, daemon._me, daemon._told = the_gate, ME, {}
     daemon._judged = daemon._judging = set()
     daemon._upkeep = None
+    daemon._config = SimpleNamespace(capacity=1)
+    daemon._journal = SimpleNamespace(kinds=dict)
     daemon._drain_by = None
     daemon._joblog = lambda _: type("Quiet", (), {"say": lambda *_, **__: None})()
     return daemon

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from tensorgrid_worker.executor import RunStopped
 from tensorgrid_worker.hardware import Gpu
-from tensorgrid_worker.slots import Slots
+from tensorgrid_worker.slots import Load, Slots, crowded
 
 PATIENCE = 10.0
 
@@ -121,3 +121,22 @@ def test_stop__while_waiting__gives_up_its_place() -> None:
         first.end()
         with running(slots, 1):
             pass
+
+
+LONG = Load(wall=50, threads=1, gpus=1)
+
+
+def test_crowded__alone__has_time() -> None:
+    assert crowded(LONG, [], threads=1, gpus=1, seconds=50) == ""
+
+
+def test_attack_two_long_jobs_for_one_gpu__the_second_is_not_taken() -> None:
+    """Each fits, both at their worst do not: the second would miss its deadline and cost the bond."""
+    assert "GPUs" in crowded(LONG, [LONG], threads=8, gpus=1, seconds=60)
+    assert crowded(LONG, [LONG], threads=8, gpus=2, seconds=60) == ""
+
+
+def test_crowded__more_threads_than_there_are__count_as_all_of_them() -> None:
+    wide = Load(wall=20, threads=64, gpus=0)
+    assert crowded(wide, [wide], threads=4, gpus=0, seconds=40) == ""
+    assert "threads" in crowded(wide, [wide, wide], threads=4, gpus=0, seconds=40)

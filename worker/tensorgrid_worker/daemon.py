@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 import structlog
@@ -26,12 +27,13 @@ from tensorgrid_worker.journal import Journal
 from tensorgrid_worker.logs import JobLog, JobLogShelf, in_context, naming, short
 from tensorgrid_worker.offers import RAISE_EPOCH, ask_to_cancel
 from tensorgrid_worker.openings import Openings
-from tensorgrid_worker.planner import Action, Do, JobView, Memory, plan, unfinished, work_deadline
+from tensorgrid_worker.planner import UNDER_WAY, Action, Do, JobView, Memory, plan, unfinished, work_deadline
 from tensorgrid_worker.policy.base import NOT_NOW
 from tensorgrid_worker.pulse import Pulse
 from tensorgrid_worker.records import JobRecord, Preparation, apply, rewind
 from tensorgrid_worker.recovery import Recovery
 from tensorgrid_worker.rows import Status
+from tensorgrid_worker.slots import Load
 from tensorgrid_worker.standing import Standing
 from tensorgrid_worker.submitter import PROGRESS, Submitter
 from tensorgrid_worker.trust import HELD, Trust
@@ -345,15 +347,37 @@ class Daemon:
 
     def _still_wanted(self, actions: list[Action], records: Mapping[JobId, JobRecord]) -> list[Action]:
         """Between a job's inspection and its take hours may pass, and the owner's hours too."""
-        wanted = []
+        wanted, loads = [], self._workshop.loads() if self._config.capacity > 1 else {}
+        ours = self._owed(records) & loads.keys()
         for action in actions:
-            refusal = self._unwanted(records[action.job]) if action.do in TAKES else ""
+            refusal = ""
+            if action.do in TAKES:
+                record = records[action.job]
+                refusal = self._unwanted(record) or self._crowded(record, loads, ours - {record.id})
             if not refusal:
                 wanted.append(action)
+                ours |= {action.job} & loads.keys()
             elif self._told.get(action.job) != refusal:
                 self._told[action.job] = refusal
                 self._joblog(action.job).say("job.not_taken", reason=refusal)
         return wanted
+
+    def _crowded(self, record: JobRecord, loads: Mapping[JobId, Load], ours: AbstractSet[JobId]) -> str:
+        """Who has room for several jobs could take more than can be done in time, and silence costs the bond."""
+        if record.id not in loads:
+            return ""
+        seconds = record.terms.work_time - self._config.work_margin_seconds
+        return self._workshop.crowded(loads[record.id], [loads[job] for job in ours], seconds)
+
+    def _owed(self, records: Mapping[JobId, JobRecord]) -> set[JobId]:
+        """Jobs of which we owe a commitment, or shall once our take is mined."""
+        unsealed = {
+            job
+            for job, record in records.items()
+            if not record.ended and (number := record.number_of(self._me)) and not record.seats[number - 1].sealed_block
+        }
+        taking = {job for (job, kind), status in self._journal.kinds().items() if kind in TAKES and status in UNDER_WAY}
+        return unsealed | taking
 
     def _unwanted(self, record: JobRecord) -> str:
         """Why not to take it just now, in words."""

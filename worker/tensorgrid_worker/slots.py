@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,6 +11,27 @@ from tensorgrid_worker.executor import RunStopped
 from tensorgrid_worker.hardware import Gpu
 
 LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one run may take of the machine: `wall` seconds of so many threads and GPUs."""
+
+    wall: int
+    threads: int
+    gpus: int
+
+
+def crowded(new: Load, others: Iterable[Load], *, threads: int, gpus: int, seconds: int) -> str:
+    """Why `new` could end too late behind `others`, all at their worst; empty when it ends within `seconds`."""
+    loads = [new, *others]
+    for name, most, needed in (
+        ("threads", threads, sum(load.wall * min(load.threads, threads) for load in loads)),
+        ("GPUs", gpus, sum(load.wall * load.gpus for load in loads)),
+    ):
+        if needed > most * seconds:
+            return f"its result would come too late: the jobs taken before it may need all {name} until then"
+    return ""
 
 
 @dataclass(eq=False, slots=True)
@@ -26,6 +47,7 @@ class Slots:
     """
 
     def __init__(self, threads: int, gpus: Sequence[Gpu]) -> None:
+        self.threads, self.gpus = threads, len(gpus)
         self._threads, self._gpus = threads, list(gpus)
         self._used = 0
         self._runs = 0

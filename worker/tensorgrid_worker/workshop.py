@@ -6,7 +6,7 @@ import heapq
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from tensorgrid_worker.logs import JobLog, in_context
 from tensorgrid_worker.progress import ProgressPump
 from tensorgrid_worker.receipts import Receipts
 from tensorgrid_worker.rows import Result
-from tensorgrid_worker.slots import Slots
+from tensorgrid_worker.slots import Load, Slots, crowded
 from tensorgrid_worker.submitter import PROGRESS
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
@@ -49,7 +49,7 @@ class _Current:
 
 
 class Workshop:
-    """`inspect` and `run` return at once; their outcomes are asked for by `refused`, `ready` and the journal."""
+    """`inspect` and `run` return at once; their outcomes are asked for by `verdicts`, and found in the journal."""
 
     def __init__(
         self,
@@ -80,6 +80,7 @@ class Workshop:
         self._inspectors = self._runners = 0  # threads at work
         self._queue: list[_Current] = []  # a heap
         self._current: dict[JobId, _Current] = {}  # in the queue, or running
+        self._loads: dict[JobId, Load] = {}  # of what was inspected
         self._threads: list[threading.Thread] = []
         self.failure: BaseException | None = None
 
@@ -101,6 +102,15 @@ class Workshop:
         with self._lock:
             found, self._verdicts = self._verdicts, {}
             return found
+
+    def loads(self) -> dict[JobId, Load]:
+        """What each inspected job may take of the machine."""
+        with self._lock:
+            return dict(self._loads)
+
+    def crowded(self, new: Load, others: Iterable[Load], seconds: int) -> str:
+        """Why a further run could end too late behind those that are owed already; empty when there is time."""
+        return crowded(new, others, threads=self._slots.threads, gpus=self._slots.gpus, seconds=seconds)
 
     def inspect(self, job: JobId, terms: JobTerms, judge: Judge | None = None) -> None:
         """Nothing when enough are under way: it is planned again. `judge`: of jobs that are still to be taken."""
@@ -148,6 +158,7 @@ class Workshop:
         self._last_words.forget(job)
         with self._lock:
             self._pauses.pop(job, None)
+            self._loads.pop(job, None)
 
     def close(self) -> None:
         """Kill what runs and wait for it."""
@@ -203,7 +214,9 @@ class Workshop:
         log = JobLog(self._logs, job)
         verdict: str | None = None
         try:
-            self._inputs.prepare(job, terms, judge)
+            need = self._inputs.prepare(job, terms, judge).spec.resources
+            with self._lock:
+                self._loads[job] = Load(need.wall_seconds, need.threads, need.gpus)
             verdict = ""
             log.say("job.prepared")
         except JobRefused as error:

@@ -242,6 +242,7 @@ class Devnet:
             "home": home,
             "hardware_class": "cpu",
             "allow_no_sandbox": True,  # a laptop may have no bubblewrap; the worker says so in its ready line
+            "min_progress_seconds": 2,  # gas is free here
             "allow_root": True,  # so may a container that runs the tests as root
             "poll_seconds": 0.5 * self.block_seconds,
         }
