@@ -560,6 +560,22 @@ contract SettleTest is BoardWorld {
         vm.assertEq(free(providers[0]), PRICE);
     }
 
+    function test_settleAndPost_leavesALaterJobOfTheLaneAlone() external {
+        JobTerms memory earlier = plain();
+        Seat[] memory seats = committed(earlier);
+        rule(PRICE, Fault.None, address(0));
+        settle(earlier, seats);
+        JobTerms memory later = plain();
+        later.nonce = earlier.nonce + 1;
+        committed(later);
+        JobTerms memory terms = accepted();
+        Offer[] memory list = one(offerOf(terms, 1, 9_000));
+        vm.prank(requester);
+        board.settleAndPost(earlier, seats, terms, list);
+        expectState(terms, JobState.Assigned);
+        expectState(later, JobState.Committed);
+    }
+
     function test_settleAndPost_takesTheLaneOver() external {
         JobTerms memory earlier = plain();
         Seat[] memory seats = committed(earlier);
