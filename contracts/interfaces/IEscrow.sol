@@ -58,12 +58,13 @@ interface IEscrow {
 
     /// @notice As controller: out of what is held of `payer`, credit `amounts[i]` to `accounts[i]` (free, under the same
     /// controller) and give `released` back to the payer's free balance. Credits only: no receiver can stall it.
-    /// @dev reverts HeldTooSmall, LengthMismatch
+    /// @dev For controllers that pay many at once, such as the fees of an audit's or a jury's seats; the job board pays seat by
+    /// seat with `pay`. reverts HeldTooSmall, LengthMismatch, AmountTooLarge
     function distribute(address token, address payer, address[] calldata accounts, uint256[] calldata amounts, uint256 released)
         external;
 
     /// @notice As `distribute`, to one account and to the burn address: what most jobs need, for less.
-    /// @dev reverts HeldTooSmall
+    /// @dev reverts HeldTooSmall, AmountTooLarge
     function pay(address token, address payer, address account, uint256 amount, uint256 burned, uint256 released) external;
 
     /// @notice Really send what was credited to the burn address there; anyone may.

@@ -199,6 +199,10 @@ contract PostTest is BoardWorld {
         _refusedTake(terms, 0);
         terms.takeBy = uint40(now_ + 3601);
         _refusedTake(terms, 3601);
+        terms.takeBy = uint40(2 * now_ + TAKE);
+        _refusedTake(terms, now_ + TAKE);
+        terms.takeBy = type(uint40).max;
+        _refusedTake(terms, type(uint40).max - now_);
         terms.takeBy = uint40(now_ + 3600);
         post(terms);
         terms = plain();

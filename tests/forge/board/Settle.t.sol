@@ -7,7 +7,10 @@ import {IReputation} from "../../../contracts/interfaces/IReputation.sol";
 import {IStakeVault} from "../../../contracts/interfaces/IStakeVault.sol";
 import {IVerifier} from "../../../contracts/interfaces/IVerifier.sol";
 import {StubVerifier} from "../../../contracts/test/StubVerifier.sol";
-import {Fault, Job, JobId, JobState, JobTerms, Offer, Ruling, Seat} from "../../../contracts/types/JobTypes.sol";
+import {TestToken} from "../../../contracts/test/TestToken.sol";
+import {
+    ExtraSeats, Fault, Job, JobId, JobState, JobTerms, Offer, Ruling, Seat
+} from "../../../contracts/types/JobTypes.sol";
 import {JobWord} from "../../../contracts/types/JobWord.sol";
 import {BURN} from "../../../contracts/types/Money.sol";
 import {BoardWorld} from "../base/BoardWorld.sol";
@@ -160,6 +163,42 @@ contract SettleTest is BoardWorld {
         vm.assertEq(reputation.scoreOf(address(board), workers[0]).at, 0);
     }
 
+    function test_settle_aNewWeightCountsFromTheNextAdmissionOn() external {
+        JobTerms memory first = plain();
+        JobTerms memory second = plain();
+        Seat[] memory seatsOfFirst = committed(first);
+        Seat[] memory seatsOfSecond = committed(second);
+        rule(PRICE, Fault.None, address(0));
+        uint256 fee = feeOn(PRICE);
+
+        _weigh(5 * SCORE_WEIGHT);
+        settle(first, seatsOfFirst);
+        vm.assertEq(_points(0), fee * SCORE_WEIGHT / 1e18, "nobody has posted since");
+
+        JobTerms memory third = plain();
+        post(third);
+        settle(second, seatsOfSecond);
+        vm.assertEq(_points(0), fee * SCORE_WEIGHT / 1e18 + fee * 5 * SCORE_WEIGHT / 1e18, "a posting has brought it in");
+    }
+
+    function test_settle_eachTokenHasItsOwnWeight() external {
+        JobTerms memory terms = plain();
+        Seat[] memory seats = committed(terms);
+        TestToken other = new TestToken("other", "OTHER", 18);
+        parameters.setToken(
+            address(other), IParameters.TokenRule({maxEscrow: MAX_ESCROW, scoreWeight: 9 * SCORE_WEIGHT})
+        );
+        other.mint(address(this), FUNDS);
+        other.approve(address(escrow), FUNDS);
+        escrow.deposit(address(board), address(other), requester, FUNDS);
+        JobTerms memory next = plain();
+        next.payToken = address(other);
+        post(next);
+        rule(PRICE, Fault.None, address(0));
+        settle(terms, seats);
+        vm.assertEq(_points(0), feeOn(PRICE) * SCORE_WEIGHT / 1e18);
+    }
+
     // ---- as the verifier says, without being asked
 
     function test_settleAgreed_paysWhoCommittedAndBondsWhoDidNot() external {
@@ -216,6 +255,40 @@ contract SettleTest is BoardWorld {
         vm.expectRevert(abi.encodeWithSelector(IJobBoard.WrongSeats.selector, id, 3));
         vm.prank(address(stubVerifier));
         board.settleAgreed(terms, two);
+    }
+
+    function test_E2_settleAgreed_neverPaysMoreThanIsEscrowed() external {
+        JobTerms memory terms = plain();
+        JobId id = board.idOf(terms);
+        Seat[] memory seats = _withExtra(terms);
+        uint256 before = held(requester);
+        refused(IJobBoard.VerdictBroken.selector, id);
+        vm.prank(address(stubVerifier));
+        board.settleAgreed(terms, seats);
+        expectState(terms, JobState.Committed);
+        vm.assertEq(held(requester), before);
+        vm.assertEq(free(providers[0]), 0);
+
+        terms = plain();
+        terms.reserve = PRICE - 1;
+        id = board.idOf(terms);
+        seats = _withExtra(terms);
+        refused(IJobBoard.VerdictBroken.selector, id);
+        vm.prank(address(stubVerifier));
+        board.settleAgreed(terms, seats);
+    }
+
+    function test_E2_settleAgreed_paysUpToAllThatIsEscrowed() external {
+        JobTerms memory terms = plain();
+        terms.reserve = PRICE;
+        Seat[] memory seats = _withExtra(terms);
+        vm.prank(address(stubVerifier));
+        board.settleAgreed(terms, seats);
+        expectState(terms, JobState.Settled);
+        vm.assertEq(free(providers[0]), PRICE);
+        vm.assertEq(free(providers[1]), PRICE);
+        vm.assertEq(free(BURN), feeOn(2 * uint256(PRICE)));
+        vm.assertEq(free(requester), FUNDS - 2 * uint256(PRICE) - feeOn(2 * uint256(PRICE)));
     }
 
     // ---- when, and what
@@ -487,6 +560,22 @@ contract SettleTest is BoardWorld {
         vm.assertEq(free(providers[0]), PRICE);
     }
 
+    function test_settleAndPost_leavesALaterJobOfTheLaneAlone() external {
+        JobTerms memory earlier = plain();
+        Seat[] memory seats = committed(earlier);
+        rule(PRICE, Fault.None, address(0));
+        settle(earlier, seats);
+        JobTerms memory later = plain();
+        later.nonce = earlier.nonce + 1;
+        committed(later);
+        JobTerms memory terms = accepted();
+        Offer[] memory list = one(offerOf(terms, 1, 9_000));
+        vm.prank(requester);
+        board.settleAndPost(earlier, seats, terms, list);
+        expectState(terms, JobState.Assigned);
+        expectState(later, JobState.Committed);
+    }
+
     function test_settleAndPost_takesTheLaneOver() external {
         JobTerms memory earlier = plain();
         Seat[] memory seats = committed(earlier);
@@ -515,6 +604,38 @@ contract SettleTest is BoardWorld {
         stubVerifier.setNeeds(IVerifier.Needs({reserveBps: 0, settleTime: 0, silent: true}));
         terms = plain();
         terms.verifierParams = bytes32(uint256(WINDOW));
+    }
+
+    /// @dev A job of one seat, to which the verifier has added another; both have committed.
+    function _withExtra(JobTerms memory terms) private returns (Seat[] memory seats) {
+        Seat[] memory first = committed(terms);
+        passTime(1);
+        uint40 now_ = uint40(vm.getBlockTimestamp());
+        stubVerifier.setExtra(
+            ExtraSeats({
+                count: 1,
+                round: uint40(vm.getBlockNumber()),
+                opensAt: now_,
+                takeBy: now_ + 20,
+                workBy: now_ + 30
+            })
+        );
+        passBlocks(1);
+        vm.prank(workers[1]);
+        board.take(terms, first);
+        seats = new Seat[](2);
+        (seats[0], seats[1]) = (first[0], seatAt(1, PRICE));
+        vm.prank(workers[1]);
+        board.commitExtra(terms, 2, seats, SEALED);
+        seats[1].commitment = SEALED;
+    }
+
+    function _weigh(uint128 weight) private {
+        parameters.setToken(address(coin), IParameters.TokenRule({maxEscrow: MAX_ESCROW, scoreWeight: weight}));
+    }
+
+    function _points(uint256 index) private view returns (uint256) {
+        return uint128(reputation.scoreOf(address(board), workers[index]).points);
     }
 
     function _mood(StubVerifier.Mood mood) private {

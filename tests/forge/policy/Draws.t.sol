@@ -74,7 +74,7 @@ contract DrawsTest is BoardWorld {
         stake = bound(stake, 0, 100 * uint256(STAKE));
         (bool may,) =
             lottery.quote(terms, draw, Candidate(workers[0], providers[0], stake), uint40(draw.opensAt + passed));
-        uint256 ticket = uint256(keccak256(abi.encode(seed, workers[0]))) >> 160; // of 2^96
+        uint256 ticket = uint256(keccak256(abi.encode(draw.seed, workers[0]))) >> 160; // of 2^96
         uint256 step = 16 * uint256(passed) / ramp;
         // T, scaled by 2^16 * ramp
         uint256 threshold = (ramp + 16 * uint256(passed) - step * ramp) << step;

@@ -102,6 +102,15 @@ contract BoardSymbolic is Base {
         if (finder != address(0)) assert(vault.claimableOf(finder) <= lost / 2);
     }
 
+    function check_settleAgreed_isThePinnedVerifiersAlone(address caller) external {
+        _commit();
+        vm.prank(caller);
+        (bool good,) = address(board).call(abi.encodeCall(IJobBoard.settleAgreed, (terms, seats)));
+        assert(good == (caller == address(verifier)));
+        assert(_held() == (good ? 0 : ESCROWED));
+        assert(_free(WORKER) == (good ? PRICE : 0));
+    }
+
     function check_J1_aSettledJobNeverMoves(uint40 later, address caller) external {
         _commit();
         vm.assume(later < 1 << 31);
@@ -170,8 +179,9 @@ contract BoardSymbolic is Base {
         (bool e,) = address(board).call(abi.encodeCall(IJobBoard.commit, (_ref(), 1, seats, bytes32(uint256(1)))));
         (bool f,) = address(board).call(abi.encodeCall(IJobBoard.postWithOffers, (terms, noOffers)));
         (bool g,) = address(board).call(abi.encodeCall(IJobBoard.contest, (terms, seats)));
+        (bool h,) = address(board).call(abi.encodeCall(IJobBoard.settleAgreed, (terms, seats)));
         vm.stopPrank();
-        assert(!a && !b && !c && !d && !e && !f && !g);
+        assert(!a && !b && !c && !d && !e && !f && !g && !h);
     }
 
     function _enrol(WorkerRegistry registry) private {

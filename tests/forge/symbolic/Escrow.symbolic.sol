@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {Escrow} from "../../../contracts/core/Escrow.sol";
 import {IEscrow} from "../../../contracts/interfaces/IEscrow.sol";
+import {BURN} from "../../../contracts/types/Money.sol";
 import {Base} from "../base/Base.sol";
 import {PlainToken} from "../base/PlainToken.sol";
 
@@ -66,6 +67,45 @@ contract EscrowSymbolic is Base {
         assert(!_distribute(CONTROLLER, 0, 0, refund));
     }
 
+    /// @dev As `distribute`, for the way that the board pays.
+    function check_E1_payConserves(uint128 held, uint128 paid, uint128 burned, uint128 released) external {
+        _deposit(CONTROLLER, REQUESTER, held);
+        vm.assume(_hold(held));
+        vm.assume(uint256(paid) + burned + released <= held);
+        assert(_pay(CONTROLLER, paid, burned, released));
+        IEscrow.Balance memory payer = _of(CONTROLLER, REQUESTER);
+        assert(payer.held == held - paid - burned - released);
+        assert(payer.free == released);
+        assert(_of(CONTROLLER, WORKER).free == paid && _of(CONTROLLER, WORKER).held == 0);
+        assert(_of(CONTROLLER, BURN).free == burned && _of(CONTROLLER, BURN).held == 0);
+    }
+
+    /// @dev Whole words: no sum wraps around below what is held.
+    function check_E3_payNeverExceedsWhatIsHeld(uint128 held, uint256 paid, uint256 burned, uint256 released) external {
+        _deposit(CONTROLLER, REQUESTER, held);
+        vm.assume(_hold(held));
+        vm.assume(paid > held || burned > held - paid || released > held - paid - burned);
+        assert(!_pay(CONTROLLER, paid, burned, released));
+        assert(_of(CONTROLLER, REQUESTER).held == held && _of(CONTROLLER, REQUESTER).free == 0);
+        assert(_of(CONTROLLER, WORKER).free == 0 && _of(CONTROLLER, BURN).free == 0);
+    }
+
+    function check_E3_payOnce(uint128 held, uint256 burned, uint256 released, uint256 again) external {
+        _deposit(CONTROLLER, REQUESTER, held);
+        vm.assume(_hold(held) && released <= held && burned <= held - released && again > 0);
+        assert(_pay(CONTROLLER, held - released - burned, burned, released));
+        assert(!_pay(CONTROLLER, again, 0, 0));
+        assert(!_pay(CONTROLLER, 0, again, 0));
+        assert(!_pay(CONTROLLER, 0, 0, again));
+    }
+
+    function check_E3_anotherControllerPaysNothing(uint128 held, uint256 paid, uint256 burned, uint256 released) external {
+        _deposit(CONTROLLER, REQUESTER, held);
+        vm.assume(_hold(held));
+        assert(!_pay(OTHER, paid, burned, released) || (paid == 0 && burned == 0 && released == 0));
+        assert(_of(CONTROLLER, REQUESTER).held == held && _of(CONTROLLER, REQUESTER).free == 0);
+    }
+
     function check_E3_anotherControllerMovesNothing(uint128 funds, uint128 held, uint256 a, uint256 released) external {
         _deposit(CONTROLLER, REQUESTER, funds);
         vm.assume(_hold(held));
@@ -110,6 +150,13 @@ contract EscrowSymbolic is Base {
         vm.prank(controller);
         (good,) = address(escrow).call(
             abi.encodeCall(IEscrow.distribute, (address(coin), REQUESTER, accounts, amounts, released))
+        );
+    }
+
+    function _pay(address controller, uint256 paid, uint256 burned, uint256 released) private returns (bool good) {
+        vm.prank(controller);
+        (good,) = address(escrow).call(
+            abi.encodeCall(IEscrow.pay, (address(coin), REQUESTER, WORKER, paid, burned, released))
         );
     }
 
