@@ -22,7 +22,7 @@ from tensorgrid.domain.payload import json_of_payload
 from tensorgrid.domain.specs import BundleRef, JobSpec, Resources
 from tensorgrid.privacy import Identity
 from tensorgrid.storage.cid import cid_of_bytes
-from tensorgrid_worker.executor import Executor, Run, RunFailed, Task
+from tensorgrid_worker.jobs.executor import Executor, Run, RunFailed, Task
 from tensorgrid_worker.sandbox.base import Sandbox
 
 PROBES = (*NETWORK, *FILES, *PROCESSES, *KERNEL, *MEANS, *OUTPUTS)

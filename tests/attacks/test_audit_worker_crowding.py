@@ -20,13 +20,13 @@ from tensorgrid.domain.jobs import JobId, JobState
 from tensorgrid_worker import control
 from tensorgrid_worker.capability.turn import Turn
 from tensorgrid_worker.config import ConfigInvalid, load_fleet
-from tensorgrid_worker.daemon import Daemon
-from tensorgrid_worker.executor import RunStopped
 from tensorgrid_worker.fleet import Fleet, check_gpus
-from tensorgrid_worker.planner import Action, Do
-from tensorgrid_worker.records import JobRecord, Preparation
+from tensorgrid_worker.jobs.executor import RunStopped
+from tensorgrid_worker.loop.daemon import Daemon
+from tensorgrid_worker.loop.planner import Action, Do
+from tensorgrid_worker.loop.records import JobRecord, Preparation
+from tensorgrid_worker.loop.view import MOST_OFFERS, PATIENCE, ViewReader
 from tensorgrid_worker.start import lock
-from tensorgrid_worker.view import MOST_OFFERS, PATIENCE, ViewReader
 
 
 def posted(number: int, price: int) -> JobRecord:

@@ -33,11 +33,11 @@ from tests.worker.test_planner import assigned, committed, posted
 from tensorgrid.domain.errors import ResultRejected
 from tensorgrid.domain.payload import json_of_payload, payload_root
 from tensorgrid.storage.local import LocalStore
-from tensorgrid_worker import health
 from tensorgrid_worker.config import WorkerConfig
-from tensorgrid_worker.inputs import Inputs, JobRefused
-from tensorgrid_worker.observe import Metrics
-from tensorgrid_worker.planner import Memory, plan
+from tensorgrid_worker.jobs.inputs import Inputs, JobRefused
+from tensorgrid_worker.loop.planner import Memory, plan
+from tensorgrid_worker.watch import health
+from tensorgrid_worker.watch.observe import Metrics
 
 PACKAGES = ("sdk/tensorgrid", "worker/tensorgrid_worker")
 

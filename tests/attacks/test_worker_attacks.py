@@ -23,15 +23,15 @@ from tensorgrid.domain.payload import json_of_payload
 from tensorgrid.parameters import NetworkParameters
 from tensorgrid.storage.cid import cid_of_bytes
 from tensorgrid.storage.local import LocalStore
-from tensorgrid_worker import inputs as inputs_module
 from tensorgrid_worker.config import WorkerConfig
-from tensorgrid_worker.daemon import Daemon
-from tensorgrid_worker.gate import MOST_LEAST_STAKES, Gate
-from tensorgrid_worker.inputs import Inputs, JobRefused
+from tensorgrid_worker.jobs import inputs as inputs_module
+from tensorgrid_worker.jobs.gate import MOST_LEAST_STAKES, Gate
+from tensorgrid_worker.jobs.inputs import Inputs, JobRefused
+from tensorgrid_worker.jobs.workshop import Workshop
+from tensorgrid_worker.loop.daemon import Daemon
+from tensorgrid_worker.loop.records import Preparation
 from tensorgrid_worker.policy.base import Free
 from tensorgrid_worker.policy.house import House
-from tensorgrid_worker.records import Preparation
-from tensorgrid_worker.workshop import Workshop
 
 CODE = b"def job(x): return {'sum': float(x.sum())}"
 ARRAY = safetensors.numpy.save({"value": np.arange(4.0)})

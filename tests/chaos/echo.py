@@ -8,7 +8,7 @@ from typing import Any
 from tensorgrid.domain.jobs import ExitClass, JobId
 from tensorgrid.domain.payload import pack_payload, payload_root
 from tensorgrid.domain.results import result_root
-from tensorgrid_worker.executor import Executor, Run, Task
+from tensorgrid_worker.jobs.executor import Executor, Run, Task
 
 ANSWER = pack_payload({}, {"echo": 1})
 LIE = pack_payload({}, {"echo": 2})

@@ -23,9 +23,11 @@ from tests.chaos.world import World
 
 from tensorgrid.domain.errors import ChainError, InsufficientFunds
 from tensorgrid.storage.open import open_store
-from tensorgrid_worker import census, executor, parts, start, submitter, view, workshop
-from tensorgrid_worker import daemon as daemon_module
+from tensorgrid_worker import parts, start
 from tensorgrid_worker.config import WorkerConfig, load_config
+from tensorgrid_worker.jobs import executor, workshop
+from tensorgrid_worker.loop import census, submitter, view
+from tensorgrid_worker.loop import daemon as daemon_module
 from tensorgrid_worker.sandbox.plain import Plain
 
 STANDING_SECONDS = 10

@@ -15,7 +15,7 @@ from tensorgrid.domain.errors import SandboxUnavailable
 from tensorgrid.domain.specs import BundleRef, InputRef, JobSpec, Resources
 from tensorgrid.privacy import Identity
 from tensorgrid.storage.cid import cid_of_bytes
-from tensorgrid_worker.executor import Executor, Run, Task
+from tensorgrid_worker.jobs.executor import Executor, Run, Task
 from tensorgrid_worker.sandbox.base import Sandbox
 from tensorgrid_worker.sandbox.bubblewrap import Bubblewrap
 from tensorgrid_worker.sandbox.container import Container

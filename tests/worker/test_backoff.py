@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from tensorgrid.domain.errors import RateLimited, Unreachable
-from tensorgrid_worker.backoff import Backoff
+from tensorgrid_worker.loop.backoff import Backoff
 
 AWAY = Unreachable("away")
 

@@ -14,8 +14,8 @@ from tensorgrid.chain.calls import Call
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.plugins import Replication
 from tensorgrid.domain.jobs import Job, JobId, JobState, Opening
-from tensorgrid_worker.calls import call_for
-from tensorgrid_worker.planner import Do, JobView
+from tensorgrid_worker.loop.calls import call_for
+from tensorgrid_worker.loop.planner import Do, JobView
 
 NOBODY: Any = None  # no call is sent here
 BOARD = JobBoard(NOBODY, "JobBoard", "0x" + "1" * 40)

@@ -19,8 +19,8 @@ from tensorgrid_worker.capability.classes import class_of, table
 from tensorgrid_worker.capability.disk import DiskProbe
 from tensorgrid_worker.capability.links import NodeProbe, StoreProbe
 from tensorgrid_worker.capability.measured import CapabilityUnknown
-from tensorgrid_worker.executor import RunStopped
 from tensorgrid_worker.hardware import Gpu
+from tensorgrid_worker.jobs.executor import RunStopped
 from tensorgrid_worker.runtime.suite import freivalds, matmul, memory
 from tensorgrid_worker.runtime.suite.inputs import Stream
 

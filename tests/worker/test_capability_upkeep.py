@@ -20,16 +20,16 @@ from tensorgrid_worker.capability import Measured, record
 from tensorgrid_worker.capability import upkeep as upkeeping
 from tensorgrid_worker.capability.classes import table
 from tensorgrid_worker.capability.ladder import judge
+from tensorgrid_worker.capability.machine import changes, fingerprint
 from tensorgrid_worker.capability.measured import CapabilityUnknown
 from tensorgrid_worker.capability.record import Record
 from tensorgrid_worker.capability.upkeep import Upkeep
 from tensorgrid_worker.capability.watch import Condition, conditions
 from tensorgrid_worker.config import WorkerConfig
-from tensorgrid_worker.executor import RunStopped
 from tensorgrid_worker.hardware import Gpu
-from tensorgrid_worker.journal import Journal
-from tensorgrid_worker.machine import changes, fingerprint
-from tensorgrid_worker.rows import Status
+from tensorgrid_worker.jobs.executor import RunStopped
+from tensorgrid_worker.loop.journal import Journal
+from tensorgrid_worker.loop.rows import Status
 
 ME = "0x" + "1" * 40
 CARD = gpu("NVIDIA H100 80GB HBM3")

@@ -11,7 +11,7 @@ from tests.worker.jobs import JOB, ME, SECOND, make_record
 from tensorgrid.chain.follow import Cursor
 from tensorgrid.domain.errors import NodeRefused
 from tensorgrid.domain.jobs import JobId, JobState
-from tensorgrid_worker.census import Census
+from tensorgrid_worker.loop.census import Census
 
 CURSOR = Cursor(30, "0x" + "1" * 64, ((29, "0x" + "2" * 64), (7, "0x" + "3" * 64)))
 
@@ -50,7 +50,7 @@ def test_same_number__nothing_is_read_again__asked_of_the_block_that_was_read() 
 @pytest.mark.parametrize("locks", [0, 2], ids=["an invented seat, or an end left out", "a seat left out"])
 def test_other_number__the_oldest_block_remembered__then_all(monkeypatch: pytest.MonkeyPatch, locks: int) -> None:
     clock = [1_000.0]
-    monkeypatch.setattr("tensorgrid_worker.census.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("tensorgrid_worker.loop.census.time.monotonic", lambda: clock[0])
     counter = census(Vault(locks))
     assert counter.read_again_from(ours(1), CURSOR) == (True, Cursor(7, "0x" + "3" * 64))
     assert counter.read_again_from(ours(1), CURSOR) == (False, CURSOR), "not at once again"

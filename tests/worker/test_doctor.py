@@ -16,11 +16,11 @@ from tensorgrid.domain.errors import Unreachable
 from tensorgrid.domain.jobs import ZERO_ADDRESS, hardware_class
 from tensorgrid.domain.money import Token
 from tensorgrid.domain.workers import WorkerProfile
-from tensorgrid_worker import chain_checks, machine_checks
-from tensorgrid_worker.checks import Check, Mark, asked, green, red
 from tensorgrid_worker.config import Fleet, WorkerConfig
-from tensorgrid_worker.doctor import examine, fit
 from tensorgrid_worker.hardware import Gpu
+from tensorgrid_worker.membership import chain_checks, machine_checks
+from tensorgrid_worker.membership.checks import Check, Mark, asked, green, red
+from tensorgrid_worker.membership.doctor import examine, fit
 
 HOT = Account.from_key("0x" + "11" * 32)
 COLD = "0x" + "2" * 40

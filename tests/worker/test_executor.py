@@ -17,7 +17,7 @@ from tests.worker.conftest import MIB, MakeTask, RunCode
 
 from tensorgrid.domain.jobs import ExitClass
 from tensorgrid.domain.payload import json_of_payload, leaves_of_payload
-from tensorgrid_worker.executor import Executor, RunFailed, RunStopped, collect
+from tensorgrid_worker.jobs.executor import Executor, RunFailed, RunStopped, collect
 from tensorgrid_worker.sandbox.base import Child, Launch, Sandbox
 from tensorgrid_worker.sandbox.plain import Plain
 
@@ -265,7 +265,7 @@ def test_plain__worker_killed__its_job_dies_too(make_task: MakeTask) -> None:
 from pathlib import Path
 from threading import Event
 from tensorgrid.domain.specs import JobSpec
-from tensorgrid_worker.executor import Executor, Task
+from tensorgrid_worker.jobs.executor import Executor, Task
 from tensorgrid_worker.sandbox.plain import Plain
 folder = Path({str(task.folder)!r})
 task = Task(JobSpec.from_bytes((folder / "in" / "spec.json").read_bytes()), bytes.fromhex("{seed.hex()}"), folder)

@@ -16,11 +16,11 @@ from tests.worker.conftest import MIB, MakeTask, bubblewrap_or_skip
 
 from tensorgrid.domain.payload import json_of_payload
 from tensorgrid_worker import hardware
-from tensorgrid_worker.executor import Executor
 from tensorgrid_worker.hardware import gpus
+from tensorgrid_worker.jobs.executor import Executor
+from tensorgrid_worker.jobs.wiper import Wiper
 from tensorgrid_worker.sandbox.base import Child, Launch
 from tensorgrid_worker.sandbox.bubblewrap import Bubblewrap
-from tensorgrid_worker.wiper import Wiper
 
 
 class NVMLError(Exception):

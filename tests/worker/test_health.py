@@ -16,11 +16,19 @@ import httpx
 import pytest
 from tests.worker.jobs import ME
 
-from tensorgrid_worker import health
-from tensorgrid_worker.health import MAX_HEAD_BYTES, MOST_AT_ONCE, HealthServer, PortInUse, serving, token_of, watched
-from tensorgrid_worker.observe import Metrics
-from tensorgrid_worker.pulse import Pulse
-from tensorgrid_worker.readings import ChainReading, Readings
+from tensorgrid_worker.loop.pulse import Pulse
+from tensorgrid_worker.watch import health
+from tensorgrid_worker.watch.health import (
+    MAX_HEAD_BYTES,
+    MOST_AT_ONCE,
+    HealthServer,
+    PortInUse,
+    serving,
+    token_of,
+    watched,
+)
+from tensorgrid_worker.watch.observe import Metrics
+from tensorgrid_worker.watch.readings import ChainReading, Readings
 
 PAGES = ("/healthz", "/readyz", "/metrics", "/status")
 CHAIN = ChainReading(gas_balance=10**18, stake_active=2**70, stake_locked=1, locks=1, earnings={"USDC": 2**64})
@@ -289,7 +297,7 @@ def test_watched__the_logs_events__are_counted(home: Path, readings: Readings) -
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    from tensorgrid_worker import logs
+    from tensorgrid_worker.watch import logs
 
     with watched(port, home, (), [readings]):
         logs._tell_listeners(None, "", {"event": "chain.rewound", "worker": ME})

@@ -32,8 +32,8 @@ from tensorgrid.domain.payload import pack_payload, payload_root
 from tensorgrid.domain.receipts import Environment, ProgressBlob, Receipt, SealedRef
 from tensorgrid.storage.cid import Cid, cid_of_bytes
 from tensorgrid_worker.config import WorkerConfig
-from tensorgrid_worker.executor import collect
-from tensorgrid_worker.inputs import Inputs, JobRefused
+from tensorgrid_worker.jobs.executor import collect
+from tensorgrid_worker.jobs.inputs import Inputs, JobRefused
 from tensorgrid_worker.runtime.unpack import ArchiveRefused, Caps, unpack
 
 ALL = int(os.environ.get("TENSORGRID_HOSTILE", "0"))

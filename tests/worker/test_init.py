@@ -11,9 +11,9 @@ import pytest
 from tensorgrid.domain.errors import KeyMissing
 from tensorgrid_worker.config import load_fleet
 from tensorgrid_worker.hardware import NO_GPU, Gpu
-from tensorgrid_worker.init import InitRefused, Where, identities, of_devnet, prepare
 from tensorgrid_worker.keys import address_in, make_key, unlock
-from tensorgrid_worker.settings_file import Entry, NotWritable, Shared, text_of
+from tensorgrid_worker.membership.init import InitRefused, Where, identities, of_devnet, prepare
+from tensorgrid_worker.membership.settings_file import Entry, NotWritable, Shared, text_of
 
 
 def gpu(index: int, name: str) -> Gpu:

@@ -21,8 +21,8 @@ from tensorgrid.domain.specs import InputRef, JobSpec
 from tensorgrid.storage.cid import cid_of_bytes
 from tensorgrid.storage.local import LocalStore
 from tensorgrid_worker.config import WorkerConfig
-from tensorgrid_worker.gate import Gate
-from tensorgrid_worker.inputs import Inputs, JobRefused
+from tensorgrid_worker.jobs.gate import Gate
+from tensorgrid_worker.jobs.inputs import Inputs, JobRefused
 from tensorgrid_worker.policy.base import Free
 from tensorgrid_worker.policy.house import House
 

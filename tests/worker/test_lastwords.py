@@ -19,9 +19,9 @@ from tensorgrid.domain.receipts import MAX_PROGRESS_BYTES, ProgressBlob
 from tensorgrid.privacy import open_sealed
 from tensorgrid.storage.local import LocalStore
 from tensorgrid_worker.config import WorkerConfig
-from tensorgrid_worker.executor import RunFailed
-from tensorgrid_worker.inputs import Inputs, JobRefused
-from tensorgrid_worker.lastwords import AGAIN, NOTE_SEQUENCE, TRIES, LastWords
+from tensorgrid_worker.jobs.executor import RunFailed
+from tensorgrid_worker.jobs.inputs import Inputs, JobRefused
+from tensorgrid_worker.jobs.lastwords import AGAIN, NOTE_SEQUENCE, TRIES, LastWords
 
 CODE = b"def job(): ..."
 
@@ -134,7 +134,7 @@ def test_note__blob_of_metrics__is_none() -> None:
 def test_workshop__runs_that_fail__tell_the_requester(
     inputs: Inputs, store: LocalStore, terms: JobTerms, tmp_path: Path
 ) -> None:
-    from tensorgrid_worker.workshop import Workshop
+    from tensorgrid_worker.jobs.workshop import Workshop
 
     class Failing:
         def run(self, *_: Any, **__: Any) -> Any:

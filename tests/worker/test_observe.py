@@ -10,10 +10,10 @@ import pytest
 from tests.worker.jobs import ME, STRANGER
 
 from tensorgrid.domain.errors import Unreachable
-from tensorgrid_worker.gpu_readings import GpuReading, gpu_readings
-from tensorgrid_worker.observe import MOST_WATCHED, Metrics
-from tensorgrid_worker.pulse import Pulse
-from tensorgrid_worker.readings import ChainReading, Readings
+from tensorgrid_worker.loop.pulse import Pulse
+from tensorgrid_worker.watch.gpu_readings import GpuReading, gpu_readings
+from tensorgrid_worker.watch.observe import MOST_WATCHED, Metrics
+from tensorgrid_worker.watch.readings import ChainReading, Readings
 
 GPU = GpuReading(0, 80 << 30, 30 << 30, 61)
 
@@ -75,7 +75,7 @@ def test_heard__mined__gas_and_what_it_cost(metrics: Metrics) -> None:
 
 def test_heard__post_then_commit__time_between_them_once(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([100.0, 104.0, 200.0])
-    monkeypatch.setattr("tensorgrid_worker.observe.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("tensorgrid_worker.watch.observe.time.monotonic", lambda: next(clock))
     hear(metrics, "job.posted", job="0x01")
     hear(metrics, "tx.mined", kind="commit", job="0x01")
     hear(metrics, "tx.mined", kind="commit", job="0x02")  # posted before this process began

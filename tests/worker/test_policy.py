@@ -19,10 +19,11 @@ from tests.worker.jobs import JOB, ME, SCHEDULER, STRANGER, TOKEN, VERIFIER, mak
 from tensorgrid.domain.jobs import JobTerms
 from tensorgrid.storage.local import LocalStore
 from tensorgrid_worker.config import ConfigInvalid, WorkerConfig, load_config
-from tensorgrid_worker.daemon import Daemon
-from tensorgrid_worker.gate import Gate
-from tensorgrid_worker.inputs import Inputs, JobRefused, NotNow
-from tensorgrid_worker.planner import Action, Do
+from tensorgrid_worker.jobs.gate import Gate
+from tensorgrid_worker.jobs.inputs import Inputs, JobRefused, NotNow
+from tensorgrid_worker.loop.daemon import Daemon
+from tensorgrid_worker.loop.planner import Action, Do
+from tensorgrid_worker.loop.records import Preparation
 from tensorgrid_worker.policy.anything import Anything
 from tensorgrid_worker.policy.base import NOT_NOW, Asked, Free, Need, Policy, Refusal
 from tensorgrid_worker.policy.conformance import check
@@ -33,7 +34,6 @@ from tensorgrid_worker.policy.price import PriceFloor
 from tensorgrid_worker.policy.requesters import Requesters
 from tensorgrid_worker.policy.room import Room
 from tensorgrid_worker.policy.size import JobSize
-from tensorgrid_worker.records import Preparation
 
 GIB = 1 << 30
 TOKENS = {"USDC": TOKEN, "WETH": "0x" + "dD" * 20}

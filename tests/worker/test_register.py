@@ -16,10 +16,10 @@ from tensorgrid.domain.jobs import ZERO_ADDRESS, hardware_class
 from tensorgrid.domain.money import Token
 from tensorgrid.domain.workers import consent_digest
 from tensorgrid_worker.config import WorkerConfig
-from tensorgrid_worker.joining import Join, JoiningRefused, give_devnet_money, parse_units, profile, steps
 from tensorgrid_worker.keys import sign_consent
-from tensorgrid_worker.leaving import leaving
-from tensorgrid_worker.wallet import open_provider, shown, unsigned
+from tensorgrid_worker.membership.joining import Join, JoiningRefused, give_devnet_money, parse_units, profile, steps
+from tensorgrid_worker.membership.leaving import leaving
+from tensorgrid_worker.membership.wallet import open_provider, shown, unsigned
 
 HOT, COLD = Account.from_key("0x" + "11" * 32), Account.from_key("0x" + "22" * 32)
 BOARD, VAULT, REGISTRY, OTHER = ("0x" + digit * 40 for digit in "3456")

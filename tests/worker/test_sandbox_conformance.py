@@ -17,7 +17,7 @@ from tests.worker.conftest import MIB, MakeTask, RunCode
 
 from tensorgrid.domain.jobs import ExitClass
 from tensorgrid.domain.payload import json_of_payload
-from tensorgrid_worker.executor import Executor, RunStopped
+from tensorgrid_worker.jobs.executor import Executor, RunStopped
 from tensorgrid_worker.sandbox.base import Sandbox
 
 

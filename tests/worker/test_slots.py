@@ -6,9 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from tensorgrid_worker.executor import RunStopped
 from tensorgrid_worker.hardware import Gpu
-from tensorgrid_worker.slots import Load, Slots, crowded
+from tensorgrid_worker.jobs.executor import RunStopped
+from tensorgrid_worker.jobs.slots import Load, Slots, crowded
 
 PATIENCE = 10.0
 

@@ -197,12 +197,12 @@ def test_import__light_and_without_torch() -> None:
     """`--help` and the sandboxed runner start at once; the daemon never imports torch."""
     code = "import sys, {}; print([m for m in ('torch', 'web3', 'numpy', 'pydantic') if m in sys.modules])"
     seen = {}
-    for name in ("tensorgrid_worker.cli", "tensorgrid_worker.runtime.runner", "tensorgrid_worker.daemon"):
+    for name in ("tensorgrid_worker.cli", "tensorgrid_worker.runtime.runner", "tensorgrid_worker.loop.daemon"):
         done = subprocess.run([sys.executable, "-c", code.format(name)], capture_output=True, text=True, check=True)
         seen[name] = done.stdout.strip()
     assert seen["tensorgrid_worker.cli"] == "[]"
     assert seen["tensorgrid_worker.runtime.runner"] == "[]"
-    assert "torch" not in seen["tensorgrid_worker.daemon"]
+    assert "torch" not in seen["tensorgrid_worker.loop.daemon"]
 
 
 def test_run__node_of_another_chain__one_sentence(tmp_path: Path, settings: dict[str, Any]) -> None:

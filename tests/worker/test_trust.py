@@ -12,8 +12,8 @@ from tests.worker.jobs import JOB, ME, SECOND, THIRD, make_record
 from tensorgrid.chain.connection import BlockRef
 from tensorgrid.domain.errors import NodesDisagree, Reverted
 from tensorgrid.domain.jobs import ZERO32, Job, JobState
-from tensorgrid_worker.planner import Action, Do, JobView
-from tensorgrid_worker.trust import HELD, Trust
+from tensorgrid_worker.loop.planner import Action, Do, JobView
+from tensorgrid_worker.loop.trust import HELD, Trust
 
 
 class Witnesses:

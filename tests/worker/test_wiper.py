@@ -11,10 +11,10 @@ import pytest
 from tests.worker.conftest import MIB, MakeTask
 
 from tensorgrid_worker import hardware
-from tensorgrid_worker.executor import Executor, RunFailed, Task
 from tensorgrid_worker.hardware import Gpu
+from tensorgrid_worker.jobs.executor import Executor, RunFailed, Task
+from tensorgrid_worker.jobs.wiper import Wiper
 from tensorgrid_worker.sandbox.plain import Plain
-from tensorgrid_worker.wiper import Wiper
 
 GPU = Gpu(0, 0, "GPU-one", "fake", 1 << 30, "1", ())
 OTHER = Gpu(1, 1, "GPU-two", "fake", 1 << 30, "1", ())

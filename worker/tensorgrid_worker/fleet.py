@@ -12,9 +12,9 @@ import structlog
 from tensorgrid.domain.errors import TensorgridError
 from tensorgrid_worker import config as settings
 from tensorgrid_worker import hardware
-from tensorgrid_worker.logs import naming
 from tensorgrid_worker.signals import obeyed
 from tensorgrid_worker.start import lock, run_worker, started
+from tensorgrid_worker.watch.logs import naming
 
 log = structlog.get_logger()
 
@@ -95,7 +95,7 @@ def run_fleet(fleet: settings.Fleet) -> None:
         run_worker(fleet.workers[0])
         return
     from tensorgrid_worker.control import obeying
-    from tensorgrid_worker.health import watched
+    from tensorgrid_worker.watch.health import watched
 
     check_gpus(fleet.workers, hardware.gpus())
     fleet.home.mkdir(parents=True, exist_ok=True, mode=0o700)

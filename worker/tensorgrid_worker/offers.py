@@ -19,10 +19,10 @@ from tensorgrid.domain.jobs import ZERO32, JobId, hardware_class
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.offers import Offer, StandingOffer
 from tensorgrid_worker.config import WorkerConfig
-from tensorgrid_worker.gate import Gate
-from tensorgrid_worker.journal import Journal
+from tensorgrid_worker.jobs.gate import Gate
+from tensorgrid_worker.loop.journal import Journal
+from tensorgrid_worker.loop.rows import Row, Status
 from tensorgrid_worker.parts import opened
-from tensorgrid_worker.rows import Row, Status
 from tensorgrid_worker.standing import Standing
 from tensorgrid_worker.start import HomeInUse, lock
 

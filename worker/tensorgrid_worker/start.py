@@ -28,11 +28,11 @@ from tensorgrid_worker.signals import obeyed
 if TYPE_CHECKING:
     from tensorgrid_worker.capability.measured import Measured
     from tensorgrid_worker.capability.upkeep import Upkeep
-    from tensorgrid_worker.daemon import Daemon
     from tensorgrid_worker.hardware import Gpu
+    from tensorgrid_worker.jobs.workshop import Workshop
+    from tensorgrid_worker.loop.daemon import Daemon
     from tensorgrid_worker.parts import Parts
-    from tensorgrid_worker.readings import Readings
-    from tensorgrid_worker.workshop import Workshop
+    from tensorgrid_worker.watch.readings import Readings
 
 log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ def run_worker(config: WorkerConfig) -> None:
     UnknownDeployment, WrongChain, Unreachable, StorageError, GpuMissing.
     """
     from tensorgrid_worker.control import obeying
-    from tensorgrid_worker.health import watched
+    from tensorgrid_worker.watch.health import watched
 
     with started(config) as member:
         daemon = member.daemon
@@ -83,9 +83,9 @@ def started(config: WorkerConfig, *, hidden: tuple[Path, ...] = ()) -> Iterator[
         _keep_to_ourselves()
         sandbox = choose_sandbox(config, hidden=hidden)
         # Imported here: `--help`, `version` and `status` need neither web3 nor a key.
-        from tensorgrid_worker.mending import mend
+        from tensorgrid_worker.loop.mending import mend
         from tensorgrid_worker.parts import opened
-        from tensorgrid_worker.readings import Readings
+        from tensorgrid_worker.watch.readings import Readings
 
         mend(config.home / "journal.sqlite")
         with opened(config) as parts:
@@ -97,11 +97,11 @@ def started(config: WorkerConfig, *, hidden: tuple[Path, ...] = ()) -> Iterator[
 def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
     from tensorgrid.storage.open import open_store
     from tensorgrid_worker import hardware
-    from tensorgrid_worker.daemon import Daemon
-    from tensorgrid_worker.executor import Executor
-    from tensorgrid_worker.inputs import Inputs
-    from tensorgrid_worker.receipts import Receipts
-    from tensorgrid_worker.workshop import Workshop
+    from tensorgrid_worker.jobs.executor import Executor
+    from tensorgrid_worker.jobs.inputs import Inputs
+    from tensorgrid_worker.jobs.receipts import Receipts
+    from tensorgrid_worker.jobs.workshop import Workshop
+    from tensorgrid_worker.loop.daemon import Daemon
 
     me, contracts = parts.account.address, parts.contracts
     store, gpus = open_store(config.store), hardware.chosen(hardware.gpus(), config.gpu)

@@ -25,7 +25,8 @@ def wrong_payload(payload: bytes) -> bytes:
 
 def main() -> None:
     """Run the worker's own command line with the one function replaced."""
-    from tensorgrid_worker import cli, executor
+    from tensorgrid_worker import cli
+    from tensorgrid_worker.jobs import executor
 
     executor.finish_payload = wrong_payload
     cli.main()

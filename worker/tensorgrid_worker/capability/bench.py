@@ -15,10 +15,10 @@ from tensorgrid.domain.specs import BundleRef, JobSpec, Resources
 from tensorgrid.privacy import Identity
 from tensorgrid.storage.cid import cid_of_bytes
 from tensorgrid_worker.capability.classes import class_of
+from tensorgrid_worker.capability.machine import cores, cpu_name, free_memory
 from tensorgrid_worker.capability.measured import CapabilityUnknown, Measured, Part
-from tensorgrid_worker.executor import Executor, Run, Task
 from tensorgrid_worker.hardware import Gpu
-from tensorgrid_worker.machine import cores, cpu_name, free_memory
+from tensorgrid_worker.jobs.executor import Executor, Run, Task
 from tensorgrid_worker.sandbox.base import Sandbox
 from tensorgrid_worker.sandbox.plain import Plain
 

@@ -10,11 +10,11 @@ from tensorgrid_worker.capability import record as records
 from tensorgrid_worker.capability.bench import measure
 from tensorgrid_worker.capability.classes import GOOD_SCORE, gpus_of, table
 from tensorgrid_worker.capability.disk import DiskProbe
+from tensorgrid_worker.capability.machine import changes, fingerprint
 from tensorgrid_worker.capability.measured import CapabilityUnknown, Measured, Part
 from tensorgrid_worker.capability.record import Record
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.hardware import Gpu, chosen, gpus
-from tensorgrid_worker.machine import changes, fingerprint
 from tensorgrid_worker.sandbox.base import Sandbox
 
 UNITS = {"op/s": 1e9, "B/s": 1e9, "B": 2**30, "s": 1e-3}

@@ -10,11 +10,11 @@ from threading import Event
 import structlog
 
 from tensorgrid.domain.errors import TensorgridError
+from tensorgrid_worker.capability.machine import fingerprint
 from tensorgrid_worker.capability.measured import Measured
 from tensorgrid_worker.capability.record import Record
-from tensorgrid_worker.executor import RunStopped
 from tensorgrid_worker.hardware import Gpu
-from tensorgrid_worker.machine import fingerprint
+from tensorgrid_worker.jobs.executor import RunStopped
 
 log = structlog.get_logger()
 

@@ -13,19 +13,19 @@ import structlog
 
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.jobs import hardware_class
-from tensorgrid_worker import reclass
+from tensorgrid_worker.capability import reclass
 from tensorgrid_worker.capability import record as records
 from tensorgrid_worker.capability.classes import table
+from tensorgrid_worker.capability.heartbeat import Heartbeat
 from tensorgrid_worker.capability.ladder import Verdict, judge
+from tensorgrid_worker.capability.machine import changes, fingerprint
 from tensorgrid_worker.capability.measured import CapabilityUnknown
 from tensorgrid_worker.capability.record import Record
 from tensorgrid_worker.capability.turn import Measure, Turn
 from tensorgrid_worker.capability.watch import Condition, conditions
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.hardware import Gpu
-from tensorgrid_worker.heartbeat import Heartbeat
-from tensorgrid_worker.journal import Journal
-from tensorgrid_worker.machine import changes, fingerprint
+from tensorgrid_worker.loop.journal import Journal
 from tensorgrid_worker.offers import ask_to_cancel
 from tensorgrid_worker.policy.base import NOT_NOW
 

@@ -11,7 +11,7 @@ import typer
 from tensorgrid_worker.cli.common import UNFIT, AsJson, Config, Worker, default_home, fleet_of, hint, sentences, show
 
 if TYPE_CHECKING:
-    from tensorgrid_worker.init import Where
+    from tensorgrid_worker.membership.init import Where
 
 Provider = Annotated[
     str, typer.Option("--provider", help="The provider's keystore; with --unsigned his address will do.")
@@ -47,11 +47,11 @@ def init(
     Example: tensorgrid-worker init --rpc-url https://your-node --store http://127.0.0.1:5001
     """
     from tensorgrid_worker import hardware
-    from tensorgrid_worker.logs import configure
+    from tensorgrid_worker.watch.logs import configure
 
     configure()
     with sentences():
-        from tensorgrid_worker.init import prepare
+        from tensorgrid_worker.membership.init import prepare
 
         where = _where(rpc_url, deployment, store, home, devnet=devnet, ask=not yes and sys.stdin.isatty())
         gpus = [] if cpu else hardware.gpus()
@@ -66,12 +66,12 @@ def doctor(config: Config = None, as_json: AsJson = False) -> None:
 
     Example: tensorgrid-worker doctor --config worker.toml
     """
-    from tensorgrid_worker.logs import configure
+    from tensorgrid_worker.watch.logs import configure
 
     configure()
     with sentences():
         fleet = fleet_of(config)
-        from tensorgrid_worker.doctor import examine, fit
+        from tensorgrid_worker.membership.doctor import examine, fit
 
         found = []
         for check in examine(fleet):
@@ -104,7 +104,7 @@ def register(
     """
     with sentences():
         fleet = fleet_of(config)
-        from tensorgrid_worker.coming import register as do
+        from tensorgrid_worker.membership.coming import register as do
 
         done = do(fleet.some(worker), provider, password_file, stake=stake, price=price, unsigned=unsigned, say=hint)
         show(done, _steps_text(done, "registered"), as_json=as_json or unsigned)
@@ -125,8 +125,8 @@ def leave(
     """
     with sentences():
         fleet = fleet_of(config)
-        from tensorgrid_worker.coming import leave as do
         from tensorgrid_worker.draining import drained
+        from tensorgrid_worker.membership.coming import leave as do
 
         chosen = fleet.some(worker)
         drained(chosen, seconds=max(one.drain_seconds for one in chosen) + 60, say=hint)
@@ -135,7 +135,7 @@ def leave(
 
 
 def _where(rpc_url: str, deployment: Path | None, store: str, home: Path | None, *, devnet: bool, ask: bool) -> Where:
-    from tensorgrid_worker.init import STORE, InitRefused, Where, of_devnet
+    from tensorgrid_worker.membership.init import STORE, InitRefused, Where, of_devnet
 
     folder = (home or default_home()).expanduser().absolute()
     if devnet:

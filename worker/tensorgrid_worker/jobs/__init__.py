@@ -1,0 +1,1 @@
+"""One job on this machine: wanted or not, its inputs, its run behind the wall, its receipt."""

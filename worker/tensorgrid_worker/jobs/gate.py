@@ -1,0 +1,136 @@
+"""Which posted jobs this worker wants at all: the network's own conditions, then the owner's policies.
+
+Asked twice: about the terms, before a byte is fetched, and about the spec, before its inputs are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tensorgrid.chain.deployments import Deployment
+from tensorgrid.domain.errors import UnknownToken
+from tensorgrid.domain.jobs import JobTerms, ReplicationClocks, hardware_class
+from tensorgrid.domain.specs import JobSpec
+from tensorgrid_worker.config import ConfigInvalid, WorkerConfig
+from tensorgrid_worker.policy.base import Asked, Free, Need, Refusal
+from tensorgrid_worker.policy.free import FreeReader
+from tensorgrid_worker.policy.house import House
+
+MOST_LEAST_STAKES = 10
+"""Unless told otherwise, a worker risks so many times the least stake of its network in one job."""
+
+ACCEPTANCE = "AcceptanceVerifier"
+NETWORK = "network"
+"""As whose refusal it counts when no policy was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The worker's own terms of trade. Addresses are checksummed."""
+
+    tokens: frozenset[str]
+    scheduler: str
+    verifier: str
+    hardware_class: bytes
+    class_name: str
+    house: House
+    free: Callable[[], Free]
+    min_reveal_seconds: int = 0
+    acceptance: str = ""  # the verifier of the tier in which silence is consent; empty: the network has none
+
+    @classmethod
+    def of(cls, config: WorkerConfig, deployment: Deployment, least_stake: int) -> Gate:
+        """`least_stake`: what the network asks of every job, stake-token units.
+
+        Raises ConfigInvalid for a token that the deployment does not know and for a policy that cannot be made.
+        """
+        try:
+            chosen = [deployment.token(name) for name in config.accepted_tokens] or deployment.tokens
+        except UnknownToken as error:
+            raise ConfigInvalid(f"accepted_tokens: {error}") from error
+        house = House.of(
+            config.policy,
+            {token.symbol: token.address for token in deployment.tokens},
+            min_price=config.min_price,
+            max_stake=config.max_stake or MOST_LEAST_STAKES * least_stake or None,
+        )
+        return cls(
+            tokens=frozenset(token.address for token in chosen),
+            scheduler=deployment.address("LotteryScheduler"),
+            verifier=deployment.address("ReplicationVerifier"),
+            hardware_class=hardware_class(config.hardware_class),
+            class_name=config.hardware_class,
+            house=house,
+            free=FreeReader(config.home, _gpu_memory(config.gpu) if config.policy else tuple),
+            min_reveal_seconds=config.min_reveal_seconds,
+            acceptance=deployment.address(ACCEPTANCE) if ACCEPTANCE in deployment.contracts else "",
+        )
+
+    def refusal(self, terms: JobTerms, me: str) -> str:
+        """Why not, in words; empty when the terms will do. Begins with NOT_NOW when it is worth asking again."""
+        if words := self._network_refusal(terms, me):
+            return words
+        found = self.house.refusal(self._asked(terms, None))
+        return str(found) if found else ""
+
+    def least_price(self, token: str) -> int:
+        return self.house.least_price(token)
+
+    @property
+    def max_stake(self) -> int:
+        return self.house.most_stake()
+
+    def judge(self, terms: JobTerms, spec: JobSpec) -> Refusal | None:
+        """What the policies say once the spec has been read; None when they want the job."""
+        return self.house.refusal(self._asked(terms, spec))
+
+    def _network_refusal(self, terms: JobTerms, me: str) -> str:
+        if terms.pay_token not in self.tokens:
+            return f"it pays in {terms.pay_token}, which this worker does not accept"
+        if terms.scheduler != self.scheduler or terms.verifier not in {self.verifier, self.acceptance}:
+            return "it names a scheduler or verifier that this worker does not know"
+        if terms.hardware_class != self.hardware_class:
+            return f"it wants other hardware than {self.class_name!r}"
+        clocks = ReplicationClocks.unpack(terms.verifier_params)
+        reveal = clocks.reveal_time + clocks.grace
+        if terms.verifier == self.verifier and reveal < self.min_reveal_seconds:
+            return f"it gives {reveal} s to reveal, and silence costs the stake: {self.min_reveal_seconds} s at least"
+        return "it is our own" if terms.requester == me else ""
+
+    def _asked(self, terms: JobTerms, spec: JobSpec | None) -> Asked:
+        return Asked(
+            requester=terms.requester,
+            pay_token=terms.pay_token,
+            price=terms.price,
+            value=terms.price * terms.workers + terms.reserve,
+            stake=terms.stake,
+            seats=terms.workers,
+            work_seconds=terms.work_time,
+            settle_seconds=terms.settle_time,
+            now=datetime.now(UTC),
+            free=self.free(),
+            need=None if spec is None else _need(spec),
+        )
+
+
+def _need(spec: JobSpec) -> Need:
+    wanted = spec.resources
+    return Need(
+        wall_seconds=wanted.wall_seconds,
+        memory_bytes=wanted.memory_bytes,
+        output_bytes=wanted.output_bytes,
+        input_bytes=sum(ref.bytes for ref in spec.inputs.values()),
+        gpus=wanted.gpus,
+        threads=wanted.threads,
+    )
+
+
+def _gpu_memory(wanted: str) -> Callable[[], tuple[int, ...]]:
+    """Reads what is free on this worker's own GPUs. Raises GpuMissing."""
+    from tensorgrid_worker import hardware
+    from tensorgrid_worker.watch.gpu_readings import gpu_readings
+
+    ours = {gpu.index for gpu in hardware.chosen(hardware.gpus(), wanted)}
+    return lambda: tuple(found.free_bytes for found in gpu_readings() if found.index in ours)

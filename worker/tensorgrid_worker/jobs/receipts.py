@@ -1,0 +1,65 @@
+"""From a finished run to what is committed to: payload -> root -> sealed blob -> receipt -> commitment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tensorgrid.domain.encoding import keccak256
+from tensorgrid.domain.errors import ResultRejected
+from tensorgrid.domain.jobs import ExitClass, JobId
+from tensorgrid.domain.payload import payload_root
+from tensorgrid.domain.receipts import MAX_LOG_BYTES, Environment, Receipt, SealedRef
+from tensorgrid.domain.results import result_root
+from tensorgrid.domain.specs import JobSpec
+from tensorgrid.privacy import seal
+from tensorgrid.storage.base import BlobStore
+from tensorgrid_worker.jobs.executor import Run
+from tensorgrid_worker.loop.rows import Result
+
+
+class Receipts:
+    """Seals to the spec's recipients and stores. The plaintext never reaches a store."""
+
+    def __init__(
+        self, store: BlobStore, worker: str, environment: Environment, salt: Callable[[JobId, bytes], bytes]
+    ) -> None:
+        """`salt(job, seed)`: 32 bytes, the same every time (openings.Secrets)."""
+        self._store, self._worker, self._environment, self._salt = store, worker, environment, salt
+
+    def of_run(self, job: JobId, seed: bytes, spec: JobSpec, run: Run) -> Result:
+        """Store the sealed parts and the receipt. Raises StorageError.
+
+        A payload that does not parse is the function's fault: the exit class becomes RAISED, and the log says why.
+        """
+        exit_class, payload, log = run.exit, run.payload, run.log
+        if exit_class is ExitClass.OK:
+            try:
+                root = result_root(job, ExitClass.OK, payload_root(payload or b""))
+            except ResultRejected as error:
+                exit_class, payload = ExitClass.RAISED, None
+                log = (log + f"[worker] {error}\n".encode())[-MAX_LOG_BYTES:]
+        if exit_class is not ExitClass.OK:
+            root = result_root(job, exit_class)
+        receipt = Receipt(
+            job=job,
+            worker=self._worker,
+            exit=exit_class,
+            sealed=self._put(payload, spec) if exit_class is ExitClass.OK and payload is not None else None,
+            log=self._put(log, spec),
+            environment=self._environment,
+        )
+        data = receipt.to_bytes()
+        self._store.put(data)
+        return Result(
+            job=job,
+            seed=seed,
+            exit=exit_class,
+            salt=self._salt(job, seed),
+            root=root,
+            root_hash=keccak256(root),
+            receipt=receipt.digest,
+        )
+
+    def _put(self, plain: bytes, spec: JobSpec) -> SealedRef:
+        sealed = seal(plain, spec.recipients)
+        return SealedRef(self._store.put(sealed), len(sealed))

@@ -1,0 +1,1 @@
+"""How a worker joins and leaves: init, doctor, register, leave."""

@@ -1,0 +1,141 @@
+"""`register` and `leave` as a whole: whose key signs, what is sent or printed, what is still to come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+
+from tensorgrid.chain.abi import checksum
+from tensorgrid.chain.connection import Connection
+from tensorgrid.chain.contracts import Contracts
+from tensorgrid.chain.deployments import Deployment
+from tensorgrid.chain.send import Sender
+from tensorgrid.domain.errors import ChainError, KeyMissing
+from tensorgrid_worker.config import WorkerConfig
+from tensorgrid_worker.keys import address_in, unlock
+from tensorgrid_worker.membership.joining import Join, JoiningRefused, give_devnet_money, parse_units, steps
+from tensorgrid_worker.membership.leaving import leaving
+from tensorgrid_worker.membership.wallet import Step, open_provider, send, unsigned
+
+Say = Callable[[str], None]
+
+
+def register(
+    workers: Sequence[WorkerConfig],
+    provider: str,
+    password_file: Path | None,
+    *,
+    stake: str,
+    price: str,
+    unsigned: bool,
+    say: Say,
+) -> dict[str, Any]:
+    """`provider`: a keystore, or an address when `unsigned`. What was sent, or is to be signed, as JSON values.
+
+    Raises JoiningRefused, KeyMissing, InsufficientFunds, Reverted, Unreachable.
+    """
+    with _chain(workers[0]) as contracts:
+        owner = _Owner(contracts, provider, password_file, unsigned=unsigned)
+        return {"workers": [_register(owner, config, stake, price, say) for config in workers]} | owner.asks()
+
+
+def leave(
+    workers: Sequence[WorkerConfig],
+    provider: str,
+    password_file: Path | None,
+    *,
+    to: str,
+    unsigned: bool,
+    say: Say,
+) -> dict[str, Any]:
+    """As far as it can be done now; the rest is told with its time. Raises what `register` raises."""
+    with _chain(workers[0]) as contracts:
+        owner = _Owner(contracts, provider, password_file, unsigned=unsigned)
+        goal = _address(to) if to else ""
+        return {"workers": [_leave(owner, config, goal, say) for config in workers]} | owner.asks()
+
+
+class _Owner:
+    """The provider: a key that signs here, or an address whose key is elsewhere."""
+
+    def __init__(self, contracts: Contracts, provider: str, password_file: Path | None, *, unsigned: bool) -> None:
+        self.contracts, self.to_sign = contracts, list[dict[str, Any]]()
+        self.sender: Sender | None = None
+        self._unsigned = unsigned
+        if unsigned:
+            self.address = address_in(Path(provider)) if Path(provider).is_file() else _address(provider)
+            return
+        account: LocalAccount = open_provider(Path(provider).expanduser(), password_file)
+        self.address = account.address
+        self.sender = Sender(contracts.connection, account)
+
+    def do(self, wanted: Sequence[Step], say: Say) -> list[dict[str, Any]]:
+        """What was sent; where nothing is signed here, it is kept for `asks`."""
+        if self.sender is not None:
+            return send(self.sender, wanted, say)
+        self.to_sign += unsigned(self.contracts, self.address, wanted)
+        return []
+
+    def asks(self) -> dict[str, Any]:
+        """The transactions to sign elsewhere, in order."""
+        return {"transactions": self.to_sign} if self._unsigned else {}
+
+
+def _register(owner: _Owner, config: WorkerConfig, stake: str, price: str, say: Say) -> dict[str, Any]:
+    contracts, deployment = owner.contracts, owner.contracts.deployment
+    tokens, pay = deployment.tokens, deployment.tokens[0] if deployment.tokens else None
+    staked = (deployment.stake_token,) if deployment.stake_token else ()
+    join = Join(
+        config=config,
+        account=unlock(config.keystore, config.password_file),
+        provider=owner.address,
+        stake=parse_units(stake, deployment.stake_token, staked),
+        price=parse_units(price, pay, tokens) if price else config.min_price,
+    )
+    money = give_devnet_money(contracts, join)
+    sent = owner.do([money], say) if money is not None and owner.sender is not None else []
+    sent += owner.do(steps(contracts, join), say)
+    notes = []
+    if join.price != config.min_price:
+        notes.append(
+            f"clients are told {join.price}, the daemon holds to min_price = {config.min_price} of its settings"
+        )
+    done = owner.sender is not None
+    return {"worker": join.account.address, "provider": owner.address, "sent": sent, "notes": notes, "done": done}
+
+
+def _leave(owner: _Owner, config: WorkerConfig, to: str, say: Say) -> dict[str, Any]:
+    me = address_in(config.keystore)
+    before = leaving(owner.contracts, me, to=to)
+    if before.provider.lower() != owner.address.lower():
+        raise JoiningRefused(
+            f"{me} belongs to provider {before.provider}; pass his keystore, not that of {owner.address}"
+        )
+    sent = owner.do(before.steps, say)
+    after = leaving(owner.contracts, me, to=to) if owner.sender is not None else before
+    return {
+        "worker": me,
+        "provider": owner.address,
+        "sent": sent,
+        "notes": list(after.later),
+        "due_at": after.due_at,
+        "done": after.done,
+    }
+
+
+@contextmanager
+def _chain(config: WorkerConfig) -> Iterator[Contracts]:
+    deployment = Deployment.load(config.deployment)
+    with Connection(config.rpc_url, chain_id=deployment.chain_id) as connection:
+        yield Contracts(connection, deployment)
+
+
+def _address(text: str) -> str:
+    try:
+        return checksum(text)
+    except (ChainError, ValueError) as error:
+        raise KeyMissing(f"{text[:64]!a} is neither a keystore file nor an address; pass one of them") from error

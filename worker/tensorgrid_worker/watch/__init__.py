@@ -1,0 +1,1 @@
+"""What people and programs see of a running worker: logs, metrics, health, status."""
