@@ -24,8 +24,8 @@ from tensorgrid_worker.fleet import Fleet, check_gpus
 from tensorgrid_worker.jobs.executor import RunStopped
 from tensorgrid_worker.loop.daemon import Daemon
 from tensorgrid_worker.loop.planner import Action, Do
-from tensorgrid_worker.loop.records import JobRecord, Preparation
 from tensorgrid_worker.loop.view import MOST_OFFERS, PATIENCE, ViewReader
+from tensorgrid_worker.memory.records import JobRecord, Preparation
 from tensorgrid_worker.start import lock
 
 

@@ -18,12 +18,12 @@ from tensorgrid.domain.errors import Reverted, StorageError
 from tensorgrid.domain.jobs import JobId
 from tensorgrid_worker.jobs.lastwords import TRIES, LastWords
 from tensorgrid_worker.loop.daemon import Daemon
-from tensorgrid_worker.loop.journal import Journal
 from tensorgrid_worker.loop.planner import Do
-from tensorgrid_worker.loop.records import JobRecord
-from tensorgrid_worker.loop.rows import Status
 from tensorgrid_worker.loop.submitter import MAX_ATTEMPTS, RECALL
 from tensorgrid_worker.loop.trust import HELD
+from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.records import JobRecord
+from tensorgrid_worker.memory.rows import Status
 
 REVEAL = Call("0x" + "a" * 40, b"\x02", "ReplicationVerifier.reveal")
 TAKE = Call("0x" + "a" * 40, b"\x03", "JobBoard.take")

@@ -29,7 +29,7 @@ from tensorgrid_worker.jobs.gate import MOST_LEAST_STAKES, Gate
 from tensorgrid_worker.jobs.inputs import Inputs, JobRefused
 from tensorgrid_worker.jobs.workshop import Workshop
 from tensorgrid_worker.loop.daemon import Daemon
-from tensorgrid_worker.loop.records import Preparation
+from tensorgrid_worker.memory.records import Preparation
 from tensorgrid_worker.policy.base import Free
 from tensorgrid_worker.policy.house import House
 

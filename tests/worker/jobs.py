@@ -25,8 +25,8 @@ from tensorgrid.domain.jobs import (
     Seat,
     hardware_class,
 )
-from tensorgrid_worker.loop.records import JobRecord, Preparation, SeatRecord
-from tensorgrid_worker.loop.rows import Result
+from tensorgrid_worker.memory.records import JobRecord, Preparation, SeatRecord
+from tensorgrid_worker.memory.rows import Result
 
 ME, SECOND, THIRD, FOURTH, STRANGER = (f"0x{digit * 40}" for digit in "12345")
 PROVIDER, PAYEE = (f"0x{digit * 40}" for digit in "89")

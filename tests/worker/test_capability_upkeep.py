@@ -28,8 +28,8 @@ from tensorgrid_worker.capability.watch import Condition, conditions
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.hardware import Gpu
 from tensorgrid_worker.jobs.executor import RunStopped
-from tensorgrid_worker.loop.journal import Journal
-from tensorgrid_worker.loop.rows import Status
+from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.rows import Status
 
 ME = "0x" + "1" * 40
 CARD = gpu("NVIDIA H100 80GB HBM3")

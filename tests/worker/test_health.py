@@ -16,7 +16,7 @@ import httpx
 import pytest
 from tests.worker.jobs import ME
 
-from tensorgrid_worker.loop.pulse import Pulse
+from tensorgrid_worker.memory.pulse import Pulse
 from tensorgrid_worker.watch import health
 from tensorgrid_worker.watch.health import (
     MAX_HEAD_BYTES,
@@ -297,7 +297,7 @@ def test_watched__the_logs_events__are_counted(home: Path, readings: Readings) -
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    from tensorgrid_worker.watch import logs
+    from tensorgrid_worker import logs
 
     with watched(port, home, (), [readings]):
         logs._tell_listeners(None, "", {"event": "chain.rewound", "worker": ME})

@@ -12,8 +12,8 @@ import pytest
 from tensorgrid.chain.calls import Call
 from tensorgrid.domain.jobs import JobId
 from tensorgrid_worker.capability.heartbeat import FILE, Heartbeat
-from tensorgrid_worker.loop.journal import Journal
-from tensorgrid_worker.loop.rows import Status
+from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.rows import Status
 
 ME = "0x" + "1" * 40
 T0, HOUR = 1_000_000, 3600

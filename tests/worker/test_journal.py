@@ -16,11 +16,11 @@ from tests.worker.jobs import JOB, ME, SECOND, make_record, make_result
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.follow import Cursor
 from tensorgrid.domain.jobs import JobId
-from tensorgrid_worker.loop.journal import Journal, JournalForeign
-from tensorgrid_worker.loop.records import Preparation
-from tensorgrid_worker.loop.rows import Status
-from tensorgrid_worker.offers import NO_JOB
-from tensorgrid_worker.watch.status import as_table, read_status
+from tensorgrid_worker.membership.status import as_table
+from tensorgrid_worker.memory.journal import Journal, JournalForeign
+from tensorgrid_worker.memory.reading import read_status
+from tensorgrid_worker.memory.records import Preparation
+from tensorgrid_worker.memory.rows import NO_JOB, Status
 
 CALL = Call("0x" + "a" * 40, b"\x01\x02", "JobBoard.take")
 CURSOR = Cursor(30, "0x" + "1" * 64, ((29, "0x" + "2" * 64),))
@@ -167,7 +167,7 @@ def test_claim__another_workers_journal__refused(path: Path) -> None:
 
 
 def test_close__many_ended_jobs__the_oldest_go(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tensorgrid_worker.loop.journal.KEEP_CLOSED", 3)
+    monkeypatch.setattr("tensorgrid_worker.memory.journal.KEEP_CLOSED", 3)
     journal = Journal(path)
     ids = [bytes([n]) * 32 for n in range(6)]
     for number, job_id in enumerate(ids):
@@ -184,7 +184,7 @@ def test_kill_9__between_statements__all_or_nothing(path: Path) -> None:
         from pathlib import Path
         from tensorgrid.chain.calls import Call
         from tensorgrid.chain.follow import Cursor
-        from tensorgrid_worker.loop.journal import Journal
+        from tensorgrid_worker.memory.journal import Journal
         make_record = runpy.run_path({jobs.__file__!r})["make_record"]
         journal, call = Journal(Path({str(path)!r})), Call("0x", b"", "JobBoard.take")
         for n in range(1, 10**6):

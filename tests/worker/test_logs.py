@@ -14,7 +14,7 @@ import structlog
 from tests.worker.jobs import JOB, ME
 
 from tensorgrid.domain.jobs import JobId
-from tensorgrid_worker.watch.logs import MAX_JOB_LOG, JobLog, JobLogShelf, configure, in_context, listening, naming
+from tensorgrid_worker.logs import MAX_JOB_LOG, JobLog, JobLogShelf, configure, in_context, listening, naming
 
 DAY = 86_400
 

@@ -10,8 +10,8 @@ from tests.worker.jobs import JOB, make_record
 
 from tensorgrid.chain.calls import Call
 from tensorgrid.domain.jobs import JobId
-from tensorgrid_worker.loop.journal import Journal, JournalCorrupt
 from tensorgrid_worker.loop.mending import mend
+from tensorgrid_worker.memory.journal import Journal, JournalCorrupt
 
 
 @pytest.fixture

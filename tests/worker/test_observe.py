@@ -10,8 +10,8 @@ import pytest
 from tests.worker.jobs import ME, STRANGER
 
 from tensorgrid.domain.errors import Unreachable
-from tensorgrid_worker.loop.pulse import Pulse
-from tensorgrid_worker.watch.gpu_readings import GpuReading, gpu_readings
+from tensorgrid_worker.gpu_readings import GpuReading, gpu_readings
+from tensorgrid_worker.memory.pulse import Pulse
 from tensorgrid_worker.watch.observe import MOST_WATCHED, Metrics
 from tensorgrid_worker.watch.readings import ChainReading, Readings
 

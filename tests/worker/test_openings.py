@@ -13,7 +13,7 @@ from tensorgrid.chain.calls import Call
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.jobs import JobId
 from tensorgrid_worker.loop.openings import TRAILER_BYTES, Openings, Secrets, from_trailer, with_trailer
-from tensorgrid_worker.loop.rows import Result
+from tensorgrid_worker.memory.rows import Result
 
 KEY, BOARD, CHAIN = b"\x11" * 32, "0x" + "b" * 40, 31337
 SECRETS = Secrets(Account.from_key(KEY), CHAIN, BOARD)

@@ -23,8 +23,8 @@ from tests.worker.jobs import (
 from tensorgrid.chain.records import Tally
 from tensorgrid.domain.jobs import ZERO32, ExtraSeats, Job, JobId, JobState
 from tensorgrid_worker.loop.planner import Action, Do, JobView, Memory, plan, unfinished
-from tensorgrid_worker.loop.records import JobRecord, Preparation
-from tensorgrid_worker.loop.rows import Status
+from tensorgrid_worker.memory.records import JobRecord, Preparation
+from tensorgrid_worker.memory.rows import Status
 
 NOW = 900
 WORK_BY = 1_100

@@ -23,7 +23,7 @@ from tensorgrid_worker.jobs.gate import Gate
 from tensorgrid_worker.jobs.inputs import Inputs, JobRefused, NotNow
 from tensorgrid_worker.loop.daemon import Daemon
 from tensorgrid_worker.loop.planner import Action, Do
-from tensorgrid_worker.loop.records import Preparation
+from tensorgrid_worker.memory.records import Preparation
 from tensorgrid_worker.policy.anything import Anything
 from tensorgrid_worker.policy.base import NOT_NOW, Asked, Free, Need, Policy, Refusal
 from tensorgrid_worker.policy.conformance import check

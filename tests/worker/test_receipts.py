@@ -21,9 +21,9 @@ from tensorgrid.domain.results import result_root
 from tensorgrid.privacy import open_sealed
 from tensorgrid.storage.local import LocalStore
 from tensorgrid_worker.jobs.executor import Run
+from tensorgrid_worker.jobs.progress import ProgressPump
 from tensorgrid_worker.jobs.receipts import Receipts
 from tensorgrid_worker.loop.openings import Secrets
-from tensorgrid_worker.loop.progress import ProgressPump
 
 SECRETS = Secrets(Account.from_key(b"\x11" * 32), 31337, "0x" + "b" * 40)
 SPEC = make_spec(b"def job(): return {}", progress_seconds=1)

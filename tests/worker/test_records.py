@@ -8,7 +8,7 @@ import pytest
 from tests.worker.jobs import FOURTH, JOB, ME, SECOND, THIRD, history, make_seat, make_terms
 
 from tensorgrid.domain.jobs import ZERO32, JobId
-from tensorgrid_worker.loop.records import (
+from tensorgrid_worker.memory.records import (
     JobRecord,
     apply,
     rewind,

@@ -16,11 +16,11 @@ from tensorgrid.chain.calls import Call
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.errors import Unreachable
 from tensorgrid.domain.jobs import ZERO32, Job, JobState
-from tensorgrid_worker.loop.journal import Journal
 from tensorgrid_worker.loop.openings import Openings, Secrets, with_trailer
 from tensorgrid_worker.loop.planner import JobView
 from tensorgrid_worker.loop.recovery import Recovery
-from tensorgrid_worker.loop.rows import Result, Status
+from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.rows import Result, Status
 
 BOARD = checksum("0x" + "b" * 40)
 SECRETS = Secrets(Account.from_key(b"\x11" * 32), 31337, BOARD)

@@ -26,7 +26,7 @@ from tensorgrid.devnet import Devnet
 from tensorgrid.devnet.workers import WorkerProcess, write_config
 from tensorgrid.domain.jobs import JobState
 from tensorgrid.runs.run import Run
-from tensorgrid_worker.loop.journal import Journal
+from tensorgrid_worker.memory.journal import Journal
 
 STEPS = 5
 BLOCK_SECONDS = 0.5

@@ -17,9 +17,9 @@ from tensorgrid.chain.receipts import SentTx, TxReceipt
 from tensorgrid.chain.send import FeePolicy
 from tensorgrid.domain.errors import InsufficientFunds, Reverted, TransactionLost, Unreachable
 from tensorgrid.domain.jobs import JobId
-from tensorgrid_worker.loop.journal import Journal
-from tensorgrid_worker.loop.rows import Row, Status
 from tensorgrid_worker.loop.submitter import Submitter
+from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.rows import Row, Status
 
 HEAD = 50
 COMMIT = Call("0x" + "a" * 40, b"\x01", "JobBoard.commit")

@@ -17,8 +17,8 @@ from tensorgrid.chain.plugins import Replication
 from tensorgrid.chain.records import Tally
 from tensorgrid.domain.errors import Reverted
 from tensorgrid.domain.jobs import ZERO32, AcceptanceClocks, Job, JobState, job_seed
-from tensorgrid_worker.loop.records import JobRecord, Preparation
 from tensorgrid_worker.loop.view import ViewReader
+from tensorgrid_worker.memory.records import JobRecord, Preparation
 
 BOARD = "0x" + "1" * 40
 SINCE, WINDOW = 1_050, 60

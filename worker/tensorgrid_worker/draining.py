@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.control import ask_to_drain, is_running
-from tensorgrid_worker.watch.status import NoJournal, read_status
+from tensorgrid_worker.memory.reading import NoJournal, read_status
 
 TELL_SECONDS, LOOK_SECONDS = 10.0, 0.3
 

@@ -12,9 +12,9 @@ import structlog
 from tensorgrid.domain.errors import TensorgridError
 from tensorgrid_worker import config as settings
 from tensorgrid_worker import hardware
+from tensorgrid_worker.logs import naming
 from tensorgrid_worker.signals import obeyed
 from tensorgrid_worker.start import lock, run_worker, started
-from tensorgrid_worker.watch.logs import naming
 
 log = structlog.get_logger()
 

@@ -15,21 +15,18 @@ from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.signing import sign
 from tensorgrid.domain.eip712 import Signature
 from tensorgrid.domain.errors import Reverted, TensorgridError, Unreachable
-from tensorgrid.domain.jobs import ZERO32, JobId, hardware_class
+from tensorgrid.domain.jobs import ZERO32, hardware_class
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.offers import Offer, StandingOffer
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.jobs.gate import Gate
-from tensorgrid_worker.loop.journal import Journal
-from tensorgrid_worker.loop.rows import Row, Status
+from tensorgrid_worker.memory.cancelling import ask_to_cancel
+from tensorgrid_worker.memory.rows import NO_JOB, RAISE_EPOCH, Row, Status
 from tensorgrid_worker.parts import opened
 from tensorgrid_worker.standing import Standing
 from tensorgrid_worker.start import HomeInUse, lock
 
-NO_JOB = JobId(ZERO32)
-"""What the outbox keeps a step under that belongs to no job."""
 UNSIGNED = Signature(ZERO32, ZERO32)
-RAISE_EPOCH = "raise_epoch:"
 PATIENCE_SECONDS = 120.0
 POLL_SECONDS = 0.3
 
@@ -110,11 +107,6 @@ def cancel_offers(config: WorkerConfig) -> int:
             time.sleep(POLL_SECONDS)
         parts.journal.forget_offers()
         return epoch
-
-
-def ask_to_cancel(journal: Journal, contracts: Contracts, epoch: int) -> None:
-    """Leave the raising of `epoch` to the submitter: idempotent, and safe through any crash."""
-    journal.enqueue(NO_JOB, f"{RAISE_EPOCH}{epoch}", contracts.offers.raise_epoch())
 
 
 def _raises(row: Row, epoch: int) -> bool:

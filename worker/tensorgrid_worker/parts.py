@@ -16,9 +16,9 @@ from tensorgrid.chain.send import FeePolicy, Sender
 from tensorgrid.chain.witness import Witnesses, finality_of
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.keys import unlock
-from tensorgrid_worker.loop.journal import Journal
 from tensorgrid_worker.loop.openings import Openings, Secrets
 from tensorgrid_worker.loop.submitter import Submitter
+from tensorgrid_worker.memory.journal import Journal
 
 log = structlog.get_logger()
 

@@ -6,13 +6,11 @@ import json
 from pathlib import Path
 
 from tensorgrid.chain.contracts import Contracts
-from tensorgrid.domain.jobs import ZERO32, JobId
-from tensorgrid_worker.loop.journal import Journal
-from tensorgrid_worker.loop.rows import Status
+from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.rows import NO_JOB, Status
 
 BEAT = "beat:"
 FILE = "heartbeat.json"
-NO_JOB = JobId(ZERO32)
 
 
 class Heartbeat:

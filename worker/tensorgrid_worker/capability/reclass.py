@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.errors import Reverted
-from tensorgrid.domain.jobs import ZERO32, JobId, hardware_class
-from tensorgrid_worker.loop.journal import Journal
+from tensorgrid.domain.jobs import hardware_class
+from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.rows import NO_JOB
 
 RECLASS = "reclass:"
-NO_JOB = JobId(ZERO32)
 
 
 def ask(journal: Journal, contracts: Contracts, *, at: int, class_name: str, score: int, price: int) -> None:

@@ -25,8 +25,8 @@ from tensorgrid_worker.capability.turn import Measure, Turn
 from tensorgrid_worker.capability.watch import Condition, conditions
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.hardware import Gpu
-from tensorgrid_worker.loop.journal import Journal
-from tensorgrid_worker.offers import ask_to_cancel
+from tensorgrid_worker.memory.cancelling import ask_to_cancel
+from tensorgrid_worker.memory.journal import Journal
 from tensorgrid_worker.policy.base import NOT_NOW
 
 log = structlog.get_logger()

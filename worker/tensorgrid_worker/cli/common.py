@@ -74,7 +74,7 @@ def show(found: Any, text: str, *, as_json: bool) -> None:
 
 def hint(text: str) -> None:
     """To stderr: what goes on meanwhile."""
-    from tensorgrid_worker.watch.logs import printable
+    from tensorgrid_worker.logs import printable
 
     print(printable(text), file=sys.stderr, flush=True)
 

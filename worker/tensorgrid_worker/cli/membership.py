@@ -47,7 +47,7 @@ def init(
     Example: tensorgrid-worker init --rpc-url https://your-node --store http://127.0.0.1:5001
     """
     from tensorgrid_worker import hardware
-    from tensorgrid_worker.watch.logs import configure
+    from tensorgrid_worker.logs import configure
 
     configure()
     with sentences():
@@ -66,7 +66,7 @@ def doctor(config: Config = None, as_json: AsJson = False) -> None:
 
     Example: tensorgrid-worker doctor --config worker.toml
     """
-    from tensorgrid_worker.watch.logs import configure
+    from tensorgrid_worker.logs import configure
 
     configure()
     with sentences():

@@ -28,7 +28,7 @@ def run(
     Example: tensorgrid-worker run --config worker.toml
     """
     from tensorgrid_worker.fleet import run_fleet
-    from tensorgrid_worker.watch.logs import configure
+    from tensorgrid_worker.logs import configure
 
     configure(as_json=as_json or None)
     with sentences():
@@ -40,7 +40,7 @@ def status(config: Config = None, worker: Worker = "", as_json: AsJson = False) 
 
     Example: tensorgrid-worker status --config worker.toml --json
     """
-    from tensorgrid_worker.watch.status import as_table, full_status
+    from tensorgrid_worker.membership.status import as_table, full_status
 
     with sentences():
         found = [full_status(one) for one in fleet_of(config).some(worker)]

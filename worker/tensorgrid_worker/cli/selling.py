@@ -40,7 +40,7 @@ def cancel_offers(config: Config = None, worker: Worker = "", as_json: AsJson = 
     Example: tensorgrid-worker cancel-offers --config worker.toml
     """
     from tensorgrid_worker.config import load_config
-    from tensorgrid_worker.watch.logs import configure
+    from tensorgrid_worker.logs import configure
 
     configure()
     with sentences():
@@ -63,7 +63,7 @@ def bench(
     Example: tensorgrid-worker bench --config worker.toml --seconds 20
     """
     from tensorgrid_worker.config import load_config
-    from tensorgrid_worker.watch.logs import configure
+    from tensorgrid_worker.logs import configure
 
     configure()
     with sentences():

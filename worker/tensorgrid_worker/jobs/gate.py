@@ -130,7 +130,7 @@ def _need(spec: JobSpec) -> Need:
 def _gpu_memory(wanted: str) -> Callable[[], tuple[int, ...]]:
     """Reads what is free on this worker's own GPUs. Raises GpuMissing."""
     from tensorgrid_worker import hardware
-    from tensorgrid_worker.watch.gpu_readings import gpu_readings
+    from tensorgrid_worker.gpu_readings import gpu_readings
 
     ours = {gpu.index for gpu in hardware.chosen(hardware.gpus(), wanted)}
     return lambda: tuple(found.free_bytes for found in gpu_readings() if found.index in ours)

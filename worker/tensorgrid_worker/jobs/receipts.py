@@ -14,7 +14,7 @@ from tensorgrid.domain.specs import JobSpec
 from tensorgrid.privacy import seal
 from tensorgrid.storage.base import BlobStore
 from tensorgrid_worker.jobs.executor import Run
-from tensorgrid_worker.loop.rows import Result
+from tensorgrid_worker.memory.rows import Result
 
 
 class Receipts:

@@ -16,13 +16,12 @@ from tensorgrid_worker.hardware import Gpu
 from tensorgrid_worker.jobs.executor import Executor, Run, RunFailed, RunStopped, Task
 from tensorgrid_worker.jobs.inputs import Inputs, JobRefused, Judge, NotNow
 from tensorgrid_worker.jobs.lastwords import LastWords
+from tensorgrid_worker.jobs.progress import ProgressPump
 from tensorgrid_worker.jobs.receipts import Receipts
 from tensorgrid_worker.jobs.slots import Load, Slots, crowded
-from tensorgrid_worker.loop.journal import Journal
-from tensorgrid_worker.loop.progress import ProgressPump
-from tensorgrid_worker.loop.rows import Result
-from tensorgrid_worker.loop.submitter import PROGRESS
-from tensorgrid_worker.watch.logs import JobLog, in_context
+from tensorgrid_worker.logs import JobLog, in_context
+from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.rows import PROGRESS, Result
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 INSPECTORS, MOST_INSPECTIONS = 2, 64

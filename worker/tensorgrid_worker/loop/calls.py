@@ -7,7 +7,7 @@ from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.jobs import JobId, JobTerms, Opening, ReplicationClocks, Seat
 from tensorgrid_worker.loop.openings import Secrets, with_trailer
 from tensorgrid_worker.loop.planner import Do, JobView, work_deadline
-from tensorgrid_worker.loop.rows import Result
+from tensorgrid_worker.memory.rows import Result
 
 LOCAL = frozenset({Do.INSPECT, Do.RUN, Do.STOP, Do.CLOSE})
 """Steps that send nothing."""

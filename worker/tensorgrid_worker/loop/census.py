@@ -15,7 +15,7 @@ from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.follow import Cursor
 from tensorgrid.domain.errors import NodeRefused, Reverted
 from tensorgrid.domain.jobs import JobId, JobState
-from tensorgrid_worker.loop.records import JobRecord
+from tensorgrid_worker.memory.records import JobRecord
 
 log = structlog.get_logger()
 

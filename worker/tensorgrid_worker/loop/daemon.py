@@ -22,23 +22,23 @@ from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.jobs.gate import Gate
 from tensorgrid_worker.jobs.slots import Load
 from tensorgrid_worker.jobs.workshop import Workshop
+from tensorgrid_worker.logs import JobLog, JobLogShelf, in_context, naming, short
 from tensorgrid_worker.loop.backoff import Backoff
 from tensorgrid_worker.loop.calls import CARRYING, LOCAL, call_for, due, passenger_of
 from tensorgrid_worker.loop.census import Census
-from tensorgrid_worker.loop.journal import Journal
 from tensorgrid_worker.loop.openings import Openings
 from tensorgrid_worker.loop.planner import UNDER_WAY, Action, Do, JobView, Memory, plan, unfinished, work_deadline
-from tensorgrid_worker.loop.pulse import Pulse
-from tensorgrid_worker.loop.records import JobRecord, Preparation, apply, rewind
 from tensorgrid_worker.loop.recovery import Recovery
-from tensorgrid_worker.loop.rows import Status
-from tensorgrid_worker.loop.submitter import PROGRESS, Submitter
+from tensorgrid_worker.loop.submitter import Submitter
 from tensorgrid_worker.loop.trust import HELD, Trust
 from tensorgrid_worker.loop.view import ViewReader
-from tensorgrid_worker.offers import RAISE_EPOCH, ask_to_cancel
+from tensorgrid_worker.memory.cancelling import ask_to_cancel
+from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.pulse import Pulse
+from tensorgrid_worker.memory.records import JobRecord, Preparation, apply, rewind
+from tensorgrid_worker.memory.rows import PROGRESS, RAISE_EPOCH, Status
 from tensorgrid_worker.policy.base import NOT_NOW
 from tensorgrid_worker.standing import Standing
-from tensorgrid_worker.watch.logs import JobLog, JobLogShelf, in_context, naming, short
 
 log = structlog.get_logger()
 

@@ -20,7 +20,7 @@ from tensorgrid.chain.calls import Call
 from tensorgrid.domain.encoding import keccak256, parse_json
 from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.domain.jobs import ExitClass, JobId
-from tensorgrid_worker.loop.rows import Result
+from tensorgrid_worker.memory.rows import Result
 
 log = structlog.get_logger()
 

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from tensorgrid.chain.records import Tally
 from tensorgrid.domain.jobs import ZERO32, ExtraSeats, Job, JobId, JobState, ReplicationClocks, Seat
-from tensorgrid_worker.loop.records import JobRecord, Preparation
-from tensorgrid_worker.loop.rows import Result, Status
+from tensorgrid_worker.memory.records import JobRecord, Preparation
+from tensorgrid_worker.memory.rows import Result, Status
 
 CARRY_MARGIN = 60
 """Seconds before its deadline from which a commit goes alone."""

@@ -13,11 +13,11 @@ from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.events import JobSealed, decode
 from tensorgrid.domain.errors import ChainError
 from tensorgrid.domain.jobs import JobId
-from tensorgrid_worker.loop.journal import Journal
+from tensorgrid_worker.logs import short
 from tensorgrid_worker.loop.openings import Openings, from_trailer
 from tensorgrid_worker.loop.planner import Do, JobView, to_be_opened
-from tensorgrid_worker.loop.rows import Result, Status
-from tensorgrid_worker.watch.logs import short
+from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.rows import Result, Status
 
 log = structlog.get_logger()
 

@@ -13,10 +13,10 @@ from tensorgrid.chain.connection import BlockRef
 from tensorgrid.chain.receipts import TxReceipt
 from tensorgrid.chain.send import Sender
 from tensorgrid.domain.errors import InsufficientFunds, NodeRefused, Reverted, TensorgridError, TransactionLost
+from tensorgrid_worker.logs import short
 from tensorgrid_worker.loop.calls import CARRYING
-from tensorgrid_worker.loop.journal import Journal
-from tensorgrid_worker.loop.rows import Row, Status
-from tensorgrid_worker.watch.logs import short
+from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.rows import PROGRESS, Row, Status
 
 log = structlog.get_logger()
 
@@ -47,7 +47,6 @@ MOST_BUMPS = 20
 """About 87 times the first fee: a node that never sends a thing on must not talk us into more."""
 STEADY = frozenset({"commit", "settle"})
 """Steps that the latest block allows or nothing does: what the pool holds of ours changes nothing about them."""
-PROGRESS = "progress:"
 
 
 @dataclass(slots=True)

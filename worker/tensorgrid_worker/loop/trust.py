@@ -15,8 +15,8 @@ from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.history import Event, JobPosted
 from tensorgrid.chain.witness import Witnesses
 from tensorgrid.domain.errors import NodesDisagree, Reverted
+from tensorgrid_worker.logs import short
 from tensorgrid_worker.loop.planner import Action, Do, JobView
-from tensorgrid_worker.watch.logs import short
 
 log = structlog.get_logger()
 

@@ -25,7 +25,7 @@ from tensorgrid.domain.jobs import (
 )
 from tensorgrid_worker.loop.calls import call_for
 from tensorgrid_worker.loop.planner import Do, JobView
-from tensorgrid_worker.loop.records import JobRecord, Preparation
+from tensorgrid_worker.memory.records import JobRecord, Preparation
 
 MOST_OFFERS = 16
 """Jobs of others that are looked at in one round, dearest first: a flood of postings is not our work."""

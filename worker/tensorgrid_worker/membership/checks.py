@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from tensorgrid.domain.errors import TensorgridError
-from tensorgrid_worker.watch.logs import printable
+from tensorgrid_worker.logs import printable
 
 
 class Mark(StrEnum):

@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from tensorgrid_worker.config import ConfigInvalid
+from tensorgrid_worker.logs import printable
 from tensorgrid_worker.policy.anything import Anything
 from tensorgrid_worker.policy.base import MAX_WORDS, Asked, Factory, Policy, Refusal, Settings, Tokens
 from tensorgrid_worker.policy.hours import Hours
@@ -15,7 +16,6 @@ from tensorgrid_worker.policy.price import PriceFloor
 from tensorgrid_worker.policy.requesters import Requesters
 from tensorgrid_worker.policy.room import Room
 from tensorgrid_worker.policy.size import JobSize
-from tensorgrid_worker.watch.logs import printable
 
 GROUP = "tensorgrid.policies"
 """Entry points of third parties: the name is the table's, the object a Factory."""

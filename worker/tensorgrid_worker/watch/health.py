@@ -25,10 +25,10 @@ from typing import Any
 import structlog
 
 from tensorgrid.domain.errors import TensorgridError
-from tensorgrid_worker.watch.logs import listening
+from tensorgrid_worker.logs import listening
+from tensorgrid_worker.memory.reading import NoJournal, read_status
 from tensorgrid_worker.watch.observe import Metrics
 from tensorgrid_worker.watch.readings import Readings
-from tensorgrid_worker.watch.status import NoJournal, read_status
 
 log = structlog.get_logger()
 

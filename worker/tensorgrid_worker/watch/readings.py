@@ -11,10 +11,10 @@ from pathlib import Path
 
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.errors import TensorgridError
-from tensorgrid_worker.loop.journal import Journal
-from tensorgrid_worker.loop.pulse import Pulse
-from tensorgrid_worker.loop.rows import Status
-from tensorgrid_worker.watch.gpu_readings import GpuReading, gpu_readings
+from tensorgrid_worker.gpu_readings import GpuReading, gpu_readings
+from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.pulse import Pulse
+from tensorgrid_worker.memory.rows import Status
 
 FRESH_SECONDS = 15.0
 """A scrape every second asks the node four times a minute."""

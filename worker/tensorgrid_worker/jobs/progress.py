@@ -16,7 +16,7 @@ from tensorgrid.domain.receipts import MAX_POINTS, ProgressBlob
 from tensorgrid.domain.specs import JobSpec
 from tensorgrid.privacy import seal
 from tensorgrid.storage.base import BlobStore
-from tensorgrid_worker.watch.logs import in_context
+from tensorgrid_worker.logs import in_context
 
 log = structlog.get_logger()
 

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tensorgrid.chain.calls import Call
-from tensorgrid.domain.jobs import ExitClass, JobId, commitment
+from tensorgrid.domain.jobs import ZERO32, ExitClass, JobId, commitment
 
 VERSION = "3"
+NO_JOB = JobId(ZERO32)
+"""What the outbox keeps a step under that belongs to no job."""
+PROGRESS = "progress:"
+RAISE_EPOCH = "raise_epoch:"
+"""Kinds of steps of which there may be several, each with its number behind the colon."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS jobs (

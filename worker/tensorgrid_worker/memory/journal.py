@@ -14,7 +14,7 @@ from tensorgrid.chain.calls import Call
 from tensorgrid.chain.follow import Cursor
 from tensorgrid.domain.errors import TensorgridError
 from tensorgrid.domain.jobs import JobId
-from tensorgrid_worker.loop.records import (
+from tensorgrid_worker.memory.records import (
     JobRecord,
     Preparation,
     seats_from_text,
@@ -22,7 +22,7 @@ from tensorgrid_worker.loop.records import (
     terms_from_text,
     terms_to_text,
 )
-from tensorgrid_worker.loop.rows import SCHEMA, VERSION, Result, Row, Status, result_of, row_of
+from tensorgrid_worker.memory.rows import SCHEMA, VERSION, Result, Row, Status, result_of, row_of
 
 KEEP_CLOSED = 1000
 

@@ -1,40 +1,14 @@
-"""What a journal tells, for people and programs. Reads only, beside a running worker too."""
+"""What a worker has and does, for people and programs: its journal, and beside it what the chain knows."""
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
 from typing import Any
 
 from tensorgrid.domain.errors import TensorgridError
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.control import is_running
-from tensorgrid_worker.watch.logs import printable
-
-_JOBS = "SELECT * FROM jobs ORDER BY posted_block DESC LIMIT 50"
-_OUTBOX = (
-    "SELECT job, kind, status, reason, nonce, hashes, block FROM outbox WHERE status IN ('new', 'sent') ORDER BY id"
-)
-
-
-class NoJournal(TensorgridError):
-    """The worker of this home has never run."""
-
-
-def read_status(home: Path) -> dict[str, Any]:
-    """{"worker", "jobs": [...], "outbox": [...]} as JSON values. Raises NoJournal."""
-    path = home / "journal.sqlite"
-    if not path.is_file():
-        raise NoJournal(f"{home} holds no journal; start the worker once, or pass the --config that it runs with")
-    database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-    database.row_factory = sqlite3.Row
-    try:
-        owner = {row["key"]: row["value"] for row in database.execute("SELECT * FROM meta")}
-        jobs = [_job(row) for row in database.execute(_JOBS)]
-        outbox = [dict(row) | {"job": "0x" + row["job"].hex()} for row in database.execute(_OUTBOX)]
-    finally:
-        database.close()
-    return {"worker": owner.get("worker"), "chain": owner.get("chain"), "jobs": jobs, "outbox": outbox}
+from tensorgrid_worker.logs import printable
+from tensorgrid_worker.memory.reading import NoJournal, read_status
 
 
 def full_status(config: WorkerConfig) -> dict[str, Any]:
@@ -85,13 +59,3 @@ def as_table(found: dict[str, Any]) -> str:
     ]
     lines += [f"sending {row['kind']} for {row['job'][:10]} ({row['status']})" for row in found["outbox"]]
     return "\n".join(lines if found["jobs"] else [*lines, "no job seen yet"])
-
-
-def _job(row: sqlite3.Row) -> dict[str, Any]:
-    state = row["ended_as"] or ("assigned" if row["assigned_block"] else row["preparation"])
-    return {
-        "job": "0x" + row["id"].hex(),
-        "posted_block": row["posted_block"],
-        "state": state,
-        "detail": row["outcome"] or row["reason"],
-    }
