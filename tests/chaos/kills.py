@@ -100,19 +100,18 @@ def three_seats(field: Field, seed: int) -> Iterator[Kill]:
     dice = random.Random(f"tensorgrid kill {seed}")
     run = field.submit()
     dices = [random.Random(dice.random()) for _ in range(3)]
+    _wait(lambda: len(run.status().seats) == 3)  # with all three dead before they took there would be no job
+    seated = {seat.worker for seat in run.status().seats}
+    drawn = [index for index, worker in enumerate(field.net.workers) if worker.address in seated]
     with ThreadPoolExecutor(3) as pool:
-        ends = list(pool.map(lambda index: _killed(field, index, run, dices[index], after="tx.mined:take"), range(3)))
-    for index, end in enumerate(ends):
-        yield _judged(field, run, field.net.workers[index], end, seed + index, "replicate")
+        ends = list(pool.map(lambda index, its: _killed(field, index, run, its), drawn, dices))
+    for number, (index, end) in enumerate(zip(drawn, ends, strict=True)):
+        yield _judged(field, run, field.net.workers[index], end, seed + number, "replicate")
 
 
-def _killed(field: Field, index: int, run: Run, dice: random.Random, *, after: str = "") -> tuple[str, bool, float]:
-    """(stage, whether its node was away too, seconds from the new process to its next progress).
-
-    `after`: what its log must have said. The time to take is short: with all three dead there would be no job.
-    """
+def _killed(field: Field, index: int, run: Run, dice: random.Random) -> tuple[str, bool, float]:
+    """(stage, whether its node was away too, seconds from the new process to its next progress)."""
     worker, wire = field.net.workers[index], field.wires[index]
-    _wait(lambda: not after or after in _said(worker, run))
     time.sleep(dice.uniform(0, LONGEST_DELAY))
     stage = (_said(worker, run) or ["nothing yet"])[-1]
     cut = dice.random() < 0.25
