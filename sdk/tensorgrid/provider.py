@@ -11,13 +11,13 @@ from eth_typing import Hash32
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.send import Sender, TxReceipt
 from tensorgrid.domain.errors import InsufficientFunds
-from tensorgrid.domain.workers import WorkerProfile
+from tensorgrid.domain.workers import WorkerProfile, consent_digest
 
 
 def sign_consent(contracts: Contracts, worker: LocalAccount, provider: str) -> bytes:
     """The worker's EIP-712 signature over (worker, provider), 65 bytes: it belongs to that provider from then on."""
-    digest = contracts.registry.consent_digest(worker.address, provider)
-    # the registry hands out the finished EIP-712 digest; rebuilding it here would be a second definition of it
+    # not asked of the registry: a node that lies could have the hot key sign any 32 bytes
+    digest = consent_digest(worker.address, provider, chain_id=contracts.chain_id, registry=contracts.registry.address)
     return bytes(worker.unsafe_sign_hash(Hash32(digest)).signature)
 
 
