@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# The same examples every time: a run that fails, fails again. TENSORGRID_EXPLORE=1 looks for new ones.
+hypothesis.settings.register_profile("tensorgrid", derandomize=not os.environ.get("TENSORGRID_EXPLORE"))
+hypothesis.settings.load_profile("tensorgrid")
 
 
 @pytest.fixture(scope="session")

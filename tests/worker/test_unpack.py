@@ -134,7 +134,17 @@ def test_archive__into_a_folder_with_something_in_it__refused(tmp_path: Path) ->
         unpack(tmp_path / "archive", tmp_path, CAPS)
 
 
-@settings(max_examples=60, deadline=None)
+def test_archive__directory_that_points_before_the_file__refused(tmp_path: Path) -> None:
+    # Byte 185 is the high byte of where the directory is said to begin: as found by the test below.
+    damaged = bytearray(zipped(("a", b"x" * 600), ("b", b"y")))
+    offset = damaged.rindex(b"PK\x05\x06") + 16
+    damaged[offset + 3] = 0x7F
+    (tmp_path / "archive").write_bytes(damaged)
+    with pytest.raises(ArchiveRefused):
+        unpack(tmp_path / "archive", tmp_path / "target", CAPS)
+
+
+@settings(max_examples=600, deadline=None)
 @given(st.data())
 def test_archive__bytes_flipped__refused_or_taken_never_a_crash(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -15,11 +15,14 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TypeVar
+
+_Given = TypeVar("_Given")
+_Got = TypeVar("_Got")
 
 CHUNK = 64 << 10
 UNIX_MODE_SHIFT = 16
@@ -104,8 +107,15 @@ def _zip_members(opened: zipfile.ZipFile) -> Iterator[_Member]:
         if entry.is_dir():
             yield _Member(entry.filename, True, None)
         else:
-            with opened.open(entry) as stream:
-                yield _Member(entry.filename, False, stream)
+            yield _Member(entry.filename, False, _of_archive(opened.open, entry))
+
+
+def _of_archive(read: Callable[[_Given], _Got], given: _Given) -> _Got:
+    """What `read` gives. A damaged archive sends its reader to offsets that no file has: its fault, not the disk's."""
+    try:
+        return read(given)
+    except (OSError, ValueError) as error:
+        raise ArchiveRefused(f"it points outside itself ({error}): pack it again as a plain zip or tar") from error
 
 
 def _checked(name: str, caps: Caps) -> PurePosixPath:
@@ -126,7 +136,7 @@ def _write(member: _Member, path: Path, allowed: int) -> int:
     made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     written = 0
     with os.fdopen(made, "wb") as file:
-        while data := member.open.read(CHUNK):
+        while data := _of_archive(member.open.read, CHUNK):
             written += len(data)
             if written > allowed:
                 raise ArchiveRefused(f"{member.name!r} grows beyond what the archive may hold: a bomb, or raise Caps")
