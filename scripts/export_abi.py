@@ -53,6 +53,7 @@ SHIPPED = {
     "LotteryScheduler": "contracts/schedulers/LotteryScheduler.sol",
     "OfferScheduler": "contracts/schedulers/OfferScheduler.sol",
     "AcceptanceVerifier": "contracts/verifiers/AcceptanceVerifier.sol",
+    "AuditVerifier": "contracts/verifiers/AuditVerifier.sol",
     "ReplicationVerifier": "contracts/verifiers/ReplicationVerifier.sol",
     # What a devnet needs besides: play money, and a jury until there is a real one.
     "TestToken": "contracts/test/TestToken.sol",

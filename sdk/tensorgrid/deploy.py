@@ -106,6 +106,8 @@ class _Deployer:
         self._lists(tokens)
         if p.jury is not None:
             self._acceptance(p.jury, tokens)
+        if p.audit is not None and "Bisection" in self._contracts:
+            self._audit()
         return Deployment(
             chain_id=self._backend.chain_id,
             network=p.network,
@@ -150,6 +152,11 @@ class _Deployer:
             self._backend.send(jury, "StubJury", "setFee", (token.address, rule.units(wanted.fee)))
         verifier = self._create("AcceptanceVerifier", self._contracts["JobBoard"].address, jury)
         self._set("setVerifier", verifier, True)
+
+    def _audit(self) -> None:
+        """The audit tier: who differs is brought before the bisection."""
+        board, bisection = (self._contracts[name].address for name in ("JobBoard", "Bisection"))
+        self._set("setVerifier", self._create("AuditVerifier", board, bisection), True)
 
     def _token(self, wanted: TokenParameters) -> Token:
         if wanted.address is not None:
