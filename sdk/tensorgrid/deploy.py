@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from typing import Any, Protocol
 
 from eth_account.signers.local import LocalAccount
@@ -11,13 +11,13 @@ from tensorgrid.chain.abi import interface
 from tensorgrid.chain.artifacts import artifact
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import Connection
-from tensorgrid.chain.deployments import ContractRef, Deployment, JobClocks
+from tensorgrid.chain.deployments import AuditProposal, ContractRef, Deployment, JobClocks
 from tensorgrid.chain.send import Sender
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.errors import ChainError, UnknownDeployment
 from tensorgrid.domain.jobs import hardware_class
 from tensorgrid.domain.money import Token
-from tensorgrid.parameters import JuryParameters, NetworkParameters, TokenParameters
+from tensorgrid.parameters import AuditParameters, JuryParameters, NetworkParameters, TokenParameters
 
 SCHEDULERS = ("LotteryScheduler", "OfferScheduler")
 
@@ -116,6 +116,7 @@ class _Deployer:
             tokens=tuple(tokens),
             stake_token=stake_token,
             clocks=JobClocks(*astuple(p.clocks)),
+            audit=_proposal(p.audit) if p.audit is not None else None,
         )
 
     def _ledgers(self, stake_token: Token) -> None:
@@ -176,3 +177,7 @@ class _Deployer:
 
     def _set(self, function: str, *args: Any) -> None:
         self._backend.send(self._contracts["Parameters"].address, "Parameters", function, args)
+
+
+def _proposal(audit: AuditParameters) -> AuditProposal:
+    return AuditProposal(**{field.name: getattr(audit, field.name) for field in fields(AuditProposal)})

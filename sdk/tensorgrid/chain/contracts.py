@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from tensorgrid.chain.audits import AuditVerifier
 from tensorgrid.chain.board import JobBoard
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import Connection
@@ -20,7 +21,7 @@ from tensorgrid.domain.jobs import ExtraSeats, Job, JobId, JobTerms, job_seed
 
 class Contracts:
     """Attributes: board, escrow, vault, registry, reputation, parameters, beacon, lottery, offers, replication, and
-    acceptance, which is None where the network has no jury.
+    acceptance and audit, which are None where the network has no jury.
 
     Raises WrongChain when the deployment is of another chain, UnknownDeployment when the code at an address is not what
     was deployed there (a devnet started anew, a wrong file, a lying node).
@@ -50,6 +51,9 @@ class Contracts:
         self.acceptance: Acceptance | None = None
         if "AcceptanceVerifier" in deployment.contracts:
             self.acceptance = Acceptance(connection, "AcceptanceVerifier", at("AcceptanceVerifier"))
+        self.audit: AuditVerifier | None = None
+        if "AuditVerifier" in deployment.contracts:
+            self.audit = AuditVerifier(connection, "AuditVerifier", at("AuditVerifier"))
         if check:
             self.check_code()
 

@@ -71,7 +71,7 @@ class JuryParameters:
 @dataclass(frozen=True, slots=True)
 class AuditParameters:
     """What the SDK proposes for an audited job: seconds, counts and basis points, in the order of the verifier's
-    parameters."""
+    parameters; and how many other providers there must be who could replay it."""
 
     respond: int
     take: int
@@ -83,6 +83,7 @@ class AuditParameters:
     audit_bps: int
     reaudit_bps: int
     steps: int
+    others: int
 
 
 @dataclass(frozen=True, slots=True)
