@@ -63,6 +63,9 @@ economics: $(STAMPS)/run ## what cheating in an audited job is worth, from the s
 bench-load: $(STAMPS)/run node_modules/.package-lock.json ## how many jobs a worker carries, and what it costs; ARGS=--only\ throughput
 	@$(BIN)/python scripts/bench_load.py $(ARGS)
 
+bench-audit: $(STAMPS)/run ## what a trace costs a training job, and whether an honest one is ever accused; ARGS=--only\ overhead
+	@$(BIN)/python scripts/bench_audit.py $(ARGS)
+
 test-deep: $(STAMPS)/dev $(STAMPS)/deep-tools node_modules/.package-lock.json toolchain ## the contracts at length: fuzzing, coverage, proofs, slither; CHECK=...
 	@$(BIN)/python scripts/deep/check.py $(CHECK)
 

@@ -84,11 +84,11 @@ def gpt(text: Any, steps: int, width: int = 32, depth: int = 2, context: int = 3
     return tg.fit(model, loss, windows, optimizer, steps=steps)
 
 
-class _Gpt(nn.Module):
+class _Gpt(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, depth: int, context: int) -> None:
         super().__init__()
         self.bytes, self.places = nn.Embedding(256, width), nn.Embedding(context, width)
-        self.blocks = nn.ModuleList(_Block(width, context) for _ in range(depth))
+        self.blocks = nn.ModuleList(_Block(width) for _ in range(depth))
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, 256, bias=False)
         self.head.weight = self.bytes.weight
 
@@ -99,8 +99,8 @@ class _Gpt(nn.Module):
         return self.head(self.norm(x))
 
 
-class _Block(nn.Module):
-    def __init__(self, width: int, context: int, heads: int = 4) -> None:
+class _Block(nn.Module):  # type: ignore[misc]
+    def __init__(self, width: int, heads: int = 4) -> None:
         super().__init__()
         self.heads = heads
         self.before, self.after = nn.LayerNorm(width), nn.LayerNorm(width)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tensorgrid.client import Client
     from tensorgrid.decorators import JobFunction, job
     from tensorgrid.domain.errors import (
+        AuditFailed,
         BlobMismatch,
         BlobNotFound,
         BlobTooLarge,
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
         NoAgreement,
         NodeRefused,
         NodesDisagree,
+        NotAuditable,
+        NotAudited,
         NotRepeatable,
         OfferUnusable,
         OpeningRejected,
         OrderUnusable,
+        PartlyDone,
         RateLimited,
         ResultRejected,
         Reverted,
@@ -59,6 +63,7 @@ if TYPE_CHECKING:
     from tensorgrid.metrics import report
     from tensorgrid.ordering.terms import Estimate
     from tensorgrid.privacy import Identity
+    from tensorgrid.runs.audit import AuditReport, AuditSeat, Partial
     from tensorgrid.runs.outcome import Provenance, Result
     from tensorgrid.runs.run import Run, RunStatus, SeatStatus
     from tensorgrid.training.fitting import fit, shuffled
@@ -71,12 +76,15 @@ __version__ = "0.1.0"
 _ERRORS = "tensorgrid.domain.errors"
 _HOME = {
     "Amount": "tensorgrid.domain.money",
+    "AuditReport": "tensorgrid.runs.audit",
+    "AuditSeat": "tensorgrid.runs.audit",
     "Client": "tensorgrid.client",
     "Estimate": "tensorgrid.ordering.terms",
     "Identity": "tensorgrid.privacy",
     "JobFunction": "tensorgrid.decorators",
     "JobOptions": "tensorgrid.ordering.options",
     "JobSpec": "tensorgrid.domain.specs",
+    "Partial": "tensorgrid.runs.audit",
     "Provenance": "tensorgrid.runs.outcome",
     "Result": "tensorgrid.runs.outcome",
     "Run": "tensorgrid.runs.run",
@@ -97,6 +105,9 @@ _HOME = {
 
 __all__ = [
     "Amount",
+    "AuditFailed",
+    "AuditReport",
+    "AuditSeat",
     "BlobMismatch",
     "BlobNotFound",
     "BlobTooLarge",
@@ -120,10 +131,14 @@ __all__ = [
     "NoAgreement",
     "NodeRefused",
     "NodesDisagree",
+    "NotAuditable",
+    "NotAudited",
     "NotRepeatable",
     "OfferUnusable",
     "OpeningRejected",
     "OrderUnusable",
+    "Partial",
+    "PartlyDone",
     "Provenance",
     "RateLimited",
     "Result",

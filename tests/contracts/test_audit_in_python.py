@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -35,11 +36,17 @@ def same_segments(audited: Audited) -> dict[int, list[int]]:
     return found
 
 
-@pytest.mark.parametrize("done", [100, 41, 7, 3, 2])
+@pytest.mark.parametrize("done", [100, 41, 7, 3])
 def test_segments__of_the_first_auditors__are_the_contract_s(world: World, done: int) -> None:
     found = same_segments(served(world, done=done))
     drawn = sorted(index for share in found.values() for index in share)
-    assert all(later - earlier > 1 for earlier, later in zip(drawn, drawn[1:], strict=False))
+    assert all(later - earlier > 1 for earlier, later in pairwise(drawn))
+
+
+def test_segments__of_a_trace_of_two__are_one_auditor_s(world: World) -> None:
+    audited = begun(world, done=2).take(1)
+    audited.serve()
+    assert len(same_segments(audited)[2]) == 1
 
 
 def test_segments__of_a_replacement__are_what_was_left_undone(world: World) -> None:

@@ -72,7 +72,7 @@ class Requester:
 class StakedWorker:
     """Registered, with a stake behind it, and no daemon: tests call its verbs. Offers are signed with its own key."""
 
-    def __init__(self, net, stakes=10, capacity=10):
+    def __init__(self, net, stakes=10, capacity=10, fingerprint=ZERO32):
         self.net = net
         self.contracts = net.contracts
         self.account = Account.create()
@@ -83,7 +83,9 @@ class StakedWorker:
         net.give(provider.address, net.stake_token, max(amount, 1))
         net.anvil.fund(self.address, 10**21)
         self.sender = Sender(net.connection, self.account, timeout=20)
-        profile = WorkerProfile(payout=provider.address, hardware_class=hardware_class("cpu"), capacity=capacity)
+        profile = WorkerProfile(
+            payout=provider.address, hardware_class=hardware_class("cpu"), fingerprint=fingerprint, capacity=capacity
+        )
         register_worker(Sender(net.connection, provider), self.contracts, self.account, profile)
         if amount:
             stake(Sender(net.connection, provider), self.contracts, self.address, amount)

@@ -16,6 +16,7 @@ from tests.worker.test_capability import gpu, of
 from tensorgrid.chain.calls import Call
 from tensorgrid.domain.errors import Reverted
 from tensorgrid.domain.jobs import hardware_class
+from tensorgrid_worker import start
 from tensorgrid_worker.capability import Measured, record
 from tensorgrid_worker.capability import upkeep as upkeeping
 from tensorgrid_worker.capability.classes import table
@@ -333,3 +334,17 @@ def test_conditions__what_nvml_tells(nvml: FakeNvml, slowed: str, broken: str) -
     (found,) = conditions([CARD], nvml)
     assert slowed in found.slowed and bool(slowed) == bool(found.slowed)
     assert broken in found.broken and bool(broken) == bool(found.broken)
+
+
+def test_measured_again_by_a_daemon__how_its_node_answers_is_measured_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr("tensorgrid_worker.capability.bench.measure", lambda _, **options: seen.update(options))
+    monkeypatch.setattr("tensorgrid_worker.capability.upkeep.Upkeep", lambda *_, measure, **__: measure)
+    contracts = SimpleNamespace(connection=SimpleNamespace(latest=lambda: None))
+    parts: Any = SimpleNamespace(contracts=contracts, journal=None, account=SimpleNamespace(address=ME))
+    config: Any = SimpleNamespace(hardware_class="cpu", capability_seconds=1)
+    sandbox: Any = None
+    again: Any = start._upkeep(config, parts, sandbox, [])
+    again(b"nonce", Event())
+    (probe,) = seen["probes"]
+    assert probe(b"nonce", 1)["node_answer"].ok

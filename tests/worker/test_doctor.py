@@ -17,8 +17,10 @@ from tensorgrid.domain.errors import Unreachable
 from tensorgrid.domain.jobs import ZERO_ADDRESS, hardware_class
 from tensorgrid.domain.money import Token
 from tensorgrid.domain.workers import WorkerProfile
-from tensorgrid_worker.capability import fingerprints
+from tensorgrid_worker.capability import Measured, Part, fingerprints
+from tensorgrid_worker.capability.classes import table
 from tensorgrid_worker.capability.fingerprints import Fingerprint
+from tensorgrid_worker.capability.record import Record
 from tensorgrid_worker.config import Fleet, WorkerConfig
 from tensorgrid_worker.hardware import Gpu
 from tensorgrid_worker.membership import chain_checks, machine_checks

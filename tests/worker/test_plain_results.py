@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tensorgrid.domain.arrays import pack_result
-from tensorgrid_worker.runtime import plain
+from tensorgrid_worker.runtime import launch, plain
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["a/b", "\\"])
 VALUES = st.recursive(
@@ -74,6 +74,17 @@ def test_packed__a_list_inside_itself__left_to_the_sdk() -> None:
     endless: list[Any] = []
     endless.append(endless)
     assert plain.packed({"x": endless}) is None
+
+
+@given(VALUES)
+def test_launch__generated_values__come_back_as_they_were(value: Any) -> None:
+    found = launch.unpacked(launch.packed(value))
+    assert repr(found) == repr(value)
+
+
+def test_launch__what_is_no_plain_value__is_refused() -> None:
+    with pytest.raises(ValueError, match="bytes"):
+        launch.packed({"x": [b"1"]})
 
 
 def test_runner__a_plain_job__imports_none_of_the_large_modules() -> None:

@@ -84,7 +84,7 @@ seen["tmp"] = attempt(lambda: open("/tmp/mine", "w"))
     )
     assert seen["there"] == []
     assert seen["written"] == []
-    assert seen["job"] == ["bundle.py", "inputs", "spec.json"]
+    assert seen["job"] == ["bundle.py", "call", "inputs", "spec.json"]
     assert seen["tmp"][0] == "done"
 
 

@@ -37,6 +37,7 @@ class FakeChain:
     simulated: list[str] = field(default_factory=list)
     asked_logs: int = 0
     read: int = 0  # jobs
+    audit: None = None  # a network without audits
 
     def __post_init__(self) -> None:
         nobody: Any = None

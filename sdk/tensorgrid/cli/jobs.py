@@ -22,6 +22,7 @@ from tensorgrid.cli.output import (
 )
 from tensorgrid.domain.arrays import kind_of
 from tensorgrid.domain.encoding import canonical_json
+from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.text import plain, plain_lines, point_line
 
 if TYPE_CHECKING:
@@ -33,11 +34,16 @@ ArgOption = Annotated[list[str] | None, typer.Option("--arg", "-a", help="NAME=V
 BudgetOption = Annotated[str | None, typer.Option(help='The ceiling, such as "5 USDC".')]
 WallOption = Annotated[str | None, typer.Option(help='Longest run, such as "10m".')]
 VerifyOption = Annotated[
-    str | None, typer.Option(help='"replicate": other workers check; "accept": you do, and silence pays.')
+    str | None,
+    typer.Option(help='"replicate": others do it again; "audit": parts of it; "accept": you check, and silence pays.'),
 ]
 RejectOption = Annotated[str | None, typer.Option(help='With accept: how long you may reject, such as "10m".')]
 OfferOption = Annotated[
     list[Path] | None, typer.Option("--offer", help="With accept: a file with a worker's offer; the first that serves.")
+]
+StepsOption = Annotated[int | None, typer.Option(help="With audit: calls of tg.checkpoint in all.")]
+EveryOption = Annotated[
+    int | None, typer.Option("--every", help="With audit: calls per segment; default: for 100 segments.")
 ]
 JobArgument = Annotated[str, typer.Argument(help="The job's id, or an unambiguous beginning of it.")]
 
@@ -55,6 +61,11 @@ def submit(
     verify: VerifyOption = None,
     reject_within: RejectOption = None,
     offer: OfferOption = None,
+    steps: StepsOption = None,
+    every: EveryOption = None,
+    no_lint: Annotated[
+        bool, typer.Option("--no-lint", help="With audit: go on although the linter finds what differs.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost.")] = False,
     network: NetworkOption = None,
     as_json: JsonOption = False,
@@ -62,14 +73,17 @@ def submit(
     """Buy a run of a function.
 
     Examples: tensorgrid submit train.py:train --arg epochs=3 --budget "5 USDC"; tensorgrid submit train.py:train
-    --budget "1 USDC" --verify accept --offer offer.json
+    --budget "1 USDC" --verify accept --offer offer.json; tensorgrid submit train.py:train --budget "20 USDC"
+    --verify audit --steps 5000 --every 50
     """
     function, offers = function_from(what), texts_of(offer)
     options = chosen(budget=budget, wall=wall, verify=verify, reject_within=reject_within)
+    options |= chosen(steps=steps, checkpoint_every=every) | ({"lint": False} if no_lint else {})
     client = connect(network)
     if dry_run:
         estimate = client.estimate(function, arguments_from(arg or []), offers=offers, **options)
-        names = ("price_per_worker", "reserve", "fee_at_most", "bounty", "ceiling", "likely", "refund_if_agreed")
+        names = ["price_per_worker", "reserve", "fee_at_most", "bounty", "ceiling", "likely", "refund_if_agreed"]
+        names += [] if estimate.audit_fees is None else ["audit_fees"]
         if as_json:
             print_json({name: amount_json(getattr(estimate, name)) for name in names})
         else:
@@ -83,7 +97,7 @@ def submit(
         say(f"follow it: tensorgrid watch {run.hex[:12]}; fetch it: tensorgrid result {run.hex[:12]} --out result")
 
 
-def chosen(**options: str | None) -> dict[str, Any]:
+def chosen(**options: str | int | None) -> dict[str, Any]:
     """Those that were given: the others are the decorator's to say."""
     return {name: value for name, value in options.items() if value is not None}
 
@@ -152,6 +166,9 @@ def result(
         bool,
         typer.Option("--delivered", help="With accept: once it is delivered, while you may still reject."),
     ] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="With audit: what was made, though not to the end, or not audited.")
+    ] = False,
     network: NetworkOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -162,7 +179,12 @@ def result(
     Example: tensorgrid result 0x1234abcd --out result
     """
     run = connect(network).run(job)
-    found = run.delivery(timeout, kind="numpy") if delivered else run.result(timeout, kind="numpy")
+    if delivered and partial:
+        raise SpecInvalid("--delivered belongs to accept, --partial to audit; give one of them")
+    if partial:
+        found = run.partial(timeout, kind="numpy").result
+    else:
+        found = run.delivery(timeout, kind="numpy") if delivered else run.result(timeout, kind="numpy")
     plain_values = {name: value for name, value in found.items() if kind_of(value) is None}
     provenance = _provenance_json(found.provenance)
     if out is not None:

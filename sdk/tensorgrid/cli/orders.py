@@ -10,8 +10,10 @@ import typer
 from tensorgrid.cli.jobs import (
     ArgOption,
     BudgetOption,
+    EveryOption,
     OfferOption,
     RejectOption,
+    StepsOption,
     VerifyOption,
     WallOption,
     WorkArgument,
@@ -36,6 +38,8 @@ def order(
     verify: VerifyOption = None,
     reject_within: RejectOption = None,
     offer: OfferOption = None,
+    steps: StepsOption = None,
+    every: EveryOption = None,
     fee: Annotated[str | None, typer.Option(help='What whoever posts it gets, such as "0.05 USDC".')] = None,
     relayer: Annotated[str | None, typer.Option(help="The only address that may post it; default: anyone.")] = None,
     worker: Annotated[
@@ -58,6 +62,7 @@ def order(
         workers=worker or (),
         offers=texts_of(offer),
         **chosen(budget=budget, wall=wall, verify=verify, reject_within=reject_within),
+        **chosen(steps=steps, checkpoint_every=every),
     )
     if out is None:
         print(signed.to_json())

@@ -26,6 +26,7 @@ from tensorgrid.devnet.lock import HomeLock
 from tensorgrid.devnet.processes import Processes
 from tensorgrid.devnet.toolchain import find_anvil
 from tensorgrid.devnet.workers import WorkerHook, WorkerProcess, write_config
+from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.errors import DevnetFailed
 from tensorgrid.domain.jobs import hardware_class
 from tensorgrid.domain.money import Token
@@ -258,6 +259,7 @@ class Devnet:
         profile = WorkerProfile(
             payout=provider.address,
             hardware_class=hardware_class("cpu"),
+            fingerprint=keccak256(b"one machine"),  # whatever it is, all workers here compute alike
             recipient=recipient_bytes(self._keys.identity(f"worker-{number}").recipient),
         )
         sender = Sender(self.connection, provider)

@@ -11,18 +11,22 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from tensorgrid.domain import schema
 from tensorgrid.domain.audit_terms import MOST_SEGMENTS
+from tensorgrid.domain.audits import AuditOpening, ShownResult
 from tensorgrid.domain.encoding import canonical_json, parse_canonical_json, sha256
 from tensorgrid.domain.errors import OpeningRejected, SpecInvalid
-from tensorgrid.domain.jobs import JobId
+from tensorgrid.domain.jobs import ZERO32, ExitClass, JobId
 from tensorgrid.domain.receipts import SealedRef
-from tensorgrid.domain.traces import Trace, first_link, next_link, prove, proven
+from tensorgrid.domain.results import result_root
+from tensorgrid.domain.traces import StateRoots, Trace, first_link, next_link, prove, proven
 
 VERSION = 1
 MAX_OPENING_BYTES = 1 << 20
+MAX_RESULT_BYTES = 4096
+"""Of the sealed proof of the result."""
 MOST_SEATS = 5
 MOST_NODES = 12
 """Of a proof: a trace has at most 2**12 segments."""
@@ -89,10 +93,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class OpenedSeat:
-    """`worker`: the auditor in the seat, a lower-case 0x-address; its segments, ascending."""
+    """`worker`: the auditor in the seat, a lower-case 0x-address; its segments, ascending. `result`: what proves that the
+    result is the last state's model, sealed to the auditor; None where he replays the last segment, whose end it names.
+    """
 
     worker: str
     segments: tuple[OpenedSegment, ...]
+    result: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,14 @@ class Opening:
 
     def to_bytes(self) -> bytes:
         """Canonical JSON, at most MAX_OPENING_BYTES. Raises SpecInvalid."""
-        seats = [{"worker": s.worker, "segments": [_segment_json(one) for one in s.segments]} for s in self.seats]
+        seats = [
+            {
+                "worker": seat.worker,
+                "segments": [_segment_json(one) for one in seat.segments],
+                "result": None if seat.result is None else _hex(seat.result),
+            }
+            for seat in self.seats
+        ]
         data = canonical_json(
             {"version": VERSION, "job": "0x" + self.job.hex(), "sitting": self.sitting, "seats": seats}
         )
@@ -156,6 +170,55 @@ def open_segment(trace: Trace, job: JobId, index: int, state: SealedRef | None) 
     )
 
 
+def show_result(trace: Trace) -> ShownResult:
+    """The last segment of a worker's own trace: its model is the result, or how the job failed is."""
+    last = trace.segments[-1]
+    parts = (ZERO32, ZERO32, ZERO32, ZERO32) if last.roots is None else last.roots.parts
+    return ShownResult(trace.before(last.index), last.metrics, last.state, parts, prove(trace.links, last.index))
+
+
+def proves_result(shown: ShownResult, job: JobId, opening: AuditOpening) -> bool:
+    """Whether it binds the result to the last link of the trace; as AuditVerifier.respondResult asks."""
+    failed = shown.parts[0] == ZERO32
+    if failed:
+        state = shown.state
+        failures = (result_root(job, each) for each in ExitClass if each is not ExitClass.OK)
+        bound = state == opening.result_root and state in failures
+    else:
+        state = StateRoots(*shown.parts).root()
+        bound = result_root(job, ExitClass.OK, shown.parts[0]) == opening.result_root
+    link = next_link(shown.before, opening.done, state, shown.metrics)
+    return bound and proven(opening.trace_root, opening.done, opening.done, link, shown.proof)
+
+
+def result_to_bytes(shown: ShownResult) -> bytes:
+    """Canonical JSON, to be sealed to the auditor."""
+    return canonical_json(
+        {
+            "before": _hex(shown.before),
+            "metrics": _hex(shown.metrics),
+            "state": _hex(shown.state),
+            "parts": [_hex(part) for part in shown.parts],
+            "proof": [_hex(node) for node in shown.proof],
+        }
+    )
+
+
+def result_from_bytes(data: bytes) -> ShownResult:
+    """A stranger's bytes. Raises OpeningRejected."""
+    try:
+        value = parse_canonical_json(data[: MAX_RESULT_BYTES + 1], "the proof of the result")
+        found = schema.fields(value, ("before", "metrics", "state", "parts", "proof"), "the proof of the result")
+        parts = [schema.bytes32(part, "a part") for part in schema.listed(found["parts"], 4, "parts")]
+        if len(parts) != 4:
+            raise SpecInvalid("a state has four parts")
+        before, metrics, state = (schema.bytes32(found[name], name) for name in ("before", "metrics", "state"))
+        proof = tuple(schema.bytes32(node, "proof") for node in schema.listed(found["proof"], MOST_NODES, "proof"))
+        return ShownResult(before, metrics, state, (parts[0], parts[1], parts[2], parts[3]), proof)
+    except SpecInvalid as error:
+        raise OpeningRejected(f"a worker's proof of the result is malformed: {error}; accuse him") from error
+
+
 def end_proof(proof: Sequence[bytes], job: JobId, index: int, state: bytes) -> bytes:
     """The proof of a segment's link, for those who know the state root it ends in."""
     data, tag = _cipher(job, index, state).encrypt_and_digest(b"".join(proof))
@@ -179,7 +242,8 @@ def _cipher(job: JobId, index: int, state: bytes) -> Any:
     from Crypto.Hash import SHA256
     from Crypto.Protocol.KDF import HKDF
 
-    key = HKDF(state, 32, job, SHA256, context=b"tensorgrid/end-proof" + struct.pack(">I", index))
+    context = b"tensorgrid/end-proof" + struct.pack(">I", index)
+    key = cast("bytes", HKDF(state, 32, job, SHA256, context=context))
     # One key for one proof of one leaf, so the nonce need not differ.
     return ChaCha20_Poly1305.new(key=key, nonce=bytes(12))
 
@@ -197,9 +261,10 @@ def _segment_json(segment: OpenedSegment) -> dict[str, Any]:
 
 
 def _seat(value: Any) -> OpenedSeat:
-    seat = schema.fields(value, ("worker", "segments"), "a seat")
+    seat = schema.fields(value, ("worker", "segments", "result"), "a seat")
     segments = schema.listed(seat["segments"], MOST_SEGMENTS, "segments")
-    return OpenedSeat(schema.address(seat["worker"], "worker"), tuple(_segment(one) for one in segments))
+    result = None if seat["result"] is None else schema.hex_bytes(seat["result"], MAX_RESULT_BYTES, "result")
+    return OpenedSeat(schema.address(seat["worker"], "worker"), tuple(_segment(one) for one in segments), result)
 
 
 def _segment(value: Any) -> OpenedSegment:

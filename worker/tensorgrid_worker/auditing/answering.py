@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Event
 
-from tensorgrid.domain.audits import Shown, ShownResult
+from tensorgrid.domain.audits import Shown
 from tensorgrid.domain.jobs import ZERO32
 from tensorgrid.domain.traces import Trace, prove
 from tensorgrid_worker.auditing.owntrace import OwnTraces
@@ -28,13 +28,6 @@ def shown(audit: AuditPicture, trace: Trace, key: ClaimKey) -> Shown:
         end_proof=prove(links, index),
         roots=tuple(trace.segments[one - 1].state for one in audit.segments(number)),
     )
-
-
-def shown_result(trace: Trace) -> ShownResult:
-    """The last segment: its model is the result, or how the job failed is."""
-    last = trace.segments[-1]
-    parts = (ZERO32, ZERO32, ZERO32, ZERO32) if last.roots is None else last.roots.parts
-    return ShownResult(trace.before(last.index), last.metrics, last.state, parts, prove(trace.links, last.index))
 
 
 class Answering:

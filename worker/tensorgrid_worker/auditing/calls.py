@@ -6,8 +6,9 @@ from tensorgrid.chain.audits import AuditVerifier
 from tensorgrid.chain.calls import Call
 from tensorgrid.domain.audits import AuditOpening
 from tensorgrid.domain.jobs import EMPTY_SEAT, Seat
+from tensorgrid.domain.openings import show_result
 from tensorgrid.domain.traces import Trace
-from tensorgrid_worker.auditing.answering import shown, shown_result
+from tensorgrid_worker.auditing.answering import shown
 from tensorgrid_worker.auditing.picture import AuditPicture
 from tensorgrid_worker.auditing.plan import Known, Move, Step
 from tensorgrid_worker.memory.rows import Result
@@ -37,7 +38,7 @@ def call_of(
     assert trace is not None and audit.opening is not None and move.claim is not None
     number, which = move.claim
     if move.step is Step.RESPOND_RESULT:
-        return verifier.respond_result(terms, held, audit.opening, number, which, shown_result(trace))
+        return verifier.respond_result(terms, held, audit.opening, number, which, show_result(trace))
     make = verifier.respond if move.step is Step.RESPOND else verifier.contest
     return make(terms, held, audit.record, audit.opening, number, which, shown(audit, trace, move.claim))
 

@@ -17,6 +17,7 @@ from tensorgrid_worker.auditing.answering import Answering
 from tensorgrid_worker.auditing.calls import call_of
 from tensorgrid_worker.auditing.checking import Checking
 from tensorgrid_worker.auditing.errands import Errands, Work
+from tensorgrid_worker.auditing.opened import Opened
 from tensorgrid_worker.auditing.owntrace import OwnTraces
 from tensorgrid_worker.auditing.picture import WORKER, AuditPicture
 from tensorgrid_worker.auditing.plan import LOCAL, Known, Move, Step, steps
@@ -55,7 +56,7 @@ class Desk:
         self._traces = OwnTraces(tools)
         self._tools = tools
         self._serving = Serving(contracts, tools, self._traces)
-        self._checking = Checking(tools, identity)
+        self._checking = Checking(tools, Opened(tools, identity))
         self._answering = Answering(tools, self._traces)
         self._told: set[tuple[JobId, str]] = set()
 
@@ -116,16 +117,17 @@ class Desk:
         return ToSend(audit.id, move.kind, call, move.due)
 
     def _begin(self, audit: AuditPicture, move: Move, now: int) -> None:
-        what, work = self._work(audit, move)
+        what, work = self._work(audit, move, now)
         if not self._errands.result(audit.id, what):
             self._errands.start(audit.id, what, work, seconds=move.due - now)
 
-    def _work(self, audit: AuditPicture, move: Move) -> tuple[Hashable, Work]:
+    def _work(self, audit: AuditPicture, move: Move, now: int) -> tuple[Hashable, Work]:
         match move.step:
             case Step.PREPARE:
                 return _served(audit), lambda stop: self._serving.prepare(audit, stop)
             case Step.REPLAY:
-                return _found(audit), lambda stop: self._checking.audit(audit, stop)
+                patient = now < audit.patience_ends
+                return _found(audit), lambda stop: self._checking.audit(audit, stop, patient=patient)
             case Step.RETRACE:
                 return (Step.RETRACE, audit.seed), lambda stop: self._retrace(audit, stop)
         key = move.claim

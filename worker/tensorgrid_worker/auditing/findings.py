@@ -32,8 +32,8 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Of one seat. roots: the state after each of its segments. wrong: positions to be accused, at most two; RESULT: the
-    result. reasons: for people, one per thing found wrong."""
+    """Of one seat. roots: the state after each of its segments. wrong: positions to be accused, at most two; RESULT:
+    the result. reasons: for people, one per thing found wrong."""
 
     roots: tuple[bytes, ...]
     wrong: tuple[int, ...] = ()

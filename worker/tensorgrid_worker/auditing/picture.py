@@ -31,8 +31,8 @@ class AuditPicture:
 
     held: all seats. number: of our own, 0: none. opening: None before the audit has begun. manifest: sha256 of what the
     present sitting was served, zero until it is; audit_by: until when its auditors answer. seed: of the job. draw: seed
-    of the present sitting's draw, zero while its round is not due. free, bond: what the worker has deposited for disputes,
-    and what one would take of it; asked only where we are accused.
+    of the present sitting's draw, zero while its round is not due. free, bond: what the worker has deposited for
+    disputes, and what one would take of it; asked only where we are accused.
     """
 
     id: JobId
@@ -104,6 +104,11 @@ class AuditPicture:
         """Whether we have a seat of this sitting and have not answered."""
         mine = self.number >= FIRST_AUDITOR and self.number in self.auditors
         return mine and self.audit.answer_of(self.number) is Answer.NONE
+
+    @property
+    def patience_ends(self) -> int:
+        """After a third of the auditors' time, what a store does not give counts as not opened."""
+        return self.audit.clock + (self.audit_by - self.audit.clock) // 3
 
     def open_claims(self) -> dict[ClaimKey, Claim]:
         """Those that the worker can still do something about, if their time lets him."""

@@ -10,7 +10,14 @@ import structlog
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.audits import check_of
 from tensorgrid.domain.errors import StateRejected
-from tensorgrid.domain.openings import OpenedSeat, OpenedSegment, Opening, open_segment
+from tensorgrid.domain.openings import (
+    OpenedSeat,
+    OpenedSegment,
+    Opening,
+    open_segment,
+    result_to_bytes,
+    show_result,
+)
 from tensorgrid.domain.receipts import SealedRef
 from tensorgrid.domain.traces import Trace
 from tensorgrid.privacy import recipient_text, seal
@@ -54,7 +61,9 @@ class Serving:
         worker = audit.held[number - 1].worker
         recipient = recipient_text(self._contracts.registry.profile_of(worker).recipient)
         opened = tuple(self._segment(audit, index, recipient, source) for index in segments)
-        return OpenedSeat(worker.lower(), opened)
+        last = audit.audit.done in segments
+        result = None if last else seal(result_to_bytes(show_result(source.trace)), [recipient])
+        return OpenedSeat(worker.lower(), opened, result)
 
     def _segment(self, audit: AuditPicture, index: int, recipient: str, source: _Source) -> OpenedSegment:
         state = None

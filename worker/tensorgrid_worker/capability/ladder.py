@@ -43,9 +43,9 @@ def shortfall(current: HardwareClass, record: Record) -> str:
     if not record.measured or record.score(current) >= GOOD_SCORE:
         return ""
     return (
-        f"{record.score(current)} of 1000, below {GOOD_SCORE} ({weakest(record.measured, current)}): it would take no job "
-        f"as {current.name!r}; stop what else runs here and measure again (tensorgrid-worker bench), or name a lower "
-        "class and its price in [classes]"
+        f"{record.score(current)} of 1000, below {GOOD_SCORE} ({weakest(record.measured, current)}): it would take no "
+        f"job as {current.name!r}; stop what else runs here and measure again (tensorgrid-worker bench), or name a "
+        "lower class and its price in [classes]"
     )
 
 

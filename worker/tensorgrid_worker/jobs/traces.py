@@ -160,13 +160,19 @@ class KeptStates:
                     offset, size = offset + done, size - done
         finally:
             os.close(descriptor)
-        roots = self._trace.segments[segment - 1].roots
-        if roots is None or roots_of(target) != (segment * self._trace.every, roots):
+        if not self._right(segment, target):
             target.unlink()
             raise StateRejected(
                 f"the state kept after segment {segment} is not the one of the trace; replay an earlier one"
             )
         return target
+
+    def _right(self, segment: int, path: Path) -> bool:
+        roots = self._trace.segments[segment - 1].roots
+        try:
+            return roots is not None and roots_of(path) == (segment * self._trace.every, roots)
+        except StateRejected:
+            return False
 
 
 def roots_of(path: Path) -> tuple[int, StateRoots]:

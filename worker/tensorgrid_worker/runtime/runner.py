@@ -5,7 +5,7 @@ the file of the output, and a process to die with. The file "call" among the inp
 what.
 
 Imports little: what it imports, every job pays for. No json, which draws in re and enum, no typing, no contextlib; the
-others only where they are used. Both texts come from the worker, which has the same interpreter, and hold plain values.
+others only where they are used. What it is told comes from the worker, and holds plain values.
 """
 
 from __future__ import annotations

@@ -1,0 +1,67 @@
+"""What the trace costs the worker: one training job with and without it, in turns, in the same sandbox."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+from typing import Any
+
+from audit import harness
+from tensorgrid.domain.specs import Checkpoint
+from tensorgrid_worker.sandbox.base import Sandbox
+
+SECONDS = 75
+"""Of one run, about: well above the minute that the target speaks of, on a machine whose pace changes."""
+PAIRS = 5
+SEGMENTS = 100
+"""As the shipped terms ask for at least."""
+KEEP_BYTES = 256 << 20
+SHAPE = {"width": 160, "depth": 3, "context": 128, "batch": 16}
+SEED = b"\x07" * 32
+FEW, MORE = 20, 80
+
+
+def commit_overhead(seconds: int = SECONDS, pairs: int = PAIRS) -> dict[str, Any]:
+    """A byte-level GPT on real text: CPU-seconds and wall seconds with the trace over those without, medians of pairs.
+
+    Both sides include the interpreter's start and torch's import. The order changes from pair to pair.
+    """
+    wall, text = harness.sandbox(), harness.text()
+    steps = _steps_for(seconds, wall, text)
+    every = max(1, steps // SEGMENTS)
+    found = []
+    for number in range(pairs):
+        sides = [Checkpoint(every, KEEP_BYTES), None]
+        took = {side: _measured(wall, text, steps, side) for side in (sides if number % 2 else reversed(sides))}
+        traced, plain = took[sides[0]], took[None]
+        found.append({"cpu": traced["cpu"] / plain["cpu"], "wall": traced["wall"] / plain["wall"], **traced["trace"]}
+                     | {"traced": traced["seconds"], "plain": plain["seconds"]})  # fmt: skip
+    return {
+        "commit_overhead": round(statistics.median(pair["cpu"] for pair in found), 4),
+        "commit_overhead_wall": round(statistics.median(pair["wall"] for pair in found), 4),
+        "steps": steps,
+        "every": every,
+        "shape": SHAPE,
+        "sandbox": wall.name,
+        "pairs": [{name: _rounded(value) for name, value in pair.items()} for pair in found],
+    }
+
+
+def _steps_for(seconds: int, wall: Sandbox, text: Any) -> int:
+    few, more = (_measured(wall, text, steps, None)["wall"] for steps in (FEW, MORE))
+    pace = max((more - few) / (MORE - FEW), 1e-4)
+    return max(SEGMENTS, int((seconds - few) / pace) // SEGMENTS * SEGMENTS)
+
+
+def _measured(wall: Sandbox, text: Any, steps: int, checkpoint: Checkpoint | None) -> dict[str, Any]:
+    with harness.task("gpt", SEED, checkpoint, text=text, steps=steps, **SHAPE) as task:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ended = harness.run(wall, task)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    trace = {} if ended.traced is None else {"segments": len(ended.traced.trace.segments)}
+    return {"cpu": cpu, "wall": ended.seconds, "seconds": [round(cpu, 2), round(ended.seconds, 2)], "trace": trace}
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 4) if isinstance(value, float) else value

@@ -1,0 +1,61 @@
+"""What audits cost and how sure they are, measured in the real sandbox. Writes build/bench/audit.json.
+
+Parts: `overhead` (what the trace costs a training job), `honest` (replays of honest runs, none of which may differ).
+Misses are told, not hidden; the exit code is 0 whenever everything ran.
+
+For example:
+  make bench-audit                                          everything, about an hour
+  python scripts/bench_audit.py --only overhead --json      one part; the others' figures in the file stay
+  python scripts/bench_audit.py --only honest --runs 8      a short look
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from audit import report
+from audit.honest import RUNS, false_slash
+from audit.overhead import PAIRS, SECONDS, commit_overhead
+from load import machine
+
+FILE = Path(__file__).parents[1] / "build" / "bench" / "audit.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=("overhead", "honest"), action="append", help="this part alone; repeatable")
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="of each run of the overhead part, about")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="of the overhead part")
+    parser.add_argument("--runs", type=int, default=RUNS, help="of the honest part")
+    parser.add_argument("--json", action="store_true", help="print the document instead of the table")
+    chosen = parser.parse_args()
+    if min(chosen.seconds, chosen.pairs, chosen.runs) < 1:
+        parser.error("--seconds, --pairs and --runs are at least 1")
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "overhead": lambda: commit_overhead(chosen.seconds, chosen.pairs),
+        "honest": lambda: false_slash(chosen.runs),
+    }
+    found = kept()
+    for name in chosen.only or parts:
+        found[name] = parts[name]() | {"load_after": machine.facts()["load_before"]}
+        FILE.parent.mkdir(parents=True, exist_ok=True)
+        FILE.write_text(report.as_json(report.document(found, machine.facts())), encoding="utf-8")
+    told = report.document(found, machine.facts())
+    print(report.as_json(told) if chosen.json else f"{report.table(told)}\nwritten to {FILE}")
+
+
+def kept() -> dict[str, dict[str, Any]]:
+    """Parts of the last run, for those that are not run now."""
+    try:
+        value = json.loads(FILE.read_text(encoding="utf-8"))["parts"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+if __name__ == "__main__":
+    main()
