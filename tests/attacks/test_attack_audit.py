@@ -19,7 +19,7 @@ from tests.contracts.audit import (
     sealed,
     served,
 )
-from tests.contracts.audit_reference import check
+from tests.contracts.audit_reference import Plan, check
 from tests.contracts.test_audit_rows import ALL, LIE, accused, audited_again, contested, one_hit
 from tests.contracts.world import ALLOCATED, JURY_FEE, STAKE, World, refused
 
@@ -72,7 +72,7 @@ def test_attack_true_states_served_beside_a_false_trace(world: World) -> None:
     audited.accuse(2, 0, 1)
     with refused("RootsMismatch"):
         audited.respond(2, 0)
-    settled(audited, PLAN.respond + 1)
+    settled(audited, PLAN.audit + 1)
     assert stake_of(world, WORKER) == ALLOCATED - STAKE
 
 
@@ -85,7 +85,7 @@ def test_attack_check_that_fits_nothing(world: World) -> None:
     audited.accuse(2, 0, 1)
     with refused("RootsMismatch"):
         audited.respond(2, 0)
-    settled(audited, PLAN.respond + 1)
+    settled(audited, PLAN.audit + 1)
     assert stake_of(world, WORKER) == ALLOCATED - STAKE
 
 
@@ -299,7 +299,7 @@ def test_attack_malformed_answers(world: World) -> None:
     with refused("ClaimClosed"):
         audited.respond(2)
     with refused("ClaimClosed"):
-        audited.respond(3)
+        audited.respond(3, shown=tuple(good))
 
 
 def test_attack_dispute_without_money(world: World) -> None:
@@ -359,9 +359,9 @@ def test_attack_sitting_opened_too_late(world: World) -> None:
         ("ClockTooShort", replace(PLAN, move=59)),
     ],
 )
-def test_attack_terms_that_nobody_could_keep(world: World, name: str, plan: object) -> None:
+def test_attack_terms_that_nobody_could_keep(world: World, name: str, plan: Plan) -> None:
     with refused(name):
-        world.post(audit_terms(world, plan))  # type: ignore[arg-type]
+        world.post(audit_terms(world, verifier_params=plan.pack()))
 
 
 def test_attack_terms_without_room(world: World) -> None:
