@@ -291,14 +291,18 @@ class Job:
         shown = [seat if number in numbers else EMPTY_SEAT for number, seat in enumerate(self.held, 1)]
         return [seat.as_tuple() for seat in shown]
 
+    def seats(self, *numbers: int) -> list[tuple[Any, ...]]:
+        """As a call wants them: these alone, or all."""
+        return self._only(numbers) if numbers else self._all
+
     # ---- seats as the events tell
 
     def _board(self, sender: LocalAccount, function: str, *args: Any) -> Receipt:
         receipt = self.network.transact(sender, "JobBoard", function, *args)
-        self._follow(receipt)
+        self.follow(receipt)
         return receipt
 
-    def _follow(self, receipt: Receipt) -> None:
+    def follow(self, receipt: Receipt) -> None:
         events = self.network.interface("JobBoard").events
         for log in receipt.logs:
             entry = events.get(log.topics[0])

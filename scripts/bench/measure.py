@@ -11,8 +11,8 @@ from .chain import Receipt
 from .network import Network
 from .paths import Steps, Walk
 
-# The four that have a target. Every other path is walked for its single calls.
-SCENARIOS = ("optimistic_job", "optimistic_job_piggyback", "replicated_3", "replicated_3_relayed")
+# The five that have a target. Every other path is walked for its single calls.
+SCENARIOS = ("optimistic_job", "optimistic_job_piggyback", "replicated_3", "replicated_3_relayed", "audited_job_gas")
 
 OFFERED: dict[str, Callable[[Walk], Steps]] = {
     "optimistic_job": Walk.optimistic,
@@ -39,6 +39,7 @@ DRAWN: dict[str, Callable[[Walk], Steps]] = {
     "second_round_relayed": Walk.second_round_relayed,
     "half_revealed": Walk.half_revealed,
     "kept_round": Walk.kept_round,
+    "audited_job_gas": Walk.audited,
 }
 LEDGERS: dict[str, Callable[[Network], Steps]] = {
     "money": ledgers.money,

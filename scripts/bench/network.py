@@ -32,6 +32,8 @@ SEED = 3
 STAKED = range(5)  # workers by index: enough for every seat of a job
 UNSTAKED = (5, 6)  # of one provider, not registered yet
 CAPACITY = 1000
+FINGERPRINT = bytes(range(1, 33))  # of every worker
+DISPUTE = 1000  # seconds that the bisection's stand-in says it takes at most
 _WALLET, _STAKE = 1_000_000 * COIN, 1_000_000 * STAKE_COIN
 _GAS_MONEY = 10**24
 
@@ -127,8 +129,8 @@ class Network:
 
     def profile(self, owner: LocalAccount, *, price: int = COIN) -> tuple[object, ...]:
         """Paid to the provider himself, as most are."""
-        fingerprint, recipient, metadata = (bytes(range(i, i + 32)) for i in (1, 33, 65))
-        return (owner.address, CPU, fingerprint, 1000, price, CAPACITY, recipient, metadata)
+        recipient, metadata = (bytes(range(i, i + 32)) for i in (33, 65))
+        return (owner.address, CPU, FINGERPRINT, 1000, price, CAPACITY, recipient, metadata)
 
     def allocate(self, index: int, amount: int) -> Receipt:
         worker, board = self.workers[index].address, self.address("JobBoard")
@@ -141,6 +143,17 @@ class Network:
         for name, ref in deployment.contracts.items():
             self._at[name] = (ref.address, interface(name.partition(".")[0]))
         self.deploy_double("StubController")
+        if "AuditVerifier" not in self._at:
+            self._deploy_audit()
+
+    def _deploy_audit(self) -> None:
+        """The audit tier, with a stand-in for the bisection: what is measured here nobody disputes."""
+        self.deploy_double("StubBisection", self.address("StubJury"), DISPUTE)
+        args = (self.address("JobBoard"), self.address("StubBisection"))
+        receipt = self.chain.send(self.deployer.address, None, creation_code("AuditVerifier", args))
+        assert receipt.contract is not None
+        self._at["AuditVerifier"] = (receipt.contract, interface("AuditVerifier"))
+        self.transact(self.deployer, "Parameters", "setVerifier", receipt.contract, True)
 
 
 class _Backend:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tensorgrid.domain.jobs import JobTerms
 
+from .audits import audited
 from .chain import Receipt
 from .jobs import GRACE, REVEAL, Job, Lanes, drawn_terms, offered_terms
 from .network import COIN, Network
@@ -124,6 +125,10 @@ class Walk:
         yield "ReplicationVerifier.reveal (first)", job.reveal([0])
         yield "ReplicationVerifier.reveal (second)", job.reveal([1])
         yield "ReplicationVerifier.reveal (last, settles)", job.reveal([2], complete=True)
+
+    def audited(self) -> Steps:
+        """One worker, and two auditors who replay two of his hundred segments each."""
+        return audited(self.network, self._lanes.next(1))
 
     def taken_together(self) -> Steps:
         """Signed takes in one transaction; then everybody commits and reveals for himself; the last reveal settles."""

@@ -63,6 +63,12 @@ SCENARIOS = {
         141_000,
         (),  # none of them has it
     ),
+    "audited_job_gas": Scenario(
+        "one worker and two auditors of two segments in a hundred: post, 3 takes, commit, serve, 2 confirms, settle",
+        800_000,
+        0,
+        (),  # none of them has it
+    ),
 }
 
 CALLS = {

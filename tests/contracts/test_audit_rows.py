@@ -1,4 +1,4 @@
-"""Every row of the audit tier, played on chain and compared to the wei: who is paid, who is slashed, who has a score."""
+"""Every row of the audit tier, played on chain and compared to the wei: who is paid, slashed, and scored."""
 
 from __future__ import annotations
 

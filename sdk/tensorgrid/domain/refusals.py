@@ -142,7 +142,7 @@ class NotRequester(Reverted):
     """sign with the key that the terms name as requester"""
 
 
-# ---------------------------------------------------------------------------------------------------------------- audits
+# --------------------------------------------------------------------------------------------------------------- audits
 
 
 class DrawNeeded(Reverted):
@@ -166,7 +166,7 @@ class RecordMismatch(Reverted):
 
 
 class AlreadyServed(Reverted):
-    """this sitting's auditors have been served; wait for their answers"""
+    """the sitting's auditors have been served; wait for their answers"""
 
 
 class NotServed(Reverted):
