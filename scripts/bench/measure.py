@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from . import ledgers
+from . import disputes, ledgers
 from .chain import Receipt
 from .network import Network
 from .paths import Steps, Walk
@@ -46,6 +46,8 @@ LEDGERS: dict[str, Callable[[Network], Steps]] = {
     "names": ledgers.names,
     "stake": ledgers.stake,
     "found_out": ledgers.found_out,
+    "dispute": disputes.dispute,
+    "given_up": disputes.given_up,
 }
 
 
@@ -113,6 +115,8 @@ def measure(network: Network) -> Measured:
     for walked in paths.values():
         for call, cost in walked.calls():
             calls.setdefault(call, cost)  # first met where it is most usual
+    rounds = disputes.rounds(call for call, _ in paths["dispute"].calls())
+    calls |= {"dispute_gas (all of it)": paths["dispute"].total, "dispute_rounds (a count)": Cost(rounds, rounds)}
     return Measured(paths, calls | {"JobBoard.contest (inside reject)": contest})
 
 

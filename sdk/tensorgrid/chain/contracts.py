@@ -8,6 +8,7 @@ from tensorgrid.chain.board import JobBoard
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import Connection
 from tensorgrid.chain.deployments import Deployment
+from tensorgrid.chain.jury import Jury
 from tensorgrid.chain.money import Escrow, TokenContract
 from tensorgrid.chain.network import Beacon, Parameters, Reputation, WorkerRegistry
 from tensorgrid.chain.plugins import Acceptance, Lottery, Offers, Replication
@@ -20,7 +21,7 @@ from tensorgrid.domain.jobs import ExtraSeats, Job, JobId, JobTerms, job_seed
 
 class Contracts:
     """Attributes: board, escrow, vault, registry, reputation, parameters, beacon, lottery, offers, replication, and
-    acceptance, which is None where the network has no jury.
+    acceptance and jury, which are None where the network has no jury.
 
     Raises WrongChain when the deployment is of another chain, UnknownDeployment when the code at an address is not what
     was deployed there (a devnet started anew, a wrong file, a lying node).
@@ -50,6 +51,9 @@ class Contracts:
         self.acceptance: Acceptance | None = None
         if "AcceptanceVerifier" in deployment.contracts:
             self.acceptance = Acceptance(connection, "AcceptanceVerifier", at("AcceptanceVerifier"))
+        self.jury: Jury | None = None
+        if "Jury" in deployment.contracts:
+            self.jury = Jury(connection, "Jury", at("Jury"))
         if check:
             self.check_code()
 
