@@ -121,8 +121,8 @@ class Jury(Contract):
         return self.build("release", verifier, case_id, appeal)
 
     def share(self, verifier: str, case_id: bytes, controller: str, token: str) -> Call:
-        """By anyone, once decided: pay the jurors out of what the Escrow has credited to the purse under `controller`, or,
-        where that is the zero address, out of a slash."""
+        """By anyone, once decided: pay the jurors out of what the Escrow has credited to the purse under `controller`.
+        The zero address: out of a slash."""
         return self.build("share", verifier, case_id, controller, token)
 
     def pay_appeal(self, verifier: str, case_id: bytes) -> Call:
