@@ -3,7 +3,7 @@ parties."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from eth_abi.abi import encode
@@ -18,12 +18,8 @@ Steps = Iterator[tuple[str, Receipt]]
 _STEPS, _CLOCK = 100, 600
 _ACCUSED = 1
 _ZERO32 = bytes(32)
-_SPLIT = "Bisection.split"
-
-
-def rounds(calls: Iterable[str]) -> int:
-    """Of a dispute's transactions: how often the defender has shown a middle."""
-    return sum(call.startswith(_SPLIT) for call in calls)
+SPLIT, _PICK = "Bisection.split", "Bisection.pick"
+MOVES = (SPLIT, _PICK)
 
 
 def dispute(network: Network) -> Steps:
@@ -33,8 +29,8 @@ def dispute(network: Network) -> Steps:
     yield "Bisection.open", match.open()
     while match.high - match.low > 1:
         last = match.high - match.low == 2
-        yield _SPLIT, match.split()
-        yield "Bisection.pick (last, asks the jury)" if last else "Bisection.pick", match.pick()
+        yield SPLIT, match.split()
+        yield f"{_PICK} (last, asks the jury)" if last else _PICK, match.pick()
     yield from _judged(network, match)
 
 

@@ -115,8 +115,9 @@ def measure(network: Network) -> Measured:
     for walked in paths.values():
         for call, cost in walked.calls():
             calls.setdefault(call, cost)  # first met where it is most usual
-    rounds = disputes.rounds(call for call, _ in paths["dispute"].calls())
-    calls |= {"dispute_gas (all of it)": paths["dispute"].total, "dispute_rounds (a count)": Cost(rounds, rounds)}
+    dispute = paths["dispute"]
+    rounds = sum(step.call == disputes.SPLIT for step in dispute.steady)
+    calls |= {"dispute_gas (all of it)": dispute.total, f"dispute_rounds ({rounds}, all moves)": _of_moves(dispute)}
     return Measured(paths, calls | {"JobBoard.contest (inside reject)": contest})
 
 
@@ -131,6 +132,15 @@ def walk_twice(network: Network, path: Callable[[Walk], Steps], background: Call
 
 def _steps(taken: Iterable[tuple[str, Receipt]]) -> tuple[Step, ...]:
     return tuple(Step.of(call, receipt) for call, receipt in taken)
+
+
+def _of_moves(dispute: Walked) -> Cost:
+    """Of the two parties of a bisection."""
+    cold, steady = (
+        sum(step.gas for step in steps if step.call.startswith(disputes.MOVES))
+        for steps in (dispute.cold, dispute.steady)
+    )
+    return Cost(cold, steady)
 
 
 def _contest(network: Network) -> Cost:
