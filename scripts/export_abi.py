@@ -55,9 +55,11 @@ SHIPPED = {
     "AcceptanceVerifier": "contracts/verifiers/AcceptanceVerifier.sol",
     "AuditVerifier": "contracts/verifiers/AuditVerifier.sol",
     "ReplicationVerifier": "contracts/verifiers/ReplicationVerifier.sol",
-    # What a devnet needs besides: play money, and a jury until there is a real one.
+    "Jury": "contracts/verifiers/Jury.sol",
+    "Purse": "contracts/verifiers/Purse.sol",
+    "Bisection": "contracts/verifiers/Bisection.sol",
+    # What a devnet needs besides: play money.
     "TestToken": "contracts/test/TestToken.sol",
-    "StubJury": "contracts/test/StubJury.sol",
 }
 
 DOUBLES = {

@@ -9,12 +9,14 @@ import {IVerifier} from "./IVerifier.sol";
 /// of work that nobody rejects: this tier says so plainly, and gives no score. One seat, no extra seats.
 ///
 /// The bond is the jury's fee in the pay token, held of the requester's Escrow balance under THIS contract as controller.
-/// Worker wrong: money back, his stake slashed and all of it burned (a requester gains nothing by rejecting), bond back.
-/// Requester wrong: the worker is paid, the bond goes to the jury. Hung, or no decision in time: half the price is paid
+/// Worker wrong: money back, his stake slashed, bond back; the finder's share of the slash is the jury's purse for this case, and
+/// where the jury has none all is burned (a requester gains nothing by rejecting). Requester wrong: the worker is paid, the
+/// bond goes to that purse, or to the jury's own address. Hung, or no decision in time: half the price is paid
 /// (rounded down), stake released, bond back.
 interface IAcceptanceVerifier is IVerifier {
     event Rejected(JobId indexed id, address indexed worker, uint256 bond);
     event BondReturned(JobId indexed id, address indexed requester, uint256 bond);
+    /// @param jury its purse for this case, or itself
     event BondForfeited(JobId indexed id, address indexed jury, uint256 bond);
 
     error WorkersUnsupported(uint8 have, uint8 need);

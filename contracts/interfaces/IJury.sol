@@ -3,12 +3,13 @@ pragma solidity 0.8.30;
 
 import {JobId} from "../types/JobTypes.sol";
 
-/// @title Judges drawn for one case
-/// @notice Asked by verifiers. A jury decides who was right; it moves no job's money, and nobody can overrule it.
+/// @title Judges for one case, as verifiers see them
+/// @notice A jury decides who was right; it moves no job's money, and nobody can overrule it. How jurors are drawn, vote and
+/// are paid: IJurySeats.
 interface IJury {
     enum Decision {
         Pending,
-        Accused, // the worker was wrong
+        Accused, // the accused was wrong
         Accuser, // the accuser was wrong
         Hung // not filled, not agreed or not decided in time: nobody is slashed
     }
@@ -20,11 +21,16 @@ interface IJury {
     function fee(address token) external view returns (uint128);
     /// @notice Longest time from `open` to a decision, appeal included, in seconds.
     function DECISION_TIME() external view returns (uint40);
+    /// @notice Where the loser's fee and the finder's share of a slash go, so that no case is paid from another's: credit
+    /// this address in Escrow and StakeVault. Zero: the fee goes to the jury's own address, and all of a slash is burned.
+    /// @param verifier who opened the case
+    function purseOf(address verifier, JobId id) external view returns (address);
 
     /// @notice As verifier: open a case. Must be decided within DECISION_TIME; the caller's own address and `id` name it.
+    /// @param hardwareClass what was bought: jurors have it, whatever class the accused says that he is of by now
     /// @param evidence what the accused has committed to
     /// @dev reverts CaseOpen
-    function open(JobId id, address accuser, address accused, bytes32 evidence) external;
+    function open(JobId id, address accuser, address accused, bytes32 hardwareClass, bytes32 evidence) external;
 
     /// @param verifier who opened it
     function decisionOf(address verifier, JobId id) external view returns (Decision);

@@ -5,7 +5,7 @@ import {IJury} from "../interfaces/IJury.sol";
 import {JobId} from "../types/JobTypes.sol";
 
 /// @title StubJury
-/// @notice Test double, and the jury of devnets until there is a real one: anybody may say what it decides.
+/// @notice Test double: anybody may say what it decides.
 contract StubJury is IJury {
     uint40 public immutable DECISION_TIME;
 
@@ -45,7 +45,11 @@ contract StubJury is IJury {
         caseOf[verifier][id].decision = decision;
     }
 
-    function open(JobId id, address accuser, address accused, bytes32 evidence) external {
+    function purseOf(address, JobId) external pure returns (address) {
+        return address(0);
+    }
+
+    function open(JobId id, address accuser, address accused, bytes32, bytes32 evidence) external {
         require(caseOf[msg.sender][id].since == 0, CaseOpen(id));
         caseOf[msg.sender][id] = Case(accuser, accused, evidence, uint40(block.timestamp), Decision.Pending);
     }

@@ -66,7 +66,7 @@ contract AcceptanceVerifier is IAcceptanceVerifier {
         emit Rejected(id, held[0].worker, bond);
         IEscrow(ESCROW).hold(terms.payToken, terms.requester, bond);
         IJobBoard(BOARD).contest(terms, held);
-        IJury(JURY).open(id, terms.requester, held[0].worker, held[0].commitment);
+        IJury(JURY).open(id, terms.requester, held[0].worker, terms.hardwareClass, held[0].commitment);
     }
 
     // ---- anyone
@@ -86,8 +86,10 @@ contract AcceptanceVerifier is IAcceptanceVerifier {
             IEscrow(ESCROW).pay(terms.payToken, terms.requester, terms.requester, 0, 0, bond);
             return;
         }
-        emit BondForfeited(id, JURY, bond);
-        IEscrow(ESCROW).pay(terms.payToken, terms.requester, JURY, bond, 0, 0);
+        address purse = IJury(JURY).purseOf(address(this), id);
+        address jury = purse == address(0) ? JURY : purse;
+        emit BondForfeited(id, jury, bond);
+        IEscrow(ESCROW).pay(terms.payToken, terms.requester, jury, bond, 0, 0);
     }
 
     // ---- what the board asks
@@ -120,8 +122,11 @@ contract AcceptanceVerifier is IAcceptanceVerifier {
         IJury.Decision decision = _decisionOf(id, _rejections[id].since);
         if (decision == IJury.Decision.Pending) return (false, new Ruling[](0));
         Ruling[] memory rulings = new Ruling[](held.length);
+        bool slashed = decision == IJury.Decision.Accused;
+        // Jurors who are paid by one side only would find for it: a slash pays them too.
+        address finder = slashed ? IJury(JURY).purseOf(address(this), id) : address(0);
         for (uint256 i = 0; i < held.length; ++i) {
-            if (decision == IJury.Decision.Accused) rulings[i].fault = Fault.Slashed;
+            if (slashed) (rulings[i].fault, rulings[i].finder) = (Fault.Slashed, finder);
             else if (decision == IJury.Decision.Accuser) rulings[i].pay = held[i].price;
             else rulings[i].pay = held[i].price / 2;
         }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from . import ledgers
+from . import disputes, ledgers
 from .chain import Receipt
 from .network import Network
 from .paths import Steps, Walk
@@ -47,6 +47,8 @@ LEDGERS: dict[str, Callable[[Network], Steps]] = {
     "names": ledgers.names,
     "stake": ledgers.stake,
     "found_out": ledgers.found_out,
+    "dispute": disputes.dispute,
+    "given_up": disputes.given_up,
 }
 
 
@@ -114,6 +116,9 @@ def measure(network: Network) -> Measured:
     for walked in paths.values():
         for call, cost in walked.calls():
             calls.setdefault(call, cost)  # first met where it is most usual
+    dispute = paths["dispute"]
+    rounds = sum(step.call == disputes.SPLIT for step in dispute.steady)
+    calls |= {"dispute_gas (all of it)": dispute.total, f"dispute_rounds ({rounds}, all moves)": _of_moves(dispute)}
     return Measured(paths, calls | {"JobBoard.contest (inside reject)": contest})
 
 
@@ -128,6 +133,15 @@ def walk_twice(network: Network, path: Callable[[Walk], Steps], background: Call
 
 def _steps(taken: Iterable[tuple[str, Receipt]]) -> tuple[Step, ...]:
     return tuple(Step.of(call, receipt) for call, receipt in taken)
+
+
+def _of_moves(dispute: Walked) -> Cost:
+    """Of the two parties of a bisection."""
+    cold, steady = (
+        sum(step.gas for step in steps if step.call.startswith(disputes.MOVES))
+        for steps in (dispute.cold, dispute.steady)
+    )
+    return Cost(cold, steady)
 
 
 def _contest(network: Network) -> Cost:

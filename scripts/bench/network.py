@@ -143,17 +143,16 @@ class Network:
         for name, ref in deployment.contracts.items():
             self._at[name] = (ref.address, interface(name.partition(".")[0]))
         self.deploy_double("StubController")
-        if "AuditVerifier" not in self._at:
-            self._deploy_audit()
+        self._stand_in_for_jury()
 
-    def _deploy_audit(self) -> None:
-        """The audit tier, with a stand-in for the bisection: what is measured here nobody disputes."""
-        self.deploy_double("StubBisection", self.address("StubJury"), DISPUTE)
-        args = (self.address("JobBoard"), self.address("StubBisection"))
-        receipt = self.chain.send(self.deployer.address, None, creation_code("AuditVerifier", args))
-        assert receipt.contract is not None
-        self._at["AuditVerifier"] = (receipt.contract, interface("AuditVerifier"))
-        self.transact(self.deployer, "Parameters", "setVerifier", receipt.contract, True)
+    def _stand_in_for_jury(self) -> None:
+        """An accept tier whose jury says what it is told: what a verdict costs, apart from how it is found."""
+        jury, token = "StubJury", self.address("TestToken.USDC")
+        self.deploy_double(jury, 600)
+        self.transact(self.deployer, jury, "setFee", token, COIN // 10)
+        made = _Backend(self).deploy("AcceptanceVerifier", (self.address("JobBoard"), self.address(jury)))
+        self._at["AcceptanceVerifier"] = (made[0], interface("AcceptanceVerifier"))
+        self.transact(self.deployer, "Parameters", "setVerifier", made[0], True)
 
 
 class _Backend:

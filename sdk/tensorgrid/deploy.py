@@ -105,7 +105,7 @@ class _Deployer:
         self._logic()
         self._lists(tokens)
         if p.jury is not None:
-            self._acceptance(p.jury, tokens)
+            self._judges(p.jury, tokens)
         if p.audit is not None and "Bisection" in self._contracts:
             self._audit()
         return Deployment(
@@ -146,13 +146,13 @@ class _Deployer:
         for name in self._parameters.hardware_classes:
             self._set("setHardwareClass", hardware_class(name), True)
 
-    def _acceptance(self, wanted: JuryParameters, tokens: list[Token]) -> None:
-        """The accept tier with a stand-in for a jury."""
-        jury = self._create("StubJury", wanted.decision_time)
-        for rule, token in zip(self._parameters.tokens, tokens, strict=True):
-            self._backend.send(jury, "StubJury", "setFee", (token.address, rule.units(wanted.fee)))
-        verifier = self._create("AcceptanceVerifier", self._contracts["JobBoard"].address, jury)
-        self._set("setVerifier", verifier, True)
+    def _judges(self, wanted: JuryParameters, tokens: list[Token]) -> None:
+        """The jury, and what asks it: bisection, and the accept tier."""
+        p, board = self._parameters, self._contracts["JobBoard"].address
+        prices = [(token.address, rule.units(wanted.fee)) for rule, token in zip(p.tokens, tokens, strict=True)]
+        jury = self._create("Jury", board, wanted.rules(p.stake_token), prices)
+        self._create("Bisection", jury)
+        self._set("setVerifier", self._create("AcceptanceVerifier", board, jury), True)
 
     def _audit(self) -> None:
         """The audit tier: who differs is brought before the bisection."""

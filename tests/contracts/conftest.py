@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.contracts.court import Court
 from tests.contracts.ledgers import Ledgers
 from tests.contracts.world import World
 
@@ -17,3 +18,15 @@ def world(accounts: Any, chain: Any) -> World:
 @pytest.fixture(scope="session")
 def ledgers(accounts: Any, chain: Any) -> Ledgers:
     return Ledgers(accounts, chain)
+
+
+@pytest.fixture(scope="session")
+def court(world: World) -> Court:
+    return Court(world)
+
+
+@pytest.fixture(scope="session")
+def crowded_court(court: Court) -> Court:
+    """With jurors for an appeal."""
+    court.fill_bench()
+    return court

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from eth_account import Account
 
-from tensorgrid.chain.abi import interface
-from tensorgrid.chain.calls import Call
+from tensorgrid.chain.jury import Decision
 from tensorgrid.chain.send import Sender
 from tensorgrid.client import Client
 from tensorgrid.devnet import Devnet
+from tensorgrid.devnet.jurors import Jurors
 from tensorgrid.domain.money import Amount, Token
 from tensorgrid.privacy import Identity
 
@@ -23,6 +23,7 @@ class BareNet:
         self.network_file = net.network_file
         self.requester_address = net.requester.address
         self.deployer = Sender(net.connection, net.deployer)
+        self.jurors = Jurors(net, [Account.create() for _ in range(5)])
 
     def requester_with(self, amount: str) -> Client:
         """A new account with gas and so much money, and its client."""
@@ -34,10 +35,11 @@ class BareNet:
         return client
 
     def jury_decides(self, client: Client, job: bytes, decision: int) -> None:
-        """The stand-in for a jury obeys anybody. 1: the worker was wrong, 2: the requester was, 3: nobody knows."""
-        acceptance = client.contracts.acceptance
-        decide = interface("StubJury").encode_call("decide", acceptance.address, job, decision)
-        self.deployer.transact(Call(acceptance.jury(), decide, "StubJury.decide"))
+        """1: the worker was wrong, 2: the requester was, 3: they cannot agree."""
+        votes = (
+            [Decision.ACCUSED] * 3 + [Decision.ACCUSER] * 2 if decision == Decision.HUNG else [Decision(decision)] * 5
+        )
+        self.jurors.decide(client.contracts.acceptance.address, job, votes)
 
     def advance(self, seconds: int) -> None:
         """Let chain time pass, a block per second."""

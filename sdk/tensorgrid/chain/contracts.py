@@ -5,10 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from tensorgrid.chain.audits import AuditVerifier
+from tensorgrid.chain.bisection import Bisection
 from tensorgrid.chain.board import JobBoard
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import Connection
 from tensorgrid.chain.deployments import Deployment
+from tensorgrid.chain.jury import Jury
 from tensorgrid.chain.money import Escrow, TokenContract
 from tensorgrid.chain.network import Beacon, Parameters, Reputation, WorkerRegistry
 from tensorgrid.chain.plugins import Acceptance, Lottery, Offers, Replication
@@ -21,7 +23,7 @@ from tensorgrid.domain.jobs import ExtraSeats, Job, JobId, JobTerms, job_seed
 
 class Contracts:
     """Attributes: board, escrow, vault, registry, reputation, parameters, beacon, lottery, offers, replication, and
-    acceptance and audit, which are None where the network has no jury.
+    acceptance, jury, bisection and audit, which are None where the network has no jury.
 
     Raises WrongChain when the deployment is of another chain, UnknownDeployment when the code at an address is not what
     was deployed there (a devnet started anew, a wrong file, a lying node).
@@ -54,6 +56,12 @@ class Contracts:
         self.audit: AuditVerifier | None = None
         if "AuditVerifier" in deployment.contracts:
             self.audit = AuditVerifier(connection, "AuditVerifier", at("AuditVerifier"))
+        self.jury: Jury | None = None
+        if "Jury" in deployment.contracts:
+            self.jury = Jury(connection, "Jury", at("Jury"))
+        self.bisection: Bisection | None = None
+        if "Bisection" in deployment.contracts:
+            self.bisection = Bisection(connection, "Bisection", at("Bisection"))
         if check:
             self.check_code()
 

@@ -50,7 +50,8 @@ class Page:
 
 
 class Book:
-    """Balances of named parties. `stakes`: by name, whose stake lies behind whom: (provider, worker).
+    """Balances of named parties. `stakes`: by name, whose stake lies behind whom: (provider, worker). `jurors`: by
+    name, who has staked for the jury and not for the board.
 
     One payment token and the stake token; money under the board, and bonds under the accept tier.
     """
@@ -62,10 +63,12 @@ class Book:
         stakes: Mapping[str, tuple[str, str]],
         pay: Token,
         stake: Token,
+        jurors: Mapping[str, str] | None = None,
     ) -> None:
         self.pay, self.stake = pay, stake
-        self.parties = {**parties, BURNED: BURN}
-        self._stakes = dict(stakes)
+        self._jurors = dict(jurors or {})
+        self.parties = {**parties, **self._jurors, BURNED: BURN}
+        self._stakes = {**stakes, **{name: (address, address) for name, address in self._jurors.items()}}
         self._contracts = contracts
 
     def look(self) -> Page:
@@ -109,12 +112,12 @@ class Book:
         return units
 
     def _stake(self, block: int) -> dict[Key, int]:
-        vault, board, symbol = self._contracts.vault, self._contracts.board.address, self.stake.symbol
+        vault, symbol = self._contracts.vault, self.stake.symbol
         units: dict[Key, int] = {}
         for name, pair in self._stakes.items():
             units[name, UNUSED, symbol] = vault.free_of(*pair, block=block)
             units[name, ACTIVE, symbol] = self._allocation(name, block).active
-            units[name, EXITING, symbol] = vault.exit_of(*pair, board, block=block).amount
+            units[name, EXITING, symbol] = vault.exit_of(*pair, self._controller(name), block=block).amount
         for party, address in self.parties.items():
             units[party, CLAIMABLE, symbol] = vault.claimable_of(address, block=block)
         # the vault keeps no readable sum of what it will burn: its events tell
@@ -125,7 +128,12 @@ class Book:
         return units
 
     def _allocation(self, name: str, block: int) -> Allocation:
-        return self._contracts.vault.allocation_of(*self._stakes[name], self._contracts.board.address, block=block)
+        return self._contracts.vault.allocation_of(*self._stakes[name], self._controller(name), block=block)
+
+    def _controller(self, name: str) -> str:
+        """Whom the stake was allocated to."""
+        jury = self._contracts.jury if name in self._jurors else None
+        return jury.address if jury is not None else self._contracts.board.address
 
     def amount(self, units: int, symbol: str) -> Amount:
         """Of one of the two tokens."""

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from tensorgrid.chain.abi import interface
-from tensorgrid.chain.calls import Call
 from tensorgrid.chain.events import Slashed
+from tensorgrid.chain.jury import Decision
 from tensorgrid.chain.send import Sender
 from tensorgrid.demo import DemoFailed, Options
 from tensorgrid.demo.audit import (
@@ -50,7 +49,6 @@ from tensorgrid.text import short_id
 RELAY_FEE = "0.02 USDC"
 SPONSORED, PURSE = "1.50 USDC", "5 USDC"
 WINDOW, LONG_WINDOW = "8s", "5m"
-DECIDED_AGAINST_WORKER = 1
 OPENING = """\
 Where the money is: a chain, its contracts and two workers start on this machine. Alice buys work without
 any coin for gas; Bob buys from a liar. After each step you see what moved, and at the end every balance.
@@ -209,7 +207,7 @@ class _Tale(Stage):
         seat = run.story().in_order[0]
         self.demand(seat.fault is Fault.SLASHED and seat.slashed == slash.lost, "worker 2 was not slashed")
         self.view.say(f"Slashed are {slash.lost:,} wei of TGS, out of the exit queue:")
-        self.view.say(f"burned {slash.burned:,}, to a finder {slash.finder_share:,} (this tier has none).")
+        self.view.say(f"burned {slash.burned:,}, to the jury {slash.finder_share:,}, to Bob nothing.")
         bounty = Amount(self.jobs[-1].bounty, self.usdc)
         self.view.say(f"Bob's bond of {bond} is back; of his money only the bounty is gone, {bounty} to the relayer.")
         self.checks += checks_of_slash(slash)
@@ -228,15 +226,17 @@ class _Tale(Stage):
         return bond
 
     def _decide(self, run: Run) -> None:
-        """By the stand-in; then anybody settles, here the relayer."""
+        """By five drawn jurors; then anybody settles, here the relayer."""
+        jury, acceptance = self.jurors, self.acceptance.address
         self.view.say(
-            "The jury of a devnet is a stand-in (StubJury) until there is a real one: it decides what it is told."
+            "Five workers who have staked for the jury are drawn. Each commits to a vote before any is shown;"
         )
-        self.view.say("It is told what everybody can see, that the worker was wrong. The relayer settles the job.")
-        call = interface("StubJury").encode_call("decide", self.acceptance.address, run.id, DECIDED_AGAINST_WORKER)
-        self.relayer.sender.transact(Call(self.jury, call, "StubJury.decide"))
+        self.view.say("here they vote what everybody can see, that the worker was wrong. Nobody appeals in time.")
+        jury.decide(acceptance, run.id, [Decision.ACCUSED] * len(jury.accounts))
         story = run.story()
         self.relayer.sender.transact(self.contracts.board.settle(story.terms, story.held))
+        jury.share_slash(acceptance, run.id)
+        self.view.say("The relayer settles the job, and the jurors share what the slash leaves to them.")
 
     def _slashed(self, before: Page, after: Page) -> Slash:
         events = [event for event in self.book.vault_events(after.block) if isinstance(event, Slashed)]

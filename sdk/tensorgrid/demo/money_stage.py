@@ -21,6 +21,7 @@ from tensorgrid.demo.primes import primes
 from tensorgrid.demo.statement import print_moves
 from tensorgrid.devnet import Devnet, WorkerProcess
 from tensorgrid.devnet.accounts import Keyring
+from tensorgrid.devnet.jurors import Jurors
 from tensorgrid.domain.money import Amount
 from tensorgrid.runs.run import Run
 
@@ -50,9 +51,11 @@ class Stage:
         if self.contracts.acceptance is None:
             raise DemoFailed("this devnet has no accept tier")
         self.acceptance: Acceptance = self.contracts.acceptance
-        self.jury = self.acceptance.jury()
+        with net.paused():
+            self.jurors = Jurors(net, [keys.account(f"juror-{number}") for number in range(1, 6)])
         net.give(self.relayer.account.address, self.usdc, self.usdc_of("10 USDC").units)
-        self.book = Book(self.contracts, self._parties(), self._stakes(), self.usdc, self.tgs)
+        jurors = {f"juror {number}": account.address for number, account in enumerate(self.jurors.accounts, 1)}
+        self.book = Book(self.contracts, self._parties(), self._stakes(), self.usdc, self.tgs, jurors)
         names = {address: name for name, address in self.book.parties.items()}
         self.view = View(console, names, live=options.live)
         self.pages: list[Page] = []
@@ -111,7 +114,7 @@ class Stage:
             "worker 1": self.honest.address,
             "provider 2": self.liar.provider.address,
             "worker 2": self.liar.address,
-            "jury": self.jury,
+            "jury": self.jurors.jury.address,
         }
 
     def _stakes(self) -> dict[str, tuple[str, str]]:

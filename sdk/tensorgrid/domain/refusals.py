@@ -454,8 +454,107 @@ class UnknownCase(Reverted):
     """no such case was opened"""
 
 
-class Sulking(Reverted):
-    """the network's stand-in for a jury was told to refuse"""
+# --------------------------------------------------------------------------------------------------- jury and bisection
+
+
+class RulesInvalid(Reverted):
+    """give every clock and fee of the jury, and a no-show bond of at most a juror's stake"""
+
+
+class WrongPhase(Reverted):
+    """wait for the phase that is needed, or leave it: its time is over"""
+
+
+class PartyToCase(Reverted):
+    """who is a party, or belongs to one, does not judge: leave the seat to others"""
+
+
+class NotJuror(Reverted):
+    """only the worker who took this seat votes in it"""
+
+
+class AlreadyVoted(Reverted):
+    """one vote per seat, once, and never an empty one; nothing is left to do"""
+
+
+class VoteMismatch(Reverted):
+    """vote and salt are not what this juror committed to: show what was"""
+
+
+class VoteInvalid(Reverted):
+    """vote that the accused was wrong, or that the accuser was"""
+
+
+class NotLoser(Reverted):
+    """only who has lost the first round, or his provider, may appeal; a hung jury has no loser"""
+
+
+class AlreadyAppealed(Reverted):
+    """there is one appeal, and its answer is final"""
+
+
+class AppealOver(Reverted):
+    """the time to appeal is over: the jury's answer is final"""
+
+
+class NotAppealed(Reverted):
+    """there was no appeal, or it is paid; nothing is left to do"""
+
+
+class TokenUnheard(Reverted):
+    """pay the appeal in a token that the jury has a fee for"""
+
+
+class StillPending(Reverted):
+    """wait until the jury has decided"""
+
+
+class AlreadyReleased(Reverted):
+    """the jurors' stake is free already; nothing is left to do"""
+
+
+class NotJury(Reverted):
+    """only the jury empties its purses: share this case at the jury"""
+
+
+class MatchOpen(Reverted):
+    """the claim is in dispute already; nothing is left to do"""
+
+
+class UnknownMatch(Reverted):
+    """no such dispute was opened"""
+
+
+class MatchInvalid(Reverted):
+    """a dispute needs two parties, two ends, at least a step and a second"""
+
+
+class MatchOver(Reverted):
+    """no clock runs any more; read the outcome"""
+
+
+class WrongSpan(Reverted):
+    """somebody has moved: pass what the dispute's last event has shown"""
+
+
+class NotYourTurn(Reverted):
+    """wait for the other party's move, or for his clock"""
+
+
+class NotParty(Reverted):
+    """only the two parties of a dispute may do this"""
+
+
+class MiddleZero(Reverted):
+    """give the root that was found in the middle"""
+
+
+class ClockRunOut(Reverted):
+    """all of this party's time is used up: the dispute is lost"""
+
+
+class ClockRunning(Reverted):
+    """the party still has time: wait until then"""
 
 
 # --------------------------------------------------------------------------------------------------- stake and registry

@@ -62,10 +62,25 @@ class TokenParameters:
 
 @dataclass(frozen=True, slots=True)
 class JuryParameters:
-    """A stand-in for a jury, on devnets only: seconds to decide, and the fee of a case in whole pay tokens, as text."""
+    """Clocks in seconds; stake, bond and reward in whole stake tokens, the fee of a seat in whole pay tokens, as text.
 
-    decision_time: int
+    Field order of all but the fee is the ABI order of IJurySeats.Rules.
+    """
+
+    take_time: int
+    vote_time: int
+    reveal_time: int
+    appeal_time: int
+    juror_stake: str
+    no_show_bond: str
+    reward: str
     fee: str
+
+    def rules(self, stake_token: TokenParameters) -> tuple[int, ...]:
+        """As the contract takes them. Raises UnknownDeployment when an amount is finer than the token."""
+        amounts = (self.juror_stake, self.no_show_bond, self.reward)
+        clocks = (self.take_time, self.vote_time, self.reveal_time, self.appeal_time)
+        return (*clocks, *(stake_token.units(amount) for amount in amounts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +105,7 @@ class AuditParameters:
 class NetworkParameters:
     """Everything that `deploy` decides. Times: seconds. `beacon_delay`: blocks. Stakes: whole tokens, as text.
 
-    Without `jury` the accept tier is not deployed.
+    Without `jury` neither it nor the accept tier is deployed.
     """
 
     network: str
@@ -163,9 +178,19 @@ def _token(raw: Mapping[str, Any]) -> TokenParameters:
 
 
 def _jury(raw: Mapping[str, Any]) -> JuryParameters:
-    if set(raw) != {"decision_time", "fee"}:
-        raise ValueError("expected decision_time, fee")
-    return JuryParameters(_natural(raw["decision_time"]), _text(raw["fee"]))
+    names = [field.name for field in fields(JuryParameters)]
+    if set(raw) != set(names):
+        raise ValueError(f"expected {', '.join(names)}")
+    return JuryParameters(
+        take_time=_natural(raw["take_time"]),
+        vote_time=_natural(raw["vote_time"]),
+        reveal_time=_natural(raw["reveal_time"]),
+        appeal_time=_natural(raw["appeal_time"]),
+        juror_stake=_text(raw["juror_stake"]),
+        no_show_bond=_text(raw["no_show_bond"]),
+        reward=_text(raw["reward"]),
+        fee=_text(raw["fee"]),
+    )
 
 
 def _record(kind: type[T], raw: Mapping[str, Any]) -> T:

@@ -129,7 +129,7 @@ abstract contract World is Base {
         stubScheduler = StubScheduler(double("StubScheduler", ofBoard));
         replication = ReplicationVerifier(make("ReplicationVerifier", ofBoard));
         stubVerifier = StubVerifier(double("StubVerifier", ofBoard));
-        jury = StubJury(make("StubJury", abi.encode(JURY_TIME)));
+        jury = StubJury(double("StubJury", abi.encode(JURY_TIME)));
         acceptance = AcceptanceVerifier(make("AcceptanceVerifier", abi.encode(address(board), address(jury))));
     }
 
