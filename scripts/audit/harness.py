@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -15,7 +15,7 @@ from tensorgrid.domain.errors import SandboxUnavailable
 from tensorgrid.domain.specs import AUDIT, BundleRef, Checkpoint, InputRef, JobSpec, Resources
 from tensorgrid.privacy import Identity
 from tensorgrid.storage.cid import cid_of_bytes
-from tensorgrid_worker.jobs.executor import Executor, Run, Task
+from tensorgrid_worker.jobs.executor import Executor, Point, Run, Task
 from tensorgrid_worker.sandbox.base import Sandbox
 from tensorgrid_worker.sandbox.choose import sandbox_of
 
@@ -76,9 +76,9 @@ def task(
         shutil.rmtree(folder)
 
 
-def run(wall: Sandbox, found: Task) -> Run:
+def run(wall: Sandbox, found: Task, on_point: Callable[[Point], None] = lambda _: None) -> Run:
     """Raises SystemExit when it did not end well."""
-    ended = executor(wall).run(found, on_point=lambda _: None, stop=Event())
+    ended = executor(wall).run(found, on_point=on_point, stop=Event())
     if ended.payload is None:
         raise SystemExit(f"bench-audit: {found.spec.bundle.entry} {ended.exit.name}: {ended.log.decode()[-800:]}")
     return ended

@@ -4,14 +4,21 @@ Everything is real but the contract that decides disputes: a chain, daemons in p
 PyTorch, a store, sealing.
 """
 
+import time
+
 import pytest
 from tests.network.audit_net import EVERY, SEGMENTS, audit_net, train
 
 import tensorgrid as tg
 from tensorgrid.client import Client
+from tensorgrid.devnet import WorkerHook
+from tensorgrid.domain.audit_terms import AuditTerms
+from tensorgrid.domain.errors import AuditFailed
 from tensorgrid.domain.jobs import Fault, JobState
 
 pytestmark = pytest.mark.slow
+
+PATIENCE = 150
 
 
 @pytest.fixture(scope="module")
@@ -20,18 +27,69 @@ def net(tmp_path_factory):
         yield network
 
 
+@pytest.fixture(scope="module")
+def fakers(tmp_path_factory):
+    hooks = {index: WorkerHook(module="tensorgrid.demo.faker") for index in range(3)}
+    with audit_net(tmp_path_factory.mktemp("fakers"), workers=3, hooks=hooks) as network:
+        yield network
+
+
 def submit(net):
-    client = Client(net.network_file)
     options = {"verify": "audit", "steps": SEGMENTS * EVERY, "checkpoint_every": EVERY, "budget": "50 USDC"}
-    job = tg.job(**options)(train).options(client=client)
-    return job.submit(steps=SEGMENTS * EVERY)
+    return tg.job(**options)(train).options(client=Client(net.network_file)).submit(steps=SEGMENTS * EVERY)
+
+
+def audit_of(net, run):
+    return net.contracts.audit.audit(run.terms.requester, run.terms.nonce)
+
+
+def wait_for(what):
+    end = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.1)
+
+
+def again(worker):
+    """As after a power cut."""
+    worker.kill()
+    worker.start()
 
 
 def test_honest_worker__two_auditors_confirm__all_are_paid(net):
     run = submit(net)
-    result = run.result(timeout=300)
+    assert run.result(timeout=PATIENCE)
     story = run.story()
     assert story.state is JobState.SETTLED
     assert [seat.fault for seat in story.in_order] == [Fault.NONE] * 3
-    assert all(seat.pay for seat in story.in_order)
-    assert result
+    plan, price = audit_plan(run), run.terms.price
+    assert [seat.pay for seat in story.in_order] == [price] + [plan.fee(price, plan.drawn)] * 2
+
+
+def test_worker_killed_before_serving__auditors_before_answering__confirmed_all_the_same(net):
+    run = submit(net)
+    wait_for(lambda: audit_of(net, run).done)
+    by_address = {worker.address: worker for worker in net.workers}
+    first = by_address[run.story().in_order[0].worker]
+    again(first)
+    wait_for(lambda: audit_of(net, run).served)
+    for worker in net.workers:
+        if worker is not first:
+            again(worker)
+    assert run.result(timeout=PATIENCE)
+    assert [seat.fault for seat in run.story().in_order] == [Fault.NONE] * 3
+
+
+def test_attack_faked_states__accused_by_both__slashed(fakers):
+    run = submit(fakers)
+    with pytest.raises(AuditFailed, match="found another state"):
+        run.result(timeout=PATIENCE)
+    story = run.story()
+    worker, *auditors = story.in_order
+    assert worker.fault is Fault.SLASHED
+    assert [seat.fault for seat in auditors] == [Fault.NONE] * 2
+    assert all(seat.pay for seat in auditors)
+
+
+def audit_plan(run):
+    return AuditTerms.unpack(run.terms.verifier_params)

@@ -5,22 +5,17 @@ Worker and auditors are played by the test, call by call, with the SDK's own ver
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.sdk.chain_actors import StakedWorker
 
-from tensorgrid.chain.abi import encode
 from tensorgrid.chain.audit_history import record_of
-from tensorgrid.chain.calls import Call
 from tensorgrid.chain.contracts import Contracts
-from tensorgrid.chain.deployments import ContractRef
-from tensorgrid.deploy import Web3Backend
 from tensorgrid.domain.audits import Answer, AuditOpening, check_of
 from tensorgrid.domain.eip712 import Signature
 from tensorgrid.domain.encoding import keccak256
-from tensorgrid.domain.errors import AuditFailed, NotAuditable, NotAudited, PartlyDone, SpecInvalid
+from tensorgrid.domain.errors import AuditFailed, NotAuditable, NotAudited, PartlyDone, ResultRejected, SpecInvalid
 from tensorgrid.domain.jobs import ExitClass, JobState, job_seed, seal_digest
 from tensorgrid.domain.payload import pack_payload, payload_root
 from tensorgrid.domain.receipts import Environment, Receipt, SealedRef
@@ -29,7 +24,6 @@ from tensorgrid.domain.traces import StateRoots, Trace
 from tensorgrid.privacy import seal
 from tensorgrid.runs.trail import events_of
 
-STUB = Path(__file__).parent.parent / "contracts" / "doubles" / "StubBisection.json"
 PAYLOAD = pack_payload({"w": ("F32", (2,), np.array([1, 2], "<f4").tobytes())}, None)
 MACHINE = b"\x0f" * 32
 
@@ -40,22 +34,10 @@ def train(steps: int) -> dict:
 
 @pytest.fixture(scope="module")
 def tier(bare_net):
-    """The contracts with the audit tier; where this network has no bisection yet, with a stand-in for it."""
+    """The contracts of a network that repeats no clean audit: one drawn by a block hash would be another test."""
     net = bare_net.net
     deployment = net.deployment
-    if net.contracts.audit is None:
-        backend = Web3Backend(net.connection, net.deployer)
-        jury = net.contracts.acceptance.jury()
-        code = bytes.fromhex(json.loads(STUB.read_text())["bytecode"].removeprefix("0x"))
-        made = bare_net.deployer.transact(
-            Call("", code + encode(["address", "uint40"], [jury, 600]), "create StubBisection")
-        )
-        address, tx, block = backend.deploy("AuditVerifier", (net.contracts.board.address, made.contract))
-        bare_net.deployer.transact(net.contracts.parameters.build("setVerifier", address, True))
-        ref = ContractRef(address, block, tx, keccak256(net.connection.code(address)))
-        deployment = replace(deployment, contracts={**deployment.contracts, "AuditVerifier": ref})
     assert deployment.audit is not None
-    # a re-audit drawn by a block hash would make another test of it
     deployment = replace(deployment, audit=replace(deployment.audit, reaudit_bps=0))
     return Contracts(net.connection, deployment)
 
@@ -111,9 +93,10 @@ class Audited:
     def send(self, who, call):
         return self.crew[who].sender.transact(call)
 
-    def begin(self):
+    def begin(self, stored=PAYLOAD):
+        """`stored`: what is sealed to the requester in place of the result."""
         worker, job = self.crew[0], self.run.id
-        sealed = seal(PAYLOAD, self.run.spec.recipients)
+        sealed = seal(stored, self.run.spec.recipients)
         ref = SealedRef(self.client.store.put(sealed), len(sealed))
         receipt = Receipt(job, worker.address, ExitClass.OK, ref, None, Environment("3.11", None, "test"))
         self.client.store.put(receipt.to_bytes())
@@ -253,11 +236,33 @@ def test_audit__nobody_comes__is_not_audited_and_says_so(bare_net, client, crew)
         if story.audit.sittings and story.audit.sitting.number == 2 and not story.state.ended:
             audited.later(30)
     assert audited.run.story().state is JobState.SETTLED
-    with pytest.raises(NotAudited, match="no auditor came"):
+    with pytest.raises(NotAudited, match="no auditor has found"):
         audited.run.result()
     partial = audited.run.partial(kind="numpy")
     assert (partial.audited, partial.paid.units) == (False, audited.terms.price)
     assert partial.result.provenance.agreed_by == ()
+
+
+def test_audit__another_file_than_was_audited__is_not_taken_for_the_result(bare_net, client, crew):
+    other = pack_payload({"w": ("F32", (2,), np.array([3, 4], "<f4").tobytes())}, None)
+    audited = Audited(bare_net, client, crew).begin(stored=other).seated(1, 2).served().confirm(2, 3).later(12)
+    with pytest.raises(ResultRejected, match="does not hash to the root on chain"):
+        audited.run.result(timeout=60)
+
+
+def test_submit__from_the_shell__says_what_an_audit_would_cost(client, crew, tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from tensorgrid.cli import app, jobs
+
+    monkeypatch.setattr(jobs, "connect", lambda _: client)
+    (tmp_path / "train.py").write_text("def train() -> dict:\n    return {}\n")
+    asked = ["submit", f"{tmp_path}/train.py:train", "--budget", "20 USDC", "--verify", "audit", "--dry-run", "--json"]
+    found = CliRunner().invoke(app, [*asked, "--steps", "1000", "--every", "10"])
+    told = json.loads(found.output)
+    assert int(told["audit_fees"]["units"]) > 0
+    refused = CliRunner().invoke(app, [*asked, "--steps", "1000", "--every", "11"])
+    assert isinstance(refused.exception, NotAuditable)
 
 
 def test_audit__as_the_command_says_it__is_a_table_and_json(bare_net, client, crew, capsys, monkeypatch):

@@ -15,6 +15,7 @@ from tensorgrid.chain.events import (
     AuditBegun,
     AuditClean,
     Confirmed,
+    DisputeOpened,
     JobExpired,
     JobPosted,
     JobSealed,
@@ -391,7 +392,7 @@ def test_result__segments_not_shown_to_the_auditors__says_so():
 
 
 @pytest.mark.parametrize(("log", "told"), [
-    (lambda: begun().settled(seat1=(10_000, Fault.NONE, False)), "no auditor came"),
+    (lambda: begun().settled(seat1=(10_000, Fault.NONE, False)), "no auditor has found"),
     (lambda: served().accused(2, 17).settled(seat1=(5_000, Fault.NONE, False)), "segment 17 differs"),
     (lambda: served().accused(2, 17).settled(seat1=(0, Fault.NONE, False)), "nobody could decide"),
 ])  # fmt: skip
@@ -402,6 +403,17 @@ def test_result__not_shown_to_be_right__is_no_result_but_can_be_had(log, told):
     raise_unless_delivered(story, "it", BACK)
     assert (story.agreed, story.vouchers, story.state) == ([], [], JobState.SETTLED)
     assert story.phase == "settled: not audited"
+
+
+def test_doubt__whose_auditor_has_lost_the_dispute__is_refuted_and_hides_nothing():
+    log = served().accused(2, 17).add(DisputeOpened, number=2, claim=0, bond=5)
+    assert "segment 17 (disputed)" in log.story.phase
+    alone = log.settled(seat1=(10_000, Fault.NONE, False), seat2=SLASHED).story
+    assert report_of(JOB, alone, alone.audit, USDC).seats[0].said == "refuted"
+    with pytest.raises(NotAudited, match="no auditor has found it right"):
+        raise_unless_clean(alone, "it", BACK)
+    log = served().accused(2, 17).add(DisputeOpened, number=2, claim=0, bond=5).confirmed(3)
+    raise_unless_clean(log.settled(seat1=PAID, seat2=SLASHED, seat3=FEE).story, "it", BACK)
 
 
 def test_closing__a_clock_that_runs__leaves_everybody_alone():

@@ -11,8 +11,8 @@ from tensorgrid.demo import SCENARIOS
 from tensorgrid.domain.errors import SpecInvalid
 
 COMMANDS = (
-    "balance cancel claim demo deposit devnet jobs lint logs network order preflight reject relay result revoke status submit watch "
-    "withdraw"
+    "audit balance cancel claim demo deposit devnet jobs lint logs network order preflight reject relay "
+    "result revoke status submit watch withdraw"
 ).split()
 
 
@@ -104,7 +104,7 @@ def test_network__shows_contracts_and_rules(cli):
     code, out, _ = cli("network", "--json")
     facts = json.loads(out)
     assert (code, facts["chain"], facts["new jobs"], facts["tokens"]) == (0, 31337, "open", ["USDC"])
-    assert facts["checks"] == "replicate, accept"
+    assert facts["checks"] == "replicate, accept, audit"
     assert set(facts["contracts"]) >= {"JobBoard", "Escrow", "StakeVault", "ReplicationVerifier"}
     assert "JobBoard" in cli("network")[1]
 

@@ -39,9 +39,9 @@ def audit(job: JobArgument, network: NetworkOption = None, as_json: JsonOption =
         say("no auditor has a seat yet")
         return
     print_table(
-        ("seat", "auditor", "for", "segments", "said", "pay"),
+        ("seat", "auditor", "for", "segments", "said", "", "pay"),
         [
-            (seat.number, seat.auditor, seat.purpose, _numbers(seat.segments), seat.said, seat.pay or "-")
+            (seat.number, seat.auditor, seat.purpose, _numbers(seat.segments), seat.said, seat.phase, seat.pay or "-")
             for seat in found.seats
         ],
     )
@@ -82,6 +82,7 @@ def _report_json(report: AuditReport) -> dict[str, Any]:
                 "segments": list(seat.segments),
                 "said": seat.said,
                 "doubts": list(seat.doubts),
+                "phase": seat.phase,
                 "pay": amount_json(seat.pay) if seat.pay is not None else None,
             }
             for seat in report.seats

@@ -93,8 +93,9 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class OpenedSeat:
-    """`worker`: the auditor in the seat, a lower-case 0x-address; its segments, ascending. `result`: what proves that the
-    result is the last state's model, sealed to the auditor; None where he replays the last segment, whose end it names.
+    """`worker`: the auditor in the seat, a lower-case 0x-address; its segments, ascending. `result`: what proves that
+    the result is the last state's model, sealed to the auditor; None where he replays the last segment, whose end it
+    names.
     """
 
     worker: str

@@ -8,7 +8,7 @@ from tensorgrid.domain.audits import AuditOpening
 from tensorgrid.domain.errors import AuditFailed, JobCancelled, JobNotTaken, NotAudited, ResultRejected, WorkersSilent
 from tensorgrid.domain.jobs import Fault, JobId, JobState
 from tensorgrid.domain.money import Amount, Token
-from tensorgrid.runs.audit_story import AuditStory
+from tensorgrid.runs.audit_story import AuditStory, Doubt
 from tensorgrid.runs.outcome import Result
 from tensorgrid.runs.story import SeatStory, Story
 
@@ -16,8 +16,9 @@ from tensorgrid.runs.story import SeatStory, Story
 @dataclass(frozen=True, slots=True)
 class AuditSeat:
     """One auditor. `purpose`: audit, replacement, second look or re-audit; `segments`: those drawn for him, empty while
-    that is not known; `said`: nothing yet, confirmed, withdrawn or accused; `doubts`: what he said is wrong, and what
-    became of it; `pay`: None before the job has ended.
+    that is not known; `said`: nothing yet, confirmed, withdrawn, accused, or refuted where he has lost a dispute;
+    `doubts`: what he said is wrong, and what became of it; `phase`: taken, and once the job has ended paid, unpaid,
+    no-show or slashed; `pay`: None before that.
     """
 
     number: int
@@ -26,6 +27,7 @@ class AuditSeat:
     segments: tuple[int, ...]
     said: str
     doubts: tuple[str, ...]
+    phase: str
     pay: Amount | None
 
 
@@ -116,7 +118,7 @@ def raise_unless_delivered(story: Story, name: str, back: Amount) -> None:
             f"the worker of {name} never showed its work and paid for it; {back} came back. Submit again"
         )
     if worker.fault is Fault.SLASHED:
-        wrong = ", ".join(dict.fromkeys(doubt.about for n in audit.seated for doubt in audit.standing(n)))
+        wrong = ", ".join(dict.fromkeys(doubt.about for doubt in _standing(story, audit)))
         why = f"auditors found another state in {wrong}" if wrong else "it did not show the auditors their segments"
         raise AuditFailed(f"the worker of {name} lost its stake: {why}; {back} came back. Submit again")
 
@@ -128,13 +130,13 @@ def raise_unless_clean(story: Story, name: str, back: Amount) -> None:
     assert audit is not None, "asked of audited jobs alone"
     if worker.agreed and worker.pay:
         return
-    doubts = [doubt for number in audit.seated for doubt in audit.standing(number)]
+    doubts = _standing(story, audit)
     if not worker.pay:
         why = "nobody could decide who was right"
     elif doubts:
         why = f"{', '.join(dict.fromkeys(doubt.about for doubt in doubts))} differs, and nothing else was found to"
     else:
-        why = "no auditor came"
+        why = "no auditor has found it right"
     raise NotAudited(
         f"{name} ended without a clean audit: {why}; {back} came back. run.audit() tells more, run.partial() has what "
         "was made, unchecked"
@@ -148,7 +150,19 @@ def _seat(seat: SeatStory, audit: AuditStory, token: Token) -> AuditSeat:
         auditor=seat.worker,
         purpose=audit.purpose(number),
         segments=tuple(audit.segments(number)),
-        said=audit.said(number),
+        said="refuted" if _refuted(seat, audit) else audit.said(number),
         doubts=tuple(f"{doubt.about}: {doubt.said}" for doubt in audit.doubts if doubt.number == number),
+        phase=seat.phase,
         pay=None if seat.pay is None else Amount(seat.pay, token),
     )
+
+
+def _standing(story: Story, audit: AuditStory) -> list[Doubt]:
+    """What auditors have said is wrong, and nobody has shown to be right."""
+    seats = [seat for seat in story.extra_seats if not _refuted(seat, audit)]
+    return [doubt for seat in seats for doubt in audit.standing(seat.number)]
+
+
+def _refuted(seat: SeatStory, audit: AuditStory) -> bool:
+    """He has lost a dispute: who accuses loses his stake for nothing else."""
+    return seat.fault is Fault.SLASHED and bool(audit.standing(seat.number))

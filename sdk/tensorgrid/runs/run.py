@@ -59,7 +59,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SeatStatus:
-    """One worker's part of a run. phase: taken, committed, revealed, paid, unpaid, no-show or slashed."""
+    """One worker's part of a run. phase: taken, committed, revealed, paid, unpaid, no-show or slashed.
+
+    An auditor's, before it has ended: taken, confirmed, withdrawn or accused.
+    """
 
     worker: str
     number: int
@@ -397,7 +400,10 @@ class Run:
 
     def _seat(self, story: Story, seat: SeatStory) -> SeatStatus:
         pay = None if seat.pay is None else self._amount(story, seat.pay)
-        return SeatStatus(seat.worker, seat.number, seat.extra, seat.phase, pay)
+        phase = seat.phase
+        if story.audit is not None and seat.extra and pay is None and story.audit.answers.get(seat.number):
+            phase = story.audit.said(seat.number)
+        return SeatStatus(seat.worker, seat.number, seat.extra, phase, pay)
 
     def _amount(self, story: Story, units: int) -> Amount:
         return Amount(units, self._client.token(story.terms.pay_token))
