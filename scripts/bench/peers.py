@@ -66,7 +66,7 @@ SCENARIOS = {
     "audited_job_gas": Scenario(
         "one worker and two auditors of two segments in a hundred: post, 3 takes, commit, serve, 2 confirms, settle",
         800_000,
-        0,
+        576_176,
         (),  # none of them has it
     ),
 }

@@ -34,6 +34,7 @@ from tensorgrid_worker.runtime.tracelines import SegmentEnded
 DONE = 20
 IDENTITY = Identity.generate()
 SPEC_DIGEST = b"\x09" * 32
+CHECKPOINT = Checkpoint(PLAN.steps, keep_bytes=10_000)
 
 
 def state_file(segment: int) -> bytes:
@@ -70,7 +71,7 @@ class Store:
 @dataclass
 class Spec:
     digest: bytes = SPEC_DIGEST
-    checkpoint: Checkpoint = Checkpoint(PLAN.steps, 10_000)
+    checkpoint: Checkpoint = CHECKPOINT
 
 
 @dataclass
