@@ -25,7 +25,7 @@ PYTHONS := $(PYTHON) python3.11 python3.12 python3 python3.13 python3.14 python
 IS_GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11) or sys.implementation.name != "cpython")
 PIP_INSTALL := $(BIN)/python -m pip install -qq --constraint constraints.txt
 
-.PHONY: help demo test chaos test-hostile sandbox-probes test-ipfs test-deep mutation bench-gas bench-capability lint typecheck layers pytest wheel test-wheel docs clean
+.PHONY: help demo test chaos test-hostile sandbox-probes test-ipfs test-deep mutation bench-gas bench-capability economics lint typecheck layers pytest wheel test-wheel docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -56,6 +56,9 @@ bench-gas: $(STAMPS)/run node_modules/.package-lock.json ## what every call cost
 
 bench-capability: $(STAMPS)/run ## how near the worker's benchmark comes to plain PyTorch on this machine; ARGS=--seconds\ 20
 	@$(BIN)/python scripts/bench_capability.py $(ARGS)
+
+economics: $(STAMPS)/run ## what cheating in an audited job is worth, from the shipped parameters: docs/economics.md and its plots
+	@$(BIN)/python scripts/economics.py $(ARGS)
 
 bench-load: $(STAMPS)/run node_modules/.package-lock.json ## how many jobs a worker carries, and what it costs; ARGS=--only\ throughput
 	@$(BIN)/python scripts/bench_load.py $(ARGS)

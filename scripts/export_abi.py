@@ -53,6 +53,7 @@ SHIPPED = {
     "LotteryScheduler": "contracts/schedulers/LotteryScheduler.sol",
     "OfferScheduler": "contracts/schedulers/OfferScheduler.sol",
     "AcceptanceVerifier": "contracts/verifiers/AcceptanceVerifier.sol",
+    "AuditVerifier": "contracts/verifiers/AuditVerifier.sol",
     "ReplicationVerifier": "contracts/verifiers/ReplicationVerifier.sol",
     "Jury": "contracts/verifiers/Jury.sol",
     "Purse": "contracts/verifiers/Purse.sol",

@@ -30,17 +30,21 @@ if TYPE_CHECKING:
         NoAgreement,
         NodeRefused,
         NodesDisagree,
+        NotRepeatable,
         OfferUnusable,
+        OpeningRejected,
         OrderUnusable,
         RateLimited,
         ResultRejected,
         Reverted,
         SandboxUnavailable,
         SpecInvalid,
+        StateRejected,
         StillRunning,
         StorageError,
         TensorgridError,
         ToolMissing,
+        TraceInvalid,
         TransactionLost,
         UnknownDeployment,
         UnknownToken,
@@ -57,6 +61,10 @@ if TYPE_CHECKING:
     from tensorgrid.privacy import Identity
     from tensorgrid.runs.outcome import Provenance, Result
     from tensorgrid.runs.run import Run, RunStatus, SeatStatus
+    from tensorgrid.training.fitting import fit, shuffled
+    from tensorgrid.training.recording import checkpoint, resume
+    from tensorgrid.training.state import State
+    from tensorgrid.training.steps import batch_indices
 
 __version__ = "0.1.0"
 
@@ -76,9 +84,15 @@ _HOME = {
     "SeatStatus": "tensorgrid.runs.run",
     "SignedOrder": "tensorgrid.domain.orders",
     "StandingOffer": "tensorgrid.domain.offers",
+    "State": "tensorgrid.training.state",
     "Token": "tensorgrid.domain.money",
+    "batch_indices": "tensorgrid.training.steps",
+    "checkpoint": "tensorgrid.training.recording",
+    "fit": "tensorgrid.training.fitting",
     "job": "tensorgrid.decorators",
     "report": "tensorgrid.metrics",
+    "resume": "tensorgrid.training.recording",
+    "shuffled": "tensorgrid.training.fitting",
 }
 
 __all__ = [
@@ -106,7 +120,9 @@ __all__ = [
     "NoAgreement",
     "NodeRefused",
     "NodesDisagree",
+    "NotRepeatable",
     "OfferUnusable",
+    "OpeningRejected",
     "OrderUnusable",
     "Provenance",
     "RateLimited",
@@ -120,19 +136,27 @@ __all__ = [
     "SignedOrder",
     "SpecInvalid",
     "StandingOffer",
+    "State",
+    "StateRejected",
     "StillRunning",
     "StorageError",
     "TensorgridError",
     "Token",
     "ToolMissing",
+    "TraceInvalid",
     "TransactionLost",
     "UnknownDeployment",
     "UnknownToken",
     "Unreachable",
     "WorkersSilent",
     "WrongChain",
+    "batch_indices",
+    "checkpoint",
+    "fit",
     "job",
     "report",
+    "resume",
+    "shuffled",
 ]
 
 

@@ -13,6 +13,7 @@ from tensorgrid.ordering.options import JobOptions
 if TYPE_CHECKING:
     from tensorgrid.client import Client
     from tensorgrid.ordering.terms import Estimate
+    from tensorgrid.preflight import Preflight
     from tensorgrid.runs.run import Run
 
 __all__ = ["JobFunction", "job"]
@@ -48,6 +49,16 @@ class JobFunction(Generic[P, R]):
     def estimate(self, *args: P.args, **kwargs: P.kwargs) -> Estimate:
         """What submitting would hold and probably cost; nothing is sent. Raises as `submit`."""
         return self._connected().estimate(self, arguments_of(self.function, args, kwargs))
+
+    def preflight(self, *args: P.args, **kwargs: P.kwargs) -> Preflight:
+        """Its first steps twice, in fresh processes here: bit for bit the same, or it cannot be audited. Sends nothing.
+
+        Raises NotRepeatable, FunctionFailed, FunctionNotPortable, SpecInvalid, ToolMissing.
+        """
+        from tensorgrid.preflight import preflight
+
+        gpu = self.settings.gpu not in (None, "cpu")
+        return preflight(self.function, arguments_of(self.function, args, kwargs), self.settings, gpu=gpu)
 
     def _connected(self) -> Client:
         if self._client is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from typing import Any, Protocol
 
 from eth_account.signers.local import LocalAccount
@@ -11,13 +11,13 @@ from tensorgrid.chain.abi import interface
 from tensorgrid.chain.artifacts import artifact
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import Connection
-from tensorgrid.chain.deployments import ContractRef, Deployment, JobClocks
+from tensorgrid.chain.deployments import AuditProposal, ContractRef, Deployment, JobClocks
 from tensorgrid.chain.send import Sender
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.errors import ChainError, UnknownDeployment
 from tensorgrid.domain.jobs import hardware_class
 from tensorgrid.domain.money import Token
-from tensorgrid.parameters import JuryParameters, NetworkParameters, TokenParameters
+from tensorgrid.parameters import AuditParameters, JuryParameters, NetworkParameters, TokenParameters
 
 SCHEDULERS = ("LotteryScheduler", "OfferScheduler")
 
@@ -106,6 +106,8 @@ class _Deployer:
         self._lists(tokens)
         if p.jury is not None:
             self._judges(p.jury, tokens)
+        if p.audit is not None and "Bisection" in self._contracts:
+            self._audit()
         return Deployment(
             chain_id=self._backend.chain_id,
             network=p.network,
@@ -114,6 +116,7 @@ class _Deployer:
             tokens=tuple(tokens),
             stake_token=stake_token,
             clocks=JobClocks(*astuple(p.clocks)),
+            audit=_proposal(p.audit) if p.audit is not None else None,
         )
 
     def _ledgers(self, stake_token: Token) -> None:
@@ -151,6 +154,11 @@ class _Deployer:
         self._create("Bisection", jury)
         self._set("setVerifier", self._create("AcceptanceVerifier", board, jury), True)
 
+    def _audit(self) -> None:
+        """The audit tier: who differs is brought before the bisection."""
+        board, bisection = (self._contracts[name].address for name in ("JobBoard", "Bisection"))
+        self._set("setVerifier", self._create("AuditVerifier", board, bisection), True)
+
     def _token(self, wanted: TokenParameters) -> Token:
         if wanted.address is not None:
             return Token(wanted.address, wanted.symbol, wanted.decimals)
@@ -169,3 +177,7 @@ class _Deployer:
 
     def _set(self, function: str, *args: Any) -> None:
         self._backend.send(self._contracts["Parameters"].address, "Parameters", function, args)
+
+
+def _proposal(audit: AuditParameters) -> AuditProposal:
+    return AuditProposal(**{field.name: getattr(audit, field.name) for field in fields(AuditProposal)})

@@ -23,6 +23,7 @@ from tensorgrid_worker.config import ConfigInvalid, load_fleet
 from tensorgrid_worker.fleet import Fleet, check_gpus
 from tensorgrid_worker.jobs.executor import RunStopped
 from tensorgrid_worker.loop.daemon import Daemon
+from tensorgrid_worker.loop.larder import Larder
 from tensorgrid_worker.loop.planner import Action, Do
 from tensorgrid_worker.loop.view import MOST_OFFERS, PATIENCE, ViewReader
 from tensorgrid_worker.memory.records import JobRecord, Preparation
@@ -61,10 +62,10 @@ def test_a_job_with_one_input_missing__is_never_ended_by_its_requester__its_file
     preparation: Preparation,
 ) -> None:
     record, gone = replace(posted(1, 5), preparation=preparation), list[JobId]()
-    shop = SimpleNamespace(holds=lambda job: job not in gone, forget=gone.append)
-    parts = cast("Any", SimpleNamespace(_me=ME, _workshop=shop))
+    shop = SimpleNamespace(holds=lambda job: job not in gone, forget=gone.append, waiting=dict)
+    larder = Larder(cast("Any", shop), ME, 1)
     for now in (TAKE_BY, TAKE_BY + 1, TAKE_BY + 2):
-        Daemon._forget_stale(parts, {record.id: record}, now)
+        larder.clear({record.id: record}, (), now)
     assert gone and set(gone) == {record.id}
 
 
@@ -80,7 +81,7 @@ def test_a_measurement_runs__a_job_comes__the_gpu_is_free_before_it_starts() -> 
     turn = Turn(measure, [])
     turn.begin(b"nonce")
     shop = SimpleNamespace(run=lambda *_: ended.append("job"))
-    parts: Any = SimpleNamespace(_upkeep=turn, _workshop=shop, _view=SimpleNamespace(refusals={}), _told={}, _head=1)
+    parts: Any = SimpleNamespace(_upkeep=turn, _workshop=shop, _view=SimpleNamespace(refusals={}), _head=1)
     view: Any = SimpleNamespace(record=posted(1, 5), seed=bytes(32), is_extra=False, job=SimpleNamespace(clock=9))
     Daemon._act(parts, [Action(Do.RUN, view.record.id)], {view.record.id: view})
     assert ended == ["measured", "job"]

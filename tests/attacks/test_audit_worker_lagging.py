@@ -17,7 +17,7 @@ from tensorgrid.chain.calls import Call
 from tensorgrid.domain.errors import Reverted, StorageError
 from tensorgrid.domain.jobs import JobId
 from tensorgrid_worker.jobs.lastwords import TRIES, LastWords
-from tensorgrid_worker.loop.daemon import Daemon
+from tensorgrid_worker.loop.interest import Interest
 from tensorgrid_worker.loop.planner import Do
 from tensorgrid_worker.loop.submitter import MAX_ATTEMPTS, RECALL
 from tensorgrid_worker.loop.trust import HELD
@@ -125,11 +125,11 @@ def test_slow_node__the_step_is_planned_anew_with_another_result__the_old_one_is
 
 
 def _taking(journal: Journal, unwanted: str) -> Any:
-    """The daemon's parts that look after takes under way."""
+    """Of takes under way, as the loop looks after them."""
     heard = SimpleNamespace(say=lambda *_, **__: None)
     parts = SimpleNamespace(_journal=journal, _unwanted=lambda _: unwanted, _joblog=lambda _: heard)
     records: dict[JobId, JobRecord] = {JOB: make_record(), OTHER: make_record(job=OTHER)}
-    return Daemon._taking(cast("Any", parts), records)
+    return Interest.taking(cast("Any", parts), records)
 
 
 def test_dear_gas__a_take_waits_while_its_owner_drains__it_is_taken_back(node: FakeNode, journal: Journal) -> None:

@@ -28,7 +28,7 @@ from tensorgrid_worker.jobs import inputs as inputs_module
 from tensorgrid_worker.jobs.gate import MOST_LEAST_STAKES, Gate
 from tensorgrid_worker.jobs.inputs import Inputs, JobRefused
 from tensorgrid_worker.jobs.workshop import Workshop
-from tensorgrid_worker.loop.daemon import Daemon
+from tensorgrid_worker.loop.larder import Larder
 from tensorgrid_worker.memory.records import Preparation
 from tensorgrid_worker.policy.base import Free
 from tensorgrid_worker.policy.house import House
@@ -193,13 +193,14 @@ def test_requester_fills_the_disk_with_inputs__room_is_kept(
 
 def test_requester_never_ends_his_jobs__their_files_go() -> None:
     forgotten: list[JobId] = []
-    daemon = cast("Any", SimpleNamespace(_me=ME, _workshop=SimpleNamespace(forget=forgotten.append)))
+    shop = SimpleNamespace(forget=forgotten.append, waiting=dict, holds=lambda _: False)
+    larder = Larder(cast("Any", shop), ME, 1)
     record = make_record()
     late = record.terms.take_by + 1
     for kept, now in ((record, late - 1), (make_record(ME), late), (make_record(STRANGER, assigned_block=12), late)):
-        assert Daemon._forget_stale(daemon, {JOB: kept}, now) == set()
+        assert larder.clear({JOB: kept}, (), now) == set()
     records = {JOB: record}
-    assert Daemon._forget_stale(daemon, records, late) == {JOB} == set(forgotten)
+    assert larder.clear(records, (), late) == {JOB} == set(forgotten)
     assert records[JOB].preparation is Preparation.NEW  # should it open again, it is fetched and checked again
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tensorgrid.domain.jobs import Fault
 from tests import model
 from tests.contracts.world import BURN, Job, World
+
+from tensorgrid.domain.jobs import Fault
 
 
 @dataclass(frozen=True)

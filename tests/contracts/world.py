@@ -46,6 +46,7 @@ TAKE, WORK, REVEAL, GRACE, EXTRA_TAKE = 400, 600, 100, 50, 200
 SETTLE = 2 * (REVEAL + GRACE + EXTRA_TAKE) + WORK
 # The accept tier: how long the requester may reject, and how long the jury may take.
 WINDOW, DECISION, JURY_FEE = 300, 2000, 70_001
+DISPUTE = 1000  # the longest bisection
 LEAST_PRICE = 700_001  # what workers' offers ask
 ALLOCATED = 1000 * WEI
 FUNDS = 1_000_000_000
@@ -142,6 +143,9 @@ class World:
         self.jury.setFee(self.coin, JURY_FEE, sender=self.deployer)
         self.acceptance = self.deployer.deploy(container("AcceptanceVerifier"), self.board, self.jury)
         self.parameters.setVerifier(self.acceptance, True, sender=self.deployer)
+        self.bisection = self.deploy_double("StubBisection", self.jury, DISPUTE)
+        self.audit = self.deployer.deploy(container("AuditVerifier"), self.board, self.bisection)
+        self.parameters.setVerifier(self.audit, True, sender=self.deployer)
         self.domain = Domain(self.deployment.chain_id, str(self.board.address))
         self.offer_domain = Domain(self.deployment.chain_id, str(self.offers.address), name="tensorgrid offers")
         self._lanes = 0

@@ -11,7 +11,7 @@ from tensorgrid.demo import SCENARIOS
 from tensorgrid.domain.errors import SpecInvalid
 
 COMMANDS = (
-    "balance cancel claim demo deposit devnet jobs logs network order reject relay result revoke status submit watch "
+    "balance cancel claim demo deposit devnet jobs lint logs network order preflight reject relay result revoke status submit watch "
     "withdraw"
 ).split()
 

@@ -23,7 +23,7 @@ from tensorgrid.domain.receipts import (
     SealedRef,
     check_point,
 )
-from tensorgrid.domain.specs import MAX_SPEC_BYTES, BundleRef, InputRef, JobSpec, Resources
+from tensorgrid.domain.specs import MAX_SPEC_BYTES, BundleRef, Checkpoint, InputRef, JobSpec, Resources
 from tensorgrid.privacy import Identity, seal
 from tensorgrid.storage.cid import CHUNK_BYTES, Cid, cid_of_bytes
 
@@ -72,6 +72,8 @@ class TestSpec:
             ({"recipients": list(READERS[:1])}, "age1"),
             ({"recipients": ("age1nonsense",)}, "bech32"),
             ({"tier": "trust me"}, "not offered"),
+            ({"tier": "audit"}, "checkpoint belongs"),
+            ({"checkpoint": Checkpoint(5, 1 << 20)}, "checkpoint belongs"),
             ({"runtime": "../../bin/sh"}, "runtime"),
             ({"progress_seconds": 0}, "progress_seconds"),
             ({"arguments": {"not a name": 1}}, "not a Python name"),
@@ -80,7 +82,7 @@ class TestSpec:
             ({"arguments": {f"a{n}": 1 for n in range(257)}}, "at most 256"),
             ({"inputs": {"__import__('os')": InputRef(SMALL, 9, "numpy")}}, "not a Python name"),
         ],
-        ids=range(13),
+        ids=range(15),
     )
     def test_nobody_should_sign(self, change: dict[str, Any], words: str) -> None:
         with pytest.raises(SpecInvalid, match=words):
@@ -104,6 +106,16 @@ class TestSpec:
     def test_resources_have_bounds(self, field: str, value: Any) -> None:
         with pytest.raises(SpecInvalid, match=field):
             replace(SPEC.resources, **{field: value})
+
+    @pytest.mark.parametrize(("every", "keep_bytes"), [(0, 1), (2**16, 1), (True, 1), (1, 0), (1, 1 << 41), (1.0, 1)])
+    def test_checkpoint_has_bounds(self, every: Any, keep_bytes: Any) -> None:
+        with pytest.raises(SpecInvalid, match="checkpoint"):
+            Checkpoint(every, keep_bytes)
+
+    def test_audit__with_its_checkpoint__is_one_with_its_bytes(self) -> None:
+        spec = replace(SPEC, tier="audit", checkpoint=Checkpoint(every=100, keep_bytes=1 << 30))
+        assert JobSpec.from_bytes(spec.to_bytes()) == spec
+        assert loaded(spec)["checkpoint"] == {"every": 100, "keep_bytes": 1 << 30}
 
     def test_references_have_bounds(self) -> None:
         for wrong in (

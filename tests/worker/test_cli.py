@@ -54,6 +54,21 @@ def test_doctor__node_away__exit_code_7_and_json_for_programs(tmp_path: Path) ->
     assert {"name", "mark", "found", "fix", "worker"} == set(found["checks"][0])
 
 
+def test_attack_leave_while_a_job_still_runs__nothing_is_asked_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exit's clock would run, and the class be left, under a job that is still to be revealed."""
+    config = tmp_path / "worker.toml"
+    config.write_text(
+        'rpc_url = "x"\ndeployment = "d"\nkeystore = "k"\npassword_file = "p"\nstore = "s"\nhome = "home"\n'
+    )
+    home, asked = str(tmp_path / "home"), list[object]()
+    monkeypatch.setattr("tensorgrid_worker.draining.drained", lambda *_, **__: ([home], [home]))
+    monkeypatch.setattr("tensorgrid_worker.membership.coming.leave", lambda *words, **_: asked.append(words))
+    done = RUNNER.invoke(app, ["leave", "--config", str(config), "--provider", "cold.json"])
+    assert done.exit_code == STILL_DRAINING and not asked
+
+
 def test_drain__no_daemon__says_so_and_succeeds(tmp_path: Path) -> None:
     config = tmp_path / "worker.toml"
     config.write_text(

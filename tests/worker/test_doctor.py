@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,8 @@ from tensorgrid.domain.errors import Unreachable
 from tensorgrid.domain.jobs import ZERO_ADDRESS, hardware_class
 from tensorgrid.domain.money import Token
 from tensorgrid.domain.workers import WorkerProfile
+from tensorgrid_worker.capability import fingerprints
+from tensorgrid_worker.capability.fingerprints import Fingerprint
 from tensorgrid_worker.config import Fleet, WorkerConfig
 from tensorgrid_worker.hardware import Gpu
 from tensorgrid_worker.membership import chain_checks, machine_checks
@@ -163,3 +166,42 @@ def test_line__hostile_text__cannot_steer_a_terminal() -> None:
 
 def test_fit__yellow_is_no_reason_to_stay_out() -> None:
     assert fit([Check("x", Mark.YELLOW, ""), green("y", "")]) and not fit([red("z", "", "mend")])
+
+
+def test_fingerprint__never_taken_stale_unregistered_registered(config: WorkerConfig) -> None:
+    def found(registered: bytes = b"\0" * 32) -> Check:
+        chain = contracts()
+        profile = chain.registry.profile_of(COLD)
+        chain.registry.profile_of = lambda _: replace(profile, fingerprint=registered)
+        return named(chain_checks.of_worker(config, chain, []), "fingerprint")
+
+    here = Fingerprint({"torch": "2.13"}, fingerprints.machine.fingerprint([]), 0)
+    assert found().mark is Mark.YELLOW and "register" in found().fix
+    replace(here, machine={"torch": "another"}).save(config.home)
+    assert "another machine" in found(here.digest).found
+    here.save(config.home)
+    assert found(b"\1" * 32).mark is Mark.YELLOW and here.digest.hex()[:12] in found(b"\1" * 32).found
+    assert found(here.digest).mark is Mark.GREEN
+
+
+@pytest.mark.parametrize(("reached", "mark"), [(2.0, Mark.GREEN), (0.5, Mark.YELLOW)])
+def test_speed__short_of_its_class__says_that_it_would_take_nothing_and_what_to_do(
+    tmp_path: Path, reached: float, mark: Mark
+) -> None:
+    wanted = table()["cpu"]
+    parts = {name: Part(reached * value, "op/s", True) for name, value in wanted.references.items()}
+    found = Measured(class_name="cpu", score=0, parts=parts, device="cpu", device_name="a cpu")
+    Record((found,), 1, "ab", {}).save(tmp_path)
+    config: Any = SimpleNamespace(home=tmp_path, hardware_class="cpu")
+    (check,) = machine_checks.of_speed(config)
+    assert check.mark is mark
+    if mark is Mark.YELLOW:
+        assert "take no job" in check.found and "bench" in check.fix and "[classes]" in check.fix
+    Path(tmp_path / "capability.json").write_text("{")
+    (check,) = machine_checks.of_speed(config)
+    assert check.mark is Mark.YELLOW and "bench" in check.fix
+
+
+def test_speed__never_measured__nothing_is_said(tmp_path: Path) -> None:
+    config: Any = SimpleNamespace(home=tmp_path, hardware_class="cpu")
+    assert list(machine_checks.of_speed(config)) == []

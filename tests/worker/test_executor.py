@@ -115,9 +115,9 @@ def test_run__result_too_large(sandbox: Sandbox, run_code: RunCode) -> None:
 
 def test_run__writes_too_much_itself__too_large(sandbox: Sandbox, run_code: RunCode) -> None:
     code = """
-        import json, os, sys
+        import os, sys
         def job():
-            path = json.loads(sys.argv[1])["output"]
+            path = sys.argv[3]
             with open(path, "wb") as file:
                 file.write(b"z" * 5000)
             os._exit(0)
@@ -130,9 +130,9 @@ def test_run__writes_too_much_itself__too_large(sandbox: Sandbox, run_code: RunC
 )
 def test_run__output_replaced__never_followed(sandbox: Sandbox, run_code: RunCode, trick: str) -> None:
     code = f"""
-        import json, os, sys
+        import os, sys
         def job():
-            path = json.loads(sys.argv[1])["output"]
+            path = sys.argv[3]
             try:
                 os.unlink(path)
                 {trick}

@@ -118,12 +118,48 @@ def test_fleet__drained__all_end_and_nothing_is_raised() -> None:
     assert all(daemon.drained and not daemon.stopped for daemon in daemons)
 
 
-def test_fleet__one_dies__the_others_are_stopped_and_its_error_is_raised() -> None:
+def test_fleet__one_dies__the_others_go_on_and_its_error_is_raised_at_the_end() -> None:
     healthy = Daemon()
     fleet = Fleet([("0x1", healthy), ("0x2", Daemon(TensorgridError("the key is gone")))])
+    threading.Timer(0.1, fleet.drain).start()
     with pytest.raises(TensorgridError, match="the key is gone"):
         fleet.run()
-    assert healthy.stopped
+    assert healthy.drained and not healthy.stopped
+
+
+def test_attack_one_identity_is_made_to_fail__again_and_again__it_comes_back_alone() -> None:
+    healthy, back = Daemon(), Daemon()
+    lives: list[Any] = [TensorgridError("its disk is full"), Daemon(ValueError("a fault")), back]
+
+    def again(address: str) -> Any:
+        assert address == "0x2"
+        life = lives.pop(0)
+        if isinstance(life, Exception):
+            raise life
+        return life
+
+    fleet = Fleet([("0x1", healthy), ("0x2", Daemon(KeyError("a fault")))], again=again, pause=0.01)
+    thread = threading.Thread(target=fleet.run)
+    thread.start()
+    until = time.monotonic() + 5
+    while lives and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not lives and not healthy.drained and not healthy.stopped
+    while not back.drained:  # told as soon as it is at work
+        fleet.drain("0x2")
+    fleet.drain()
+    thread.join(5)
+    assert not thread.is_alive() and healthy.drained and not healthy.stopped
+
+
+def test_fleet__told_to_leave_while_one_is_away__does_not_wait_for_it() -> None:
+    failing = Daemon(TensorgridError("away"))
+    ended: list[str] = []
+    fleet = Fleet([("0x1", failing)], ended.append, again=lambda _: Daemon(), pause=60)
+    threading.Timer(0.1, fleet.drain).start()
+    with pytest.raises(TensorgridError, match="away"):
+        fleet.run()
+    assert ended == ["0x1"]
 
 
 def test_fleet__one_is_drained_alone__the_other_works_on() -> None:

@@ -196,16 +196,37 @@ def test_attack_slow_head__its_place_is_free_again_in_time(
     assert ask("/status").status_code == 200
 
 
-def test_attack_all_places_taken__the_next_is_sent_away_and_later_answered(server: HealthServer, ask: Ask) -> None:
+def test_attack_all_places_are_held_by_silent_clients__who_asks_is_answered_all_the_same(
+    server: HealthServer, ask: Ask
+) -> None:
     idle = [socket.create_connection(("127.0.0.1", server.server_port), timeout=5) for _ in range(MOST_AT_ONCE)]
+    try:
+        until = time.monotonic() + 5
+        while server._places._value and time.monotonic() < until:
+            time.sleep(0.01)
+        assert [ask("/healthz").status_code for _ in range(3)] == [200] * 3
+        assert idle[0].recv(100) == b""  # the first one to come has waited for longest
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+def test_attack_all_places_are_at_work__the_next_is_sent_away_and_later_answered(
+    server: HealthServer, ask: Ask
+) -> None:
+    busy = threading.Event()
+    page = server.pages["/status"]
+    server.pages = {**server.pages, "/status": lambda: (busy.wait(5), page())[1]}
+    asking = [threading.Thread(target=ask, args=("/status",)) for _ in range(MOST_AT_ONCE)]
+    for thread in asking:
+        thread.start()
     until = time.monotonic() + 5
-    while server._places._value and time.monotonic() < until:
+    while (server._places._value or server._silent) and time.monotonic() < until:
         time.sleep(0.01)
     assert ask("/healthz").status_code == 503
-    for connection in idle:
-        connection.close()
-    while ask("/healthz").status_code != 200 and time.monotonic() < until:
-        time.sleep(0.02)
+    busy.set()
+    for thread in asking:
+        thread.join(5)
     assert ask("/healthz").status_code == 200
 
 

@@ -73,6 +73,13 @@ def test_heard__mined__gas_and_what_it_cost(metrics: Metrics) -> None:
     assert value(metrics, "fees_wei_total", kind="commit") == 300_000
 
 
+@pytest.mark.parametrize("event", ["tx.reverted", "tx.recalled"])
+def test_heard__mined_in_vain__costs_all_the_same(metrics: Metrics, event: str) -> None:
+    hear(metrics, event, kind="settle", job="0x01", gas=50_000, gas_price=3)
+    assert value(metrics, "fees_wei_total", kind="settle") == 150_000
+    assert value(metrics, "transactions_total", kind="settle", status=event[3:]) == 1
+
+
 def test_heard__post_then_commit__time_between_them_once(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([100.0, 104.0, 200.0])
     monkeypatch.setattr("tensorgrid_worker.watch.observe.time.monotonic", lambda: next(clock))

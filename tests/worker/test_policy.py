@@ -16,14 +16,15 @@ import pytest
 from tests.worker.conftest import make_spec
 from tests.worker.jobs import JOB, ME, SCHEDULER, STRANGER, TOKEN, VERIFIER, make_record, make_terms
 
-from tensorgrid.domain.jobs import JobTerms
+from tensorgrid.domain.jobs import JobId, JobTerms
+from tensorgrid.domain.specs import JobSpec
 from tensorgrid.storage.local import LocalStore
 from tensorgrid_worker.config import ConfigInvalid, WorkerConfig, load_config
 from tensorgrid_worker.jobs.gate import Gate
 from tensorgrid_worker.jobs.inputs import Inputs, JobRefused, NotNow
-from tensorgrid_worker.loop.daemon import Daemon
+from tensorgrid_worker.loop.interest import Interest
 from tensorgrid_worker.loop.planner import Action, Do
-from tensorgrid_worker.memory.records import Preparation
+from tensorgrid_worker.memory.records import JobRecord, Preparation
 from tensorgrid_worker.policy.anything import Anything
 from tensorgrid_worker.policy.base import NOT_NOW, Asked, Free, Need, Policy, Refusal
 from tensorgrid_worker.policy.conformance import check
@@ -352,69 +353,91 @@ class Moody:
         return "" if self.open else "not in the mood"
 
 
-def daemon_with(the_gate: Gate, tmp_path: Path) -> Any:
-    """A Daemon as far as judging goes: no chain, no journal."""
-    daemon = object.__new__(Daemon)
-    daemon._gate, daemon._me, daemon._told = the_gate, ME, {}
-    daemon._judged = daemon._judging = set()
-    daemon._upkeep = None
-    daemon._config = SimpleNamespace(capacity=1)
-    daemon._journal = SimpleNamespace(kinds=dict)
-    daemon._drain_by = None
-    daemon._joblog = lambda _: type("Quiet", (), {"say": lambda *_, **__: None})()
-    return daemon
+def interest_with(the_gate: Gate, spec: JobSpec | None = None) -> Interest:
+    """As far as judging goes: no chain, no journal."""
+    parts: Any = {
+        "config": SimpleNamespace(capacity=1),
+        "journal": SimpleNamespace(kinds=dict),
+        "workshop": SimpleNamespace(spec=lambda *_: spec),
+        "joblog": lambda _: type("Quiet", (), {"say": lambda *_, **__: None})(),
+    }
+    return Interest(gate=the_gate, me=ME, upkeep=None, **parts)
 
 
-def test_daemon__not_now__asks_again_and_takes_the_job_when_the_hour_comes(tmp_path: Path) -> None:
+def judged(interest: Interest, records: dict[JobId, JobRecord]) -> set[JobId]:
+    """One round, which reaches the journal."""
+    changed = interest.judge(records)
+    interest.recorded()
+    return changed
+
+
+def test_interest__not_now__asks_again_and_takes_the_job_when_the_hour_comes() -> None:
     mood = Moody()
-    daemon = daemon_with(gate(mood), tmp_path)
+    interest = interest_with(gate(mood))
     records = {JOB: make_record(preparation=Preparation.NEW)}
-    assert daemon._judge_terms(records) == {JOB}
+    assert judged(interest, records) == {JOB}
     assert records[JOB].preparation is Preparation.REFUSED
-    assert daemon._judge_terms(records) == set()  # the same words again: nothing to write or to say
+    assert judged(interest, records) == set()  # the same words again: nothing to write or to say
     mood.open = True
-    assert daemon._judge_terms(records) == {JOB}
+    assert judged(interest, records) == {JOB}
     assert (records[JOB].preparation, records[JOB].reason) == (Preparation.NEW, "")
 
 
-def test_daemon__not_now__is_asked_again_after_a_restart_too(tmp_path: Path) -> None:
+def test_interest__not_now__is_asked_again_after_a_restart_too() -> None:
     mood = Moody()
     records = {JOB: make_record(preparation=Preparation.NEW)}
-    daemon_with(gate(mood), tmp_path)._judge_terms(records)
+    judged(interest_with(gate(mood)), records)
     mood.open = True
-    daemon_with(gate(mood), tmp_path)._judge_terms(records)
+    judged(interest_with(gate(mood)), records)
     assert records[JOB].preparation is Preparation.NEW
 
 
-def test_daemon__refused_for_good__is_asked_once(tmp_path: Path) -> None:
+def test_interest__refused_for_good__is_asked_once() -> None:
     mood = Moody()
     mood.passing = False  # type: ignore[misc]
-    daemon = daemon_with(gate(mood), tmp_path)
+    interest = interest_with(gate(mood))
     records = {JOB: make_record(preparation=Preparation.NEW)}
-    daemon._judge_terms(records)
+    judged(interest, records)
     mood.open = True
-    assert daemon._judge_terms(records) == set()
+    assert judged(interest, records) == set()
     assert mood.asked == 1
 
 
-def test_daemon__has_a_seat__does_the_job_whatever_the_policies_say(tmp_path: Path) -> None:
+def test_interest__has_a_seat__does_the_job_whatever_the_policies_say() -> None:
     mood = Moody()
-    daemon = daemon_with(gate(mood), tmp_path)
+    interest = interest_with(gate(mood))
     reason = str(Refusal("moody", "not in the mood", passing=True))
     records = {JOB: make_record(ME, preparation=Preparation.REFUSED, reason=reason)}
-    daemon._judge_terms(records)
+    judged(interest, records)
     assert records[JOB].preparation is Preparation.NEW
     assert mood.asked == 0
 
 
-def test_daemon__hour_passed_between_inspection_and_take__is_not_taken(tmp_path: Path) -> None:
+def test_interest__hour_passed_between_inspection_and_take__is_not_taken() -> None:
     mood = Moody()
-    daemon = daemon_with(gate(mood), tmp_path)
+    interest = interest_with(gate(mood))
     records = {JOB: make_record()}
     actions = [Action(Do.TAKE, JOB), Action(Do.COMMIT, JOB)]
-    assert daemon._still_wanted(actions, records) == [Action(Do.COMMIT, JOB)]
+    assert interest.still(actions, records) == [Action(Do.COMMIT, JOB)]
     mood.open = True
-    assert daemon._still_wanted(actions, records) == actions
+    assert interest.still(actions, records) == actions
+
+
+class Small:
+    """Wants short jobs only, which a spec alone tells; its mind may change."""
+
+    name, passing, most = "small", True, 10_000
+
+    def refusal(self, asked: Asked) -> str:
+        return "" if asked.need is None or asked.need.wall_seconds <= self.most else "too long"
+
+
+def test_attack_room_is_gone_between_inspection_and_take__the_spec_is_asked_about_again() -> None:
+    small, records = Small(), {JOB: make_record()}
+    interest = interest_with(gate(small), make_spec(b"def job(): ..."))
+    assert interest.still([Action(Do.TAKE, JOB)], records) == [Action(Do.TAKE, JOB)]
+    small.most = 0
+    assert interest.still([Action(Do.TAKE, JOB)], records) == []
 
 
 @pytest.fixture

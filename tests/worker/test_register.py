@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from tensorgrid.domain.errors import InsufficientFunds, KeyMissing, NodeRefused,
 from tensorgrid.domain.jobs import ZERO_ADDRESS, hardware_class
 from tensorgrid.domain.money import Token
 from tensorgrid.domain.workers import consent_digest
+from tensorgrid_worker.capability.fingerprints import Fingerprint
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.keys import sign_consent
 from tensorgrid_worker.membership.joining import Join, JoiningRefused, give_devnet_money, parse_units, profile, steps
@@ -210,3 +212,13 @@ def test_leave__pay_of_another_payee__told_and_not_touched() -> None:
 def test_leave__never_registered__says_so() -> None:
     with pytest.raises(JoiningRefused, match="not registered"):
         leaving(Chain(), HOT.address)  # type: ignore[arg-type]
+
+
+def test_fingerprint__kept_one_is_registered_and_a_missing_one_forgets_nothing(tmp_path: Path) -> None:
+    known = replace(profile(join(tmp_path)), fingerprint=b"\7" * 32)
+    chain = Chain(provider=COLD.address, profile=known, active=300 * UNIT)
+    assert steps(chain, join(tmp_path)) == []
+    taken = Fingerprint({"torch": "2.13"}, {}, 0)
+    taken.save(tmp_path)
+    assert profile(join(tmp_path)).fingerprint == taken.digest
+    assert [step.what.split()[0] for step in steps(chain, join(tmp_path))] == ["update"]

@@ -151,10 +151,40 @@ def test_groups__after_a_run__are_gone(run_code: RunCode) -> None:
 
 def test_groups__of_a_daemon_that_was_killed__swept_at_the_next_start() -> None:
     found = groups_with("pids")
-    dead = found.folders["pids"] / f"{cgroups.PREFIX}4194399-0"  # beyond the largest process id
+    dead = found.folders["pids"] / f"{cgroups.PREFIX}4194399-5-{cgroups._namespace()}-0"  # beyond the largest id
     dead.mkdir()
     find()
     assert not dead.exists()
+
+
+def test_groups__of_a_daemon_whose_number_another_process_has_now__swept() -> None:
+    found = groups_with("pids")
+    dead = found.folders["pids"] / f"{cgroups.PREFIX}{os.getpid()}-5-{cgroups._namespace()}-0"
+    dead.mkdir()
+    find()
+    assert not dead.exists()
+
+
+@pytest.mark.parametrize("name", ["4194399-5-1-0", "4194399-0", "4194399"])
+def test_attack_group_of_a_daemon_in_another_container__is_let_alone(name: str) -> None:
+    """Its process number says nothing here, and killing its jobs would cost it their stake."""
+    found = groups_with("pids")
+    foreign = found.folders["pids"] / f"{cgroups.PREFIX}{name}"
+    foreign.mkdir()
+    try:
+        find()
+        assert foreign.exists()
+    finally:
+        foreign.rmdir()
+
+
+def test_groups__of_a_daemon_that_runs__stay() -> None:
+    found = groups_with("pids")
+    made = found.group(cgroups.GroupLimits(processes=9))
+    assert made is not None
+    find()
+    assert all(folder.exists() for folder in made.each())
+    made.remove()
 
 
 def test_run__machine_without_cgroups__runs_all_the_same(run_code: RunCode, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.worker.jobs import JOB, ME, make_record
 
 from tensorgrid.chain.calls import Call
@@ -17,7 +18,7 @@ from tensorgrid.chain.receipts import SentTx, TxReceipt
 from tensorgrid.chain.send import FeePolicy
 from tensorgrid.domain.errors import InsufficientFunds, Reverted, TransactionLost, Unreachable
 from tensorgrid.domain.jobs import JobId
-from tensorgrid_worker.loop.submitter import Submitter
+from tensorgrid_worker.loop.submitter import MOST_GAS, OUT_OF_GAS, Submitter
 from tensorgrid_worker.memory.journal import Journal
 from tensorgrid_worker.memory.rows import Row, Status
 
@@ -39,12 +40,12 @@ class FakeNode:
     time: int = 1_000
     deaf: bool = False  # takes a transaction and loses the answer
 
-    def mine(self, status: int = 1) -> None:
+    def mine(self, status: int = 1, gas_used: int = 21_000) -> None:
         for nonce in sorted(self.pool):
             if nonce == self.nonces:
                 raw = self.pool.pop(nonce)
                 tx = name_of(raw)
-                self.mined[tx] = TxReceipt(tx, HEAD + 1, "0x", 21_000, 1, status, ())
+                self.mined[tx] = TxReceipt(tx, HEAD + 1, "0x", gas_used, 1, status, ())
                 self.nonces += 1
 
 
@@ -288,6 +289,40 @@ def test_reveal__gas_to_settle_as_well(node: FakeNode, journal: Journal, kind: s
     journal.enqueue(JOB, kind, COMMIT)
     submitter(node, journal).step(HEAD)
     assert eval(node.broadcasts[0])[2] == gas
+
+
+def test_attack_node_estimates_too_little__each_try_is_given_more_up_to_a_bound(
+    node: FakeNode, journal: Journal
+) -> None:
+    journal.enqueue(JOB, "commit", COMMIT)
+    given = []
+    for _ in range(10):
+        submitter(node, journal).step(HEAD)  # each time another process: the journal remembers
+        given.append(eval(node.broadcasts[-1])[2])
+        node.mine(status=0, gas_used=given[-1])
+        submitter(node, journal).step(HEAD + 1)
+        assert only(journal).reason == OUT_OF_GAS
+        journal.enqueue(JOB, "commit", COMMIT)
+    assert given[:4] == [100_000, 200_000, 400_000, 800_000] and given[-1] == MOST_GAS
+
+
+def test_attack_node_says_a_call_takes_no_gas__what_any_chain_takes_is_given(node: FakeNode, journal: Journal) -> None:
+    journal.enqueue(JOB, "commit", replace(COMMIT, data=bytes(1000)))
+    sender: Any = FakeSender(node)
+    sender.estimate = lambda _: 1
+    Submitter(sender, journal, resend_seconds=30).step(HEAD)
+    assert eval(node.broadcasts[0])[2] == 61_000
+
+
+def test_mined_in_vain__its_cost_is_told(node: FakeNode, journal: Journal) -> None:
+    journal.enqueue(JOB, "settle", COMMIT)
+    ours = submitter(node, journal)
+    ours.step(HEAD)
+    node.mine(status=0)
+    with capture_logs() as lines:
+        ours.step(HEAD + 1)
+    (told,) = [line for line in lines if line["event"] == "tx.reverted"]
+    assert (told["gas"], told["gas_price"], told["kind"]) == (21_000, 1, "settle")
 
 
 def test_commit__lost_the_race_with_a_sibling__goes_again_with_new_bytes(node: FakeNode, journal: Journal) -> None:

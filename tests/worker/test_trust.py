@@ -39,12 +39,12 @@ def view() -> JobView:
     return JobView(record, job, record.held, number=2, seed=ZERO32)
 
 
-def trust(witnesses: Witnesses, refusal: Exception | None = None) -> Trust:
-    def look(*_: object) -> None:
-        if refusal is not None:
-            raise refusal
+def allows(ours: Trust, do: Do) -> bool:
+    return bool(ours.allowed([Action(do, JOB)], {JOB: view()}))
 
-    contracts: Any = SimpleNamespace(board=SimpleNamespace(look=look))
+
+def trust(witnesses: Witnesses, refusal: Exception | None = None) -> Trust:
+    contracts: Any = SimpleNamespace(board=SimpleNamespace(looks=lambda asked: [refusal for _ in asked]))
     pair: Any = witnesses
     return Trust(contracts, pair)
 
@@ -53,13 +53,13 @@ def trust(witnesses: Witnesses, refusal: Exception | None = None) -> Trust:
 def test_allows__nodes_disagree__nothing_new_is_paid_for__what_is_ours_goes_on(do: Do) -> None:
     witnesses = Witnesses()
     ours = trust(witnesses)
-    assert ours.allows(Action(do, JOB), view())
+    assert allows(ours, do)
     witnesses.dispute = "two hashes"
     ours.look(block(1))
-    assert ours.allows(Action(do, JOB), view()) == (do not in HELD)
+    assert allows(ours, do) == (do not in HELD)
     witnesses.dispute = ""
     ours.look(block(1))
-    assert ours.allows(Action(do, JOB), view()) and not ours.held
+    assert allows(ours, do) and not ours.held
 
 
 def test_held__kinds_for_the_submitter__reveals_are_none_of_them() -> None:
@@ -89,12 +89,12 @@ def test_look__once_per_head__again_while_they_disagree__said_once() -> None:
 def test_attack_invented_seat__nothing_is_run_for_it() -> None:
     """Logs seat us; what the board has stored does not."""
     ours = trust(Witnesses(), Reverted("WrongSeats", {}))
-    assert not ours.allows(Action(Do.RUN, JOB), view())
-    assert ours.allows(Action(Do.REVEAL, JOB), view())
+    assert not allows(ours, Do.RUN)
+    assert allows(ours, Do.REVEAL)
 
 
 def test_no_witnesses__all_is_allowed() -> None:
-    contracts: Any = SimpleNamespace(board=SimpleNamespace(look=lambda *_: None))
+    contracts: Any = SimpleNamespace(board=SimpleNamespace(looks=lambda asked: [None for _ in asked]))
     ours = Trust(contracts, None)
     ours.look(block(1))
-    assert ours.allows(Action(Do.RUN, JOB), view())
+    assert allows(ours, Do.RUN)

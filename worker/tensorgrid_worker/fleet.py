@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -14,9 +17,11 @@ from tensorgrid_worker import config as settings
 from tensorgrid_worker import hardware
 from tensorgrid_worker.logs import naming
 from tensorgrid_worker.signals import obeyed
-from tensorgrid_worker.start import lock, run_worker, started
+from tensorgrid_worker.start import Member, lock, run_worker, started
 
 log = structlog.get_logger()
+
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 
 
 class Runs(Protocol):
@@ -28,50 +33,118 @@ class Runs(Protocol):
 
 
 class Fleet:
-    """Runs each daemon in a thread. One that fails stops all: whoever watches this process starts it again whole."""
+    """Runs each daemon in a thread. One that fails is started anew, alone: the others' running jobs are not its matter,
+    and its own stake is at risk while it is away."""
 
-    def __init__(self, daemons: Sequence[tuple[str, Runs]], ended: Callable[[str], None] = lambda _: None) -> None:
-        """`daemons`: (address, daemon) pairs. `ended`: called with the address of each that has come to its end."""
-        self._daemons, self._ended = list(daemons), ended
-        self._failures: list[BaseException] = []
+    def __init__(
+        self,
+        daemons: Sequence[tuple[str, Runs]],
+        ended: Callable[[str], None] = lambda _: None,
+        *,
+        again: Callable[[str], Runs] | None = None,
+        pause: float = FIRST_PAUSE,
+    ) -> None:
+        """`daemons`: (address, daemon) pairs. `ended`: called with the address of each that has come to its end.
+
+        `again`: a new daemon for an address whose last one failed, or raises; None: it stays away. `pause`: seconds
+        before the first such try; it doubles, up to LONGEST_PAUSE, and starts anew after a life of that length.
+        """
+        self._daemons, self._ended, self._again, self._pause = dict(daemons), ended, again, pause
+        self._leaving = {address: threading.Event() for address in self._daemons}
+        self._failures: dict[str, BaseException] = {}
         self._lock = threading.Lock()
 
     def run(self) -> None:
-        """Until all have ended. Raises what the first one that failed raised."""
+        """Until all have ended. Raises what the first one raised that had failed and was not started anew by then."""
         threads = [
-            threading.Thread(target=self._one, args=(address, daemon), name=f"worker-{address[:8]}", daemon=True)
-            for address, daemon in self._daemons
+            threading.Thread(target=self._one, args=(address,), name=f"worker-{address[:8]}", daemon=True)
+            for address in self._daemons
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        if self._failures:
-            raise self._failures[0]
+        for failure in self._failures.values():
+            raise failure
 
-    def drain(self) -> None:
-        """All of them. From any thread."""
-        for _, daemon in self._daemons:
+    def drain(self, only: str = "") -> None:
+        """All of them, or the one of that address. From any thread."""
+        for address, daemon in self._told_to_leave(only):
+            log.debug("fleet.draining", worker=address)
             daemon.drain()
 
     def stop(self) -> None:
         """All of them, at once. From any thread."""
-        for _, daemon in self._daemons:
+        for _, daemon in self._told_to_leave(""):
             daemon.stop()
 
-    def _one(self, address: str, daemon: Runs) -> None:
+    def _told_to_leave(self, only: str) -> list[tuple[str, Runs]]:
+        with self._lock:
+            chosen = [(address, daemon) for address, daemon in self._daemons.items() if only in ("", address)]
+            for address, _ in chosen:
+                self._leaving[address].set()
+            return chosen
+
+    def _one(self, address: str) -> None:
+        pause, failed = self._pause, False
         try:
-            daemon.run()
-        except BaseException as error:
-            with self._lock:
-                self._failures.append(error)
-            reason = str(error) if isinstance(error, TensorgridError) else repr(error)
-            log.error("fleet.member_failed", worker=address, reason=reason, todo="the others are stopped too")
-            self.stop()
-        else:
-            log.info("worker.stopped", worker=address)
+            while True:
+                began = time.monotonic()
+                try:
+                    daemon = self._born(address, anew=failed)
+                    if daemon is None:
+                        return  # told to leave while it was away
+                    daemon.run()
+                except BaseException as error:
+                    failed, self._failures[address] = True, error
+                    pause = self._pause if time.monotonic() - began > LONGEST_PAUSE else pause
+                    self._say_failed(address, error, pause)
+                    if self._again is None or self._leaving[address].wait(pause):
+                        return
+                    pause = min(2 * pause, LONGEST_PAUSE)
+                else:
+                    log.info("worker.stopped", worker=address)
+                    return
         finally:
             self._ended(address)
+
+    def _born(self, address: str, *, anew: bool) -> Runs | None:
+        if not anew or self._again is None:
+            return self._daemons[address]
+        daemon = self._again(address)
+        with self._lock:
+            if self._leaving[address].is_set():
+                return None
+            self._daemons[address] = daemon
+        self._failures.pop(address, None)
+        log.info("fleet.member_back", worker=address)
+        return daemon
+
+    def _say_failed(self, address: str, error: BaseException, pause: float) -> None:
+        reason = str(error) if isinstance(error, TensorgridError) else repr(error)
+        todo = "the others go on" + (f"; it is started anew in {pause:.0f} s" if self._again is not None else "")
+        log.error("fleet.member_failed", worker=address, reason=reason, todo=todo)
+
+
+class _Berth:
+    """One identity's place in this process: what stands behind its present daemon. Not for two threads at once."""
+
+    def __init__(self, config: settings.WorkerConfig, hidden: Path) -> None:
+        self.config, self._hidden = config, hidden
+        self._stack = ExitStack()
+        self.member = self.enter()
+
+    def enter(self) -> Member:
+        """A new daemon, after the old one's parts are closed. Raises what `run_worker` raises."""
+        self.close()
+        with naming(self.config.name):
+            self.member = self._stack.enter_context(started(self.config, hidden=(self._hidden,)))
+        return self.member
+
+    def close(self) -> None:
+        """Its lock too: who waits for it to be drained looks at that."""
+        stack, self._stack = self._stack, ExitStack()
+        stack.close()
 
 
 def check_gpus(workers: Sequence[settings.WorkerConfig], found: list[hardware.Gpu]) -> None:
@@ -102,19 +175,24 @@ def run_fleet(fleet: settings.Fleet) -> None:
     first = fleet.workers[0]
     with ExitStack() as stack:
         stack.enter_context(lock(fleet.home))
-        members = []
+        berths: dict[str, _Berth] = {}
         for config in fleet.workers:
-            with naming(config.name):
-                members.append(stack.enter_context(started(config, hidden=(fleet.home,))))
-        stack.enter_context(
-            watched(first.health_port, fleet.home, first.policy, [member.readings for member in members])
-        )
-        # Who waits for one of them to be drained looks at the lock of its home.
-        locks = {member.address: member.held for member in members}
-        crew = Fleet([(member.address, member.daemon) for member in members], lambda address: locks[address].close())
+            berth = _Berth(config, fleet.home)
+            stack.callback(berth.close)
+            berths[berth.member.address] = berth
+        shown = [berth.member.readings for berth in berths.values()]
+        show = stack.enter_context(watched(first.health_port, fleet.home, first.policy, shown))
+
+        def again(address: str) -> Runs:
+            member = berths[address].enter()
+            show(member.readings)
+            return member.daemon
+
+        members = [(address, berth.member.daemon) for address, berth in berths.items()]
+        crew = Fleet(members, lambda address: berths[address].close(), again=again)
         stack.enter_context(obeyed(crew.drain, crew.stop))
         stack.enter_context(obeying(fleet.home, crew.drain))
-        for member in members:
-            stack.enter_context(obeying(member.config.home, member.daemon.drain))
-        log.info("fleet.starting", workers=[member.address for member in members])
+        for address, berth in berths.items():
+            stack.enter_context(obeying(berth.config.home, functools.partial(crew.drain, address)))
+        log.info("fleet.starting", workers=list(berths))
         crew.run()

@@ -21,6 +21,8 @@ from tensorgrid.domain.jobs import JobId, seal_digest
 from tensorgrid.domain.takes import SignedTake, take_digest
 from tensorgrid.domain.workers import consent_digest
 
+IDENTITY = "identity.age"
+"""In a worker's home: what is sealed to its registered recipient opens with it."""
 MAX_KEYSTORE = 64 * 1024
 PASSWORD_BYTES = 32
 

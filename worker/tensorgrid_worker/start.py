@@ -26,6 +26,7 @@ from tensorgrid_worker.sandbox.plain import WARNING, Plain
 from tensorgrid_worker.signals import obeyed
 
 if TYPE_CHECKING:
+    from tensorgrid.privacy import Identity
     from tensorgrid_worker.capability.measured import Measured
     from tensorgrid_worker.capability.upkeep import Upkeep
     from tensorgrid_worker.hardware import Gpu
@@ -120,6 +121,8 @@ def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
             min_progress_seconds=config.min_progress_seconds,
             capacity=config.capacity,
             max_threads=config.max_threads,
+            audits=contracts.audit.address if contracts.audit is not None else "",
+            waiting_bytes=config.waiting_input_bytes,
         )
 
     daemon = Daemon(
@@ -131,6 +134,7 @@ def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
         openings=parts.openings,
         witnesses=parts.witnesses(config),
         upkeep=_upkeep(config, parts, sandbox, gpus),
+        identity=_identity(config.home),
         me=me,
         sandbox=sandbox.name,
     )
@@ -157,15 +161,28 @@ def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
     return daemon
 
 
+def _identity(home: Path) -> Identity | None:
+    """What start states of audits are sealed to; None where the worker has none. Raises KeyMissing."""
+    from tensorgrid.privacy import Identity
+    from tensorgrid_worker.keys import IDENTITY
+
+    file = home / IDENTITY
+    return Identity.load(file) if file.exists() else None
+
+
 def _upkeep(config: WorkerConfig, parts: Parts, sandbox: Sandbox, gpus: list[Gpu]) -> Upkeep:
     from tensorgrid_worker.capability.bench import measure
     from tensorgrid_worker.capability.classes import gpus_of
+    from tensorgrid_worker.capability.links import NodeProbe
     from tensorgrid_worker.capability.upkeep import Upkeep
 
     devices = gpus_of(config.hardware_class, gpus)
+    probes = (NodeProbe(parts.contracts.connection.latest),)  # a node that got slow is told of, whatever the class
 
     def again(nonce: bytes, stop: Event) -> list[Measured]:
-        return measure(devices, seconds=config.capability_seconds, nonce=nonce, sandbox=sandbox, stop=stop)
+        return measure(
+            devices, seconds=config.capability_seconds, nonce=nonce, sandbox=sandbox, probes=probes, stop=stop
+        )
 
     return Upkeep(config, parts.contracts, parts.journal, me=parts.account.address, gpus=devices, measure=again)
 

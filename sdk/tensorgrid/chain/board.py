@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tensorgrid.chain.calls import Call, Contract
 from tensorgrid.chain.records import Candidate, Lane, Ruling, rulings_of
 from tensorgrid.domain.eip712 import Signature
+from tensorgrid.domain.errors import TensorgridError
 from tensorgrid.domain.jobs import Job, JobId, JobRef, JobState, JobTerms, Seat
 from tensorgrid.domain.offers import Offer
 from tensorgrid.domain.orders import Order
@@ -45,6 +46,11 @@ class JobBoard(Contract):
         """The job, after the board has checked `held` as its calls do. Raises Reverted (UnknownJob, WrongSeats)."""
         _, word = self.read("look", terms.as_tuple(), seats(held), block=block)
         return Job.of_word(word)
+
+    def looks(self, posted: Sequence[tuple[JobTerms, Sequence[Seat]]]) -> list[Job | TensorgridError]:
+        """As `look` of many at the latest block, in few questions; a refusal takes the place of the job."""
+        found = self.ask_many("look", [(terms.as_tuple(), seats(held)) for terms, held in posted])
+        return [answer if isinstance(answer, TensorgridError) else Job.of_word(answer[1]) for answer in found]
 
     def seed(self, terms: JobTerms, *, block: int | str = "latest") -> bytes:
         """32 bytes; all zero while the value of the round named at posting cannot be had."""

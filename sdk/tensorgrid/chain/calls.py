@@ -8,6 +8,7 @@ from typing import Any
 
 from tensorgrid.chain.abi import Interface, checksum, interface
 from tensorgrid.chain.connection import Connection, data
+from tensorgrid.domain.errors import TensorgridError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,14 @@ class Contract:
 
     def read_many(self, function: str, arguments: Sequence[Sequence[Any]]) -> list[Any]:
         """As `read` at the latest block, once per item of `arguments`. Raises for the first one that fails."""
+        found = self.ask_many(function, arguments)
+        for answer in found:
+            if isinstance(answer, TensorgridError):
+                raise answer
+        return found
+
+    def ask_many(self, function: str, arguments: Sequence[Sequence[Any]]) -> list[Any]:
+        """As `read_many`, with an error (a TensorgridError) in the place of each answer that is one."""
         asked = [
             (
                 "eth_call",
@@ -52,10 +61,11 @@ class Contract:
             )
             for each in arguments
         ]
-        found = []
+        found: list[Any] = []
         for answer in self.connection.batch(asked):
-            if isinstance(answer, Exception):
-                raise answer
+            if isinstance(answer, TensorgridError):
+                found.append(answer)
+                continue
             values = self.interface.decode_answer(function, data(answer, "answer"))
             found.append(values[0] if len(values) == 1 else values)
         return found

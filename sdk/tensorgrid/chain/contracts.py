@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from tensorgrid.chain.audits import AuditVerifier
 from tensorgrid.chain.bisection import Bisection
 from tensorgrid.chain.board import JobBoard
 from tensorgrid.chain.calls import Call
@@ -22,7 +23,7 @@ from tensorgrid.domain.jobs import ExtraSeats, Job, JobId, JobTerms, job_seed
 
 class Contracts:
     """Attributes: board, escrow, vault, registry, reputation, parameters, beacon, lottery, offers, replication, and
-    acceptance, jury and bisection, which are None where the network has no jury.
+    acceptance, audit, jury and bisection, which are None where the network has no jury.
 
     Raises WrongChain when the deployment is of another chain, UnknownDeployment when the code at an address is not what
     was deployed there (a devnet started anew, a wrong file, a lying node).
@@ -58,6 +59,9 @@ class Contracts:
         self.bisection: Bisection | None = None
         if "Bisection" in deployment.contracts:
             self.bisection = Bisection(connection, "Bisection", at("Bisection"))
+        self.audit: AuditVerifier | None = None
+        if "AuditVerifier" in deployment.contracts:
+            self.audit = AuditVerifier(connection, "AuditVerifier", at("AuditVerifier"))
         if check:
             self.check_code()
 

@@ -60,6 +60,27 @@ class JobClocks:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditProposal:
+    """What this network proposes for an audited job, where the requester says nothing.
+
+    respond, take, audit, move: seconds, as the times of AuditTerms; a job that replays longer gets more for the last
+    two. segments: the least a job is cut into. drawn, auditors, audit_bps, reaudit_bps: as in AuditTerms. others:
+    providers with stake, besides the worker's own, whose machines must be able to replay his.
+    """
+
+    respond: int
+    take: int
+    audit: int
+    move: int
+    segments: int
+    drawn: int
+    auditors: int
+    audit_bps: int
+    reaudit_bps: int
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """`start_block`: no event of these contracts is older. `tokens`: those this network's jobs may be paid in."""
 
@@ -70,6 +91,7 @@ class Deployment:
     tokens: tuple[Token, ...] = ()
     stake_token: Token | None = None
     clocks: JobClocks | None = None
+    audit: AuditProposal | None = None
 
     def address(self, name: str) -> str:
         """Raises UnknownDeployment when the file does not name the contract."""
@@ -105,6 +127,7 @@ class Deployment:
             "tokens": [_token_json(token) for token in self.tokens],
             "stake_token": _token_json(self.stake_token) if self.stake_token else None,
             "clocks": asdict(self.clocks) if self.clocks else None,
+            "audit": asdict(self.audit) if self.audit else None,
         }
 
     def save(self, path: Path) -> Path:
@@ -145,6 +168,7 @@ class Deployment:
                 tokens=tuple(_token(token) for token in raw["tokens"]),
                 stake_token=_token(raw["stake_token"]) if raw.get("stake_token") else None,
                 clocks=_clocks(raw["clocks"]) if raw.get("clocks") else None,
+                audit=_audit(raw["audit"]) if raw.get("audit") else None,
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {str(error)[:120]}"
@@ -195,6 +219,10 @@ def _token_json(token: Token) -> dict[str, Any]:
 
 def _clocks(raw: dict[str, Any]) -> JobClocks:
     return JobClocks(*(_natural(raw[field.name]) for field in fields(JobClocks)))
+
+
+def _audit(raw: dict[str, Any]) -> AuditProposal:
+    return AuditProposal(*(_natural(raw[field.name]) for field in fields(AuditProposal)))
 
 
 def _natural(value: Any) -> int:

@@ -6,10 +6,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import lru_cache
+from keyword import iskeyword
 from typing import Any
 
 from tensorgrid.chain.abi import Entry, checksum, interface, type_of
 from tensorgrid.chain.abi import decode as decode_values
+from tensorgrid.chain.audit_history import (
+    Accused,
+    Answered,
+    AuditBegun,
+    AuditClean,
+    Confirmed,
+    DisputeBondReleased,
+    DisputeOpened,
+    Served,
+    SittingOpened,
+)
 from tensorgrid.chain.connection import counted, data, hash32
 from tensorgrid.chain.history import (
     Allocated,
@@ -50,6 +62,7 @@ from tensorgrid.chain.history import (
     WorkerSettled,
     WorkerUpdated,
 )
+from tensorgrid.domain.audits import AuditOpening
 from tensorgrid.domain.errors import ChainError
 from tensorgrid.domain.jobs import Fault, JobTerms
 from tensorgrid.domain.workers import WorkerProfile
@@ -123,6 +136,8 @@ def _domain(kind: type[Event], name: str, value: Any) -> Any:
             return JobTerms(*value)
         case "profile":
             return WorkerProfile(*value)
+        case "opening":
+            return AuditOpening(*value)
         case "fault":
             try:
                 return Fault(value)
@@ -134,7 +149,8 @@ def _domain(kind: type[Event], name: str, value: Any) -> Any:
 
 @lru_cache(maxsize=256)
 def _snake(name: str) -> str:
-    return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
+    snake = re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
+    return snake + "_" if iskeyword(snake) else snake
 
 
 def check_event_types() -> None:
@@ -148,9 +164,16 @@ def check_event_types() -> None:
 
 
 __all__ = [
+    "Accused",
     "Allocated",
+    "Answered",
+    "AuditBegun",
+    "AuditClean",
     "BondForfeited",
     "BondReturned",
+    "Confirmed",
+    "DisputeBondReleased",
+    "DisputeOpened",
     "EpochRaised",
     "EscrowBurned",
     "EscrowDeposited",
@@ -175,6 +198,8 @@ __all__ = [
     "Rejected",
     "Revealed",
     "RoundStored",
+    "Served",
+    "SittingOpened",
     "Slashed",
     "StakeBurned",
     "StakeClaimed",

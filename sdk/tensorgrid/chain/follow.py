@@ -23,6 +23,7 @@ _FOLLOWED = (
     "JobBoard",
     "ReplicationVerifier",
     "AcceptanceVerifier",
+    "AuditVerifier",
     "OfferScheduler",
     "StakeVault",
     "WorkerRegistry",

@@ -125,11 +125,24 @@ def array_of(tensor: TensorView, kind: Kind) -> Any:
         ) from error
 
 
-def _of_torch(value: Any, name: str) -> TensorBytes:
-    torch = sys.modules["torch"]
+def dtype_name(value: Any, name: str) -> str:
+    """As safetensors spells the dtype of an array or tensor. Raises SpecInvalid for what has no plain bytes."""
+    if kind_of(value) == "numpy":
+        dtype = _OF_NUMPY.get(value.dtype.name)
+        if dtype is None:
+            raise SpecInvalid(
+                f"array {name!r} has dtype {value.dtype}, which does not travel; convert it, e.g. to float32"
+            )
+        return dtype
     dtype = _OF_TORCH.get(str(value.dtype).removeprefix("torch."))
-    if dtype is None or value.layout != torch.strided or value.is_quantized or value.device.type == "meta":
+    strided = value.layout == sys.modules["torch"].strided
+    if dtype is None or not strided or value.is_quantized or value.device.type == "meta":
         raise SpecInvalid(f"tensor {name!r} ({value.dtype}, {value.layout}) has no plain bytes; convert it to float32")
+    return dtype
+
+
+def _of_torch(value: Any, name: str) -> TensorBytes:
+    torch, dtype = sys.modules["torch"], dtype_name(value, name)
     dense = value.detach().resolve_conj().resolve_neg().cpu().contiguous()
     data = dense.reshape(-1).view(torch.uint8).numpy().tobytes() if dense.numel() else b""
     return dtype, tuple(dense.shape), data
@@ -137,10 +150,7 @@ def _of_torch(value: Any, name: str) -> TensorBytes:
 
 def _of_numpy(value: Any, name: str) -> TensorBytes:
     little = value.astype(value.dtype.newbyteorder("<"), copy=False)
-    dtype = _OF_NUMPY.get(little.dtype.name)
-    if dtype is None:
-        raise SpecInvalid(f"array {name!r} has dtype {value.dtype}, which does not travel; convert it, e.g. to float32")
-    return dtype, tuple(value.shape), little.tobytes(order="C")
+    return dtype_name(value, name), tuple(value.shape), little.tobytes(order="C")
 
 
 def _plain(value: Any, name: str) -> Any:

@@ -3,6 +3,8 @@
 TensorgridError
     SpecInvalid               a job specification that nobody should sign or run
         FunctionNotPortable   a function that cannot travel as source
+        NotRepeatable         a function whose runs differ, or would: nobody could check it by running it again
+        NotAuditable          a job that this network cannot audit, or not at a sensible price
     OrderUnusable             a signed order that this network's board would not post
     OfferUnusable             a worker's offer that this job cannot be matched with
     InsufficientFunds         balance below what the job would lock
@@ -32,8 +34,14 @@ TensorgridError
         WorkersSilent         those who took it never delivered; the money is back
         JobRejected           the requester rejected it and a jury agreed; the money is back
         NoAgreement           workers disagreed; nobody's result can be trusted
+        AuditFailed           the audit has shown that the worker did not do the work; the money is back
+        NotAudited            it ended without a clean audit; what the worker did is not shown to be right
+        PartlyDone            the worker ended before the last segment and was paid for that; `.done`, `.segments`
     StillRunning              asked with a timeout, and the job has not ended yet
     ResultRejected            bytes that do not open, or do not hash to what the chain says
+    TraceInvalid              a trace with gaps, out of order, too long, or whose links do not follow one another
+    OpeningRejected           what a worker opened for an audit is malformed, or not what his trace root says
+        StateRejected         a training state that does not load, is too large, or is another than was committed to
     SandboxUnavailable        the worker has no sandbox and was not told to go without
 
 Messages end with what to do next.
@@ -54,6 +62,14 @@ class SpecInvalid(TensorgridError):
 
 class FunctionNotPortable(SpecInvalid):
     """A function that cannot travel as source."""
+
+
+class NotRepeatable(SpecInvalid):
+    """A function whose runs differ, or would: nobody could check it by running it again."""
+
+
+class NotAuditable(SpecInvalid):
+    """A job that this network cannot audit, or not at a sensible price."""
 
 
 class OrderUnusable(TensorgridError):
@@ -187,12 +203,41 @@ class NoAgreement(JobFailed):
     """Workers disagreed; nobody's result can be trusted."""
 
 
+class AuditFailed(JobFailed):
+    """The audit has shown that the worker did not do the work; the money is back."""
+
+
+class NotAudited(JobFailed):
+    """It ended without a clean audit; what the worker did is not shown to be right."""
+
+
+class PartlyDone(JobFailed):
+    """The worker ended before the last segment and was paid for what he did, `done` of `segments`."""
+
+    def __init__(self, message: str, *, done: int, segments: int) -> None:
+        super().__init__(message)
+        self.done = done
+        self.segments = segments
+
+
 class StillRunning(TensorgridError):
     """Asked with a timeout, and the job has not ended yet."""
 
 
 class ResultRejected(TensorgridError):
     """Bytes that do not open, or do not hash to what the chain says."""
+
+
+class TraceInvalid(TensorgridError):
+    """A trace with gaps, out of order, too long, or whose links do not follow one another."""
+
+
+class OpeningRejected(TensorgridError):
+    """What a worker opened for an audit is malformed, or not what his trace root says."""
+
+
+class StateRejected(OpeningRejected):
+    """A training state that does not load, is too large, or is another than was committed to."""
 
 
 class SandboxUnavailable(TensorgridError):

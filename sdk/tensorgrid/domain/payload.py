@@ -137,12 +137,21 @@ def pack_payload(tensors: Mapping[str, TensorBytes], json_value: Any = None) -> 
 
     Raises SpecInvalid for what cannot travel, such as an unknown dtype, a bad name, or a value that is not JSON.
     """
+    return b"".join(payload_pieces(tensors, None if json_value is None else canonical_json(json_value)))
+
+
+def payload_pieces(tensors: Mapping[str, TensorBytes], json_text: bytes | None) -> list[bytes | memoryview]:
+    """The same in pieces, the tensors' own buffers among them: what is only written needs no copy.
+
+    `json_text`: canonical. Raises SpecInvalid.
+    """
     header: dict[str, Any] = {}
-    if json_value is not None:
-        text = canonical_json(json_value)
-        if len(text) > MAX_JSON_BYTES:
-            raise SpecInvalid(f"{len(text)} bytes of JSON, at most {MAX_JSON_BYTES} travel; return an array instead")
-        header[METADATA] = {_JSON_KEY: text.decode()}
+    if json_text is not None:
+        if len(json_text) > MAX_JSON_BYTES:
+            raise SpecInvalid(
+                f"{len(json_text)} bytes of JSON, at most {MAX_JSON_BYTES} travel; return an array instead"
+            )
+        header[METADATA] = {_JSON_KEY: json_text.decode()}
     if len(tensors) > MAX_TENSORS:
         raise SpecInvalid(f"{len(tensors)} tensors, at most {MAX_TENSORS} travel; stack some")
     for name, (dtype, shape, data) in tensors.items():
@@ -158,7 +167,7 @@ def pack_payload(tensors: Mapping[str, TensorBytes], json_value: Any = None) -> 
     head += b" " * (-len(head) % 8)
     if len(head) > MAX_HEADER_BYTES:
         raise SpecInvalid(f"names and JSON take {len(head)} bytes, at most {MAX_HEADER_BYTES} travel; return fewer")
-    return b"".join([len(head).to_bytes(8, "little"), head, *(tensors[name][2] for name in order)])
+    return [len(head).to_bytes(8, "little"), head, *(tensors[name][2] for name in order)]
 
 
 def _header(text: bytes) -> dict[str, Any]:

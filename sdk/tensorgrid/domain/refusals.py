@@ -115,11 +115,11 @@ class WorkersUnsupported(Reverted):
 
 
 class ParamsInvalid(Reverted):
-    """build the verifier's parameters with ReplicationClocks or AcceptanceClocks"""
+    """build the verifier's parameters with ReplicationClocks, AcceptanceClocks or AuditTerms"""
 
 
 class ClockTooShort(Reverted):
-    """give workers longer to reveal: a block or two must fit"""
+    """give everybody longer to answer: a block or two must fit"""
 
 
 class WindowOutOfRange(Reverted):
@@ -140,6 +140,85 @@ class LaneBusy(Reverted):
 
 class NotRequester(Reverted):
     """sign with the key that the terms name as requester"""
+
+
+# ---------------------------------------------------------------------------------------------------------------- audits
+
+
+class DrawNeeded(Reverted):
+    """auditors are drawn: choose a scheduler that draws"""
+
+
+class SegmentsOutOfRange(Reverted):
+    """a trace has at least one segment, and no more than the terms have promised"""
+
+
+class AuditNotBegun(Reverted):
+    """the worker's commitment is to be opened first"""
+
+
+class AuditAlreadyBegun(Reverted):
+    """the worker's commitment is open already; go on from there"""
+
+
+class RecordMismatch(Reverted):
+    """read the audit's record again from its events: it has grown"""
+
+
+class AlreadyServed(Reverted):
+    """this sitting's auditors have been served; wait for their answers"""
+
+
+class NotServed(Reverted):
+    """the worker has not served this sitting yet; wait for him"""
+
+
+class SeatsStillOpen(Reverted):
+    """serve once all seats are taken, or after that time if one is"""
+
+
+class ChecksMismatch(Reverted):
+    """give one check per auditor who is seated in this sitting"""
+
+
+class AlreadyAnswered(Reverted):
+    """each auditor answers once"""
+
+
+class RootsMismatch(Reverted):
+    """these states are not the ones that the worker's check was made of; accuse, if they are what you found"""
+
+
+class FingerprintDiffers(Reverted):
+    """only a machine with the accused worker's fingerprint may accuse; take no seats in audits of others"""
+
+
+class ClaimsInvalid(Reverted):
+    """accuse one or two different segments of your own seat, and give the states of all"""
+
+
+class ClaimClosed(Reverted):
+    """there is no such claim, or it was answered already"""
+
+
+class TraceMismatch(Reverted):
+    """show the segment as it lies under the trace root that was committed to"""
+
+
+class SittingNotNeeded(Reverted):
+    """nothing follows now; read what the audit waits for"""
+
+
+class SittingTooLate(Reverted):
+    """the sitting would not end before the job settles; settle it then"""
+
+
+class NoDispute(Reverted):
+    """no bond is held for such a dispute"""
+
+
+class DisputeUndecided(Reverted):
+    """wait until the dispute is decided"""
 
 
 # ---------------------------------------------------------------------------------------------------- orders and offers

@@ -16,7 +16,8 @@ from tensorgrid.domain.recipients import recipient_bytes
 
 VERSION = 1
 RUNTIME = "python-torch-1"
-TIERS = ("replicate", "accept")
+TIERS = ("replicate", "accept", "audit")
+AUDIT = "audit"
 KINDS = ("numpy", "torch")
 
 MAX_SPEC_BYTES = 128 * 1024
@@ -28,6 +29,8 @@ MAX_WALL_SECONDS = 30 * 24 * 3600
 MAX_OUTPUT_BYTES = 64 << 30
 MAX_MEMORY_BYTES = 16 << 40
 MIN_MEMORY_BYTES = 16 << 20
+MAX_KEEP_BYTES = 1 << 40
+MAX_EVERY = 2**16 - 1
 
 InputKind = Literal["numpy", "torch"]
 
@@ -36,7 +39,7 @@ _KEYS = (
     "version bundle arguments inputs resources runtime progress_seconds recipients verification checkpoint acceptance"
     " expected"
 ).split()
-_RESERVED = ("checkpoint", "acceptance", "expected")
+_RESERVED = ("acceptance", "expected")
 """Named in version 1 so that later tiers need no new one; null until a tier uses them."""
 
 
@@ -86,11 +89,24 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How an audited run is cut: `every` calls of tg.checkpoint per segment; `keep_bytes`: the most disk that its
+    states may take on the worker, each one alone included."""
+
+    every: int
+    keep_bytes: int
+
+    def __post_init__(self) -> None:
+        schema.integer(self.every, 1, MAX_EVERY, "checkpoint.every")
+        schema.integer(self.keep_bytes, 1, MAX_KEEP_BYTES, "checkpoint.keep_bytes")
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpec:
     """A specification that can be signed and run; constructing it checks it.
 
     arguments: plain JSON values by parameter name. inputs: arrays by parameter name. recipients: "age1..." texts, at
-    least one. Raises SpecInvalid naming the field.
+    least one. checkpoint: with the tier "audit", and with it alone. Raises SpecInvalid naming the field.
     """
 
     bundle: BundleRef
@@ -101,6 +117,7 @@ class JobSpec:
     runtime: str = RUNTIME
     progress_seconds: int = 2
     tier: str = "replicate"
+    checkpoint: Checkpoint | None = None
 
     def __post_init__(self) -> None:
         for name in schema.sized(self.arguments, MAX_ARGUMENTS, "arguments"):
@@ -114,6 +131,8 @@ class JobSpec:
         _check_recipients(self.recipients)
         if self.tier not in TIERS:
             raise SpecInvalid(f"verification.tier {schema.shown(self.tier)} is not offered; use {' or '.join(TIERS)}")
+        if (self.tier == AUDIT) != (self.checkpoint is not None):
+            raise SpecInvalid('checkpoint belongs to the tier "audit", and to it alone; give both or neither')
 
     def to_bytes(self) -> bytes:
         """Canonical JSON. Raises SpecInvalid when larger than MAX_SPEC_BYTES or not JSON."""
@@ -128,6 +147,7 @@ class JobSpec:
                 "progress_seconds": self.progress_seconds,
                 "recipients": list(self.recipients),
                 "verification": {"tier": self.tier},
+                "checkpoint": None if self.checkpoint is None else asdict(self.checkpoint),
                 **dict.fromkeys(_RESERVED),
             }
         )
@@ -155,6 +175,7 @@ class JobSpec:
             runtime=value["runtime"],
             progress_seconds=value["progress_seconds"],
             tier=schema.fields(value["verification"], ("tier",), "verification")["tier"],
+            checkpoint=_checkpoint(value["checkpoint"]),
         )
 
     @property
@@ -166,6 +187,10 @@ class JobSpec:
 def _input(value: Any) -> InputRef:
     ref = schema.fields(value, ("cid", "bytes", "kind"), "inputs")
     return InputRef(schema.cid(ref["cid"], "inputs.cid"), ref["bytes"], ref["kind"])
+
+
+def _checkpoint(value: Any) -> Checkpoint | None:
+    return None if value is None else Checkpoint(**schema.fields(value, ("every", "keep_bytes"), "checkpoint"))
 
 
 def _with_cid(ref: BundleRef | InputRef) -> dict[str, Any]:

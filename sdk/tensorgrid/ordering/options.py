@@ -17,7 +17,12 @@ class JobOptions:
     gpu: None for the CPU class, "any" for whatever class the network sells, or a class by name.
     budget: the ceiling, e.g. "5 USDC"; nothing beyond it is ever locked.
     verify: how the result is checked; "replicate" runs it on three workers, on five when they differ. "accept" runs it
-    on one and checks nothing: it is paid unless you reject it in time, which a jury then judges.
+    on one and checks nothing: it is paid unless you reject it in time, which a jury then judges. "audit" runs a
+    training loop (tg.checkpoint) on one, and others replay a few drawn pieces of it.
+    steps: with "audit", how often the function calls tg.checkpoint in all. checkpoint_every: how many of them make one
+    segment, so many that there are a hundred when left out. keep_bytes: the most disk that its states may take on the
+    worker. lint: read the source for what makes runs differ, and refuse it; False goes on regardless.
+    coin_price: what one coin of the chain costs in the budget's token, to refuse audits whose gas is out of proportion.
     reject_within: with "accept", how long you may reject; the network's least time, and a minute at least, if left out.
     wall: the longest one run may take; reaching it is an outcome that is paid.
     """
@@ -33,6 +38,11 @@ class JobOptions:
     take_within: str | int | None = None
     progress_every: int = 2
     reject_within: str | int | None = None
+    steps: int | None = None
+    checkpoint_every: int | None = None
+    keep_bytes: str | int = "4GiB"
+    lint: bool = True
+    coin_price: str | Amount | None = None
 
     def changed(self, **changes: Any) -> JobOptions:
         """A copy with some options changed. Raises SpecInvalid for names that are no option."""

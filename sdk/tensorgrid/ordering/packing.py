@@ -15,7 +15,9 @@ from tensorgrid.bundle import bundle_of
 from tensorgrid.domain.arrays import kind_of, pack_input
 from tensorgrid.domain.encoding import canonical_json
 from tensorgrid.domain.errors import SpecInvalid
-from tensorgrid.domain.specs import BundleRef, InputRef, JobSpec, Resources
+from tensorgrid.domain.specs import AUDIT, BundleRef, Checkpoint, InputRef, JobSpec, Resources
+from tensorgrid.lint import lint_source, refuse
+from tensorgrid.ordering.auditing import every_of
 from tensorgrid.ordering.options import JobOptions
 from tensorgrid.ordering.terms import parse_duration, parse_size
 from tensorgrid.storage.base import BlobStore
@@ -43,8 +45,10 @@ def pack(
     gpus: int,
     recipients: Sequence[str],
 ) -> PackedJob:
-    """Raises SpecInvalid, FunctionNotPortable."""
+    """Raises SpecInvalid, FunctionNotPortable, NotRepeatable (of a job that is to be audited)."""
     bundle = bundle_of(function)
+    if options.verify == AUDIT and options.lint:
+        refuse(lint_source(bundle.source, gpu=gpus > 0))
     values: dict[str, Any] = {}
     inputs: dict[str, InputRef] = {}
     blobs = [bundle.source]
@@ -69,9 +73,14 @@ def pack(
         progress_seconds=options.progress_every,
         recipients=tuple(dict.fromkeys(recipients)),
         tier=options.verify,
+        checkpoint=_checkpoint(options) if options.verify == AUDIT else None,
     )
     spec.to_bytes()
     return PackedJob(spec, tuple(dict.fromkeys(blobs)))
+
+
+def _checkpoint(options: JobOptions) -> Checkpoint:
+    return Checkpoint(every_of(options.steps, options.checkpoint_every), parse_size(options.keep_bytes))
 
 
 def _json_value(name: str, value: Any) -> Any:

@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tensorgrid.chain.contracts import Contracts
+from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.errors import BlobNotFound, SpecInvalid
 from tensorgrid.domain.jobs import JobTerms
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.offers import StandingOffer
-from tensorgrid.domain.specs import JobSpec
+from tensorgrid.domain.specs import AUDIT, JobSpec
+from tensorgrid.ordering.auditing import AUDITED_JOB_GAS, check_gas
+from tensorgrid.ordering.depth import check_depth
 from tensorgrid.ordering.matching import serving
 from tensorgrid.ordering.options import Buyable, JobOptions
 from tensorgrid.ordering.packing import PackedJob, pack
-from tensorgrid.ordering.posting import CPU, draft_terms, resolve_class
+from tensorgrid.ordering.posting import CPU, draft_terms, proposal_of, resolve_class
 from tensorgrid.ordering.terms import Estimate, estimate_of, parse_duration
 from tensorgrid.ordering.tiers import ACCEPT
 from tensorgrid.storage.base import BlobStore
@@ -76,14 +79,26 @@ class Planner:
             take_seconds=_seconds(options.take_within),
             reject_seconds=_seconds(options.reject_within),
             matched=bool(offers) or (relayed and packed.spec.tier == ACCEPT),
+            steps=options.steps,
             **fixed,
         )
+        if packed.spec.tier == AUDIT:
+            self._check_auditable(terms, options, budget)
         if offers:
             offers = tuple(serving(self.contracts, offers, terms))
             # nothing is locked beyond what the dearest of them asks
             dearest = max(handed.offer.min_price for handed in offers)
             terms, prices = replace(terms, price=dearest), replace(prices, price=dearest)
-        return Plan(packed, terms, estimate_of(prices, clocks, budget.token), offers)
+        audited = AuditTerms.unpack(terms.verifier_params) if packed.spec.tier == AUDIT else None
+        return Plan(packed, terms, estimate_of(prices, clocks, budget.token, audited), offers)
+
+    def _check_auditable(self, terms: JobTerms, options: JobOptions, budget: Amount) -> None:
+        """Raises NotAuditable when nobody could audit it, or gas would cost too much of what is paid."""
+        check_depth(self.contracts, terms.hardware_class, terms.stake, proposal_of(self.contracts).others)
+        if options.coin_price is not None:
+            coin = options.coin_price
+            coin = coin if isinstance(coin, Amount) else Amount.parse(coin, (budget.token,))
+            check_gas(AUDITED_JOB_GAS, self.contracts.connection.latest().base_fee, coin.units, terms.price)
 
     def _pack(self, work: Work, arguments: dict[str, Any], options: JobOptions, class_name: str) -> PackedJob:
         if isinstance(work, JobSpec):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tensorgrid.chain.contracts import Contracts
-from tensorgrid.chain.deployments import JobClocks
+from tensorgrid.chain.deployments import AuditProposal, JobClocks
 from tensorgrid.chain.records import Bounds
+from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid, UnknownToken
 from tensorgrid.domain.jobs import JobTerms, hardware_class
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.specs import JobSpec
-from tensorgrid.ordering.terms import Clocks, Prices, prices_for
-from tensorgrid.ordering.tiers import tier_of
+from tensorgrid.ordering.auditing import audit_terms_for, proposal_or_cautious
+from tensorgrid.ordering.terms import Clocks, Prices, audited_prices, prices_for
+from tensorgrid.ordering.tiers import check_sold, tier_of
 
 CPU = "cpu"
 GPU_CLASSES: tuple[str, ...] = ()
@@ -65,13 +67,15 @@ def draft_terms(
     nonce: int | None = None,
     take_by: int | None = None,
     stake: int | None = None,
+    steps: int | None = None,
 ) -> tuple[JobTerms, Prices, Clocks]:
     """Terms that `post` will accept, whose whole escrow is within `budget`. `stake` in stake-token units per worker.
 
-    `matched`: the seat is given by an offer. Without `nonce` it is zero, to be replaced by one of a free lane.
+    `matched`: the seat is given by an offer. `steps`: of a job to be audited. Without `nonce` it is zero, to be
+    replaced by one of a free lane.
 
     Raises UnknownToken (not accepted for new jobs), InsufficientFunds (budget too small), SpecInvalid (above the
-    network's limits), Unreachable.
+    network's limits), NotAuditable, Unreachable.
     """
     values, bounds = contracts.parameters.values(), contracts.parameters.bounds()
     rule = contracts.parameters.token_rule(budget.token.address)
@@ -81,8 +85,12 @@ def draft_terms(
         limit = Amount(rule.max_escrow, budget.token)
         raise SpecInvalid(f"a budget of {budget} is above this network's limit of {limit} per job; split the work")
     proposed = contracts.deployment.clocks or _cautious(bounds)
-    tier = tier_of(contracts, spec.tier, proposed, matched=matched, reject_seconds=reject_seconds)
-    prices = prices_for(budget, fee_bps=values.fee_bps, workers=tier.workers, extra_seats=tier.extra_seats)
+    plan = plan_of(contracts, spec, steps)
+    tier = tier_of(contracts, spec.tier, proposed, matched=matched, reject_seconds=reject_seconds, plan=plan)
+    if plan is not None:
+        prices = audited_prices(budget, fee_bps=values.fee_bps, plan=plan)
+    else:
+        prices = prices_for(budget, fee_bps=values.fee_bps, workers=tier.workers, extra_seats=tier.extra_seats)
     clocks = clocks_for(bounds, proposed, spec.resources.wall_seconds, take_seconds)
     terms = JobTerms(
         requester=requester,
@@ -116,6 +124,24 @@ def draft_terms(
             f"the verifier asks a reserve of {needs.reserve(terms.price)} units and {budget} leaves {terms.reserve}"
         )
     return replace(terms, settle_time=needs.settle_time), prices, clocks
+
+
+def plan_of(contracts: Contracts, spec: JobSpec, steps: int | None) -> AuditTerms | None:
+    """How this network would audit the job; None for one that is not to be audited.
+
+    Raises SpecInvalid, NotAuditable.
+    """
+    check_sold(contracts, spec.tier)
+    if spec.checkpoint is None:
+        return None
+    wall, least = spec.resources.wall_seconds, contracts.parameters.bounds().min_take_time
+    return audit_terms_for(proposal_of(contracts), steps, spec.checkpoint.every, wall, least)
+
+
+def proposal_of(contracts: Contracts) -> AuditProposal:
+    """What this network proposes for audits, or what the tier was designed with."""
+    clocks = contracts.deployment.clocks or _cautious(contracts.parameters.bounds())
+    return proposal_or_cautious(contracts.deployment.audit, clocks)
 
 
 def take_deadline(contracts: Contracts, take_seconds: int) -> int:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid
-from tensorgrid.domain.jobs import BPS_WHOLE
+from tensorgrid.domain.jobs import BPS_WHOLE, fee_on
 from tensorgrid.domain.money import Amount, Token
+from tensorgrid.ordering.auditing import reserve_bps
 
 REPLICATE_WORKERS = 3
 REPLICATE_EXTRA_SEATS = 2
@@ -26,13 +28,14 @@ _BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "KB": 10**3, "
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """The money part of a job's terms, in units of one payment token."""
+    """The money part of a job's terms, in units of one payment token. `audit_fees`: of a clean audit's first round."""
 
     price: int
     reserve: int
     fee_bps: int
     bounty: int
     workers: int
+    audit_fees: int = 0
 
     @property
     def max_pay(self) -> int:
@@ -49,8 +52,8 @@ class Prices:
 
     @property
     def likely_cost(self) -> int:
-        """What stays spent when the first round agrees: every first seat and the fee on it."""
-        paid = self.price * self.workers
+        """What stays spent when the first round agrees: every first seat, the auditors, and the fee on it."""
+        paid = self.price * self.workers + self.audit_fees
         return paid - (-paid * self.fee_bps // BPS_WHOLE)
 
 
@@ -66,8 +69,9 @@ class Clocks:
 class Estimate:
     """What a job would hold, and what of it would stay spent. All of one payment token.
 
-    `ceiling` is never exceeded; `likely` is the cost when the first workers agree (or you accept), `refund_if_agreed`
-    the rest.
+    `ceiling` is never exceeded; `likely` is the cost when the first workers agree (or you accept, or the audit is
+    clean), `refund_if_agreed` the rest. With an audit: `audit_fees` go to the auditors, who replay `replayed` of
+    `segments` segments; the reserve is what replacements and a second look may cost.
     """
 
     price_per_worker: Amount
@@ -79,12 +83,21 @@ class Estimate:
     workers: int
     take_seconds: int
     work_seconds: int
+    audit_fees: Amount | None = None
+    segments: int = 0
+    replayed: int = 0
 
     @property
     def refund_if_agreed(self) -> Amount:
         return Amount(self.ceiling.units - self.likely.units, self.ceiling.token)
 
     def __str__(self) -> str:
+        if self.audit_fees is not None:
+            return (
+                f"one worker at {self.price_per_worker}, auditors {self.audit_fees} for {self.replayed} of "
+                f"{self.segments} segments; held {self.ceiling}, likely cost {self.likely}, "
+                f"back {self.refund_if_agreed} when all is right"
+            )
         if self.workers == 1:
             return f"one worker at {self.price_per_worker} at most; held {self.ceiling}, cost {self.likely} at most"
         return (
@@ -109,7 +122,26 @@ def prices_for(budget: Amount, *, fee_bps: int, workers: int, extra_seats: int) 
     return Prices(price=price, reserve=price * extra_seats, fee_bps=fee_bps, bounty=bounty, workers=workers)
 
 
-def estimate_of(prices: Prices, clocks: Clocks, token: Token) -> Estimate:
+def audited_prices(budget: Amount, *, fee_bps: int, plan: AuditTerms) -> Prices:
+    """As `prices_for`, of one worker and his auditors: what they can all earn is within `budget`.
+
+    Raises InsufficientFunds when a price is left that auditors' fees cannot be a part of.
+    """
+    bounty = budget.units * BOUNTY_BPS // BPS_WHOLE
+    payable = (budget.units - bounty) * BPS_WHOLE // (BPS_WHOLE + fee_bps)
+    share = reserve_bps(plan)
+    price = payable * BPS_WHOLE // (BPS_WHOLE + share)
+    while price > 0 and price + fee_on(share, price) > payable:
+        price -= 1
+    if price < plan.segments:
+        raise InsufficientFunds(
+            f"a budget of {budget} leaves {max(price, 0)} units for {plan.segments} segments; name a higher budget"
+        )
+    fees = plan.fee(price, plan.first)
+    return Prices(price, fee_on(share, price), fee_bps=fee_bps, bounty=bounty, workers=1, audit_fees=fees)
+
+
+def estimate_of(prices: Prices, clocks: Clocks, token: Token, plan: AuditTerms | None = None) -> Estimate:
     """The same numbers as amounts, for people."""
     return Estimate(
         price_per_worker=Amount(prices.price, token),
@@ -121,6 +153,9 @@ def estimate_of(prices: Prices, clocks: Clocks, token: Token) -> Estimate:
         workers=prices.workers,
         take_seconds=clocks.take,
         work_seconds=clocks.work,
+        audit_fees=None if plan is None else Amount(prices.audit_fees, token),
+        segments=0 if plan is None else plan.segments,
+        replayed=0 if plan is None else plan.first,
     )
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.deployments import JobClocks
 from tensorgrid.chain.plugins import Verifier
+from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.domain.jobs import AcceptanceClocks, ReplicationClocks
+from tensorgrid.domain.specs import AUDIT
 from tensorgrid.ordering.terms import REPLICATE_EXTRA_SEATS, REPLICATE_WORKERS
 
 REPLICATE, ACCEPT = "replicate", "accept"
@@ -18,25 +20,35 @@ TIME_TO_LOOK = 60
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """What goes into the terms; `scheduler` is an address."""
+    """What goes into the terms; `scheduler` is an address. `plan`: of an audit."""
 
     workers: int
     extra_seats: int
     scheduler: str
     verifier: Verifier
     params: bytes
+    plan: AuditTerms | None = None
 
 
 def tier_of(
-    contracts: Contracts, name: str, clocks: JobClocks, *, matched: bool = False, reject_seconds: int | None = None
+    contracts: Contracts,
+    name: str,
+    clocks: JobClocks,
+    *,
+    matched: bool = False,
+    reject_seconds: int | None = None,
+    plan: AuditTerms | None = None,
 ) -> Tier:
-    """`matched`: the seat is given by an offer, not drawn. Raises SpecInvalid for what this network does not sell."""
-    offered = tiers_of(contracts)
-    if name not in offered:
-        raise SpecInvalid(f"this network sells no verify={name!r}; it sells {', '.join(offered) or 'nothing yet'}")
+    """`matched`: the seat is given by an offer, not drawn. `plan`: with "audit". Raises SpecInvalid for what this
+    network does not sell."""
+    check_sold(contracts, name)
+    if name != ACCEPT and (matched or reject_seconds is not None):
+        raise SpecInvalid('offers and reject_within belong to verify="accept"; leave them out, or choose that')
+    if name == AUDIT:
+        assert contracts.audit is not None, "it was offered"
+        assert plan is not None, "an audit has a plan"
+        return Tier(1, 0, contracts.lottery.address, contracts.audit, plan.pack(), plan)
     if name == REPLICATE:
-        if matched or reject_seconds is not None:
-            raise SpecInvalid('offers and reject_within belong to verify="accept"; leave them out, or choose that')
         params = ReplicationClocks(clocks.reveal, clocks.grace, clocks.extra_take).pack()
         scheduler = contracts.lottery.address
         return Tier(REPLICATE_WORKERS, REPLICATE_EXTRA_SEATS, scheduler, contracts.replication, params)
@@ -47,9 +59,20 @@ def tier_of(
     return Tier(1, 0, scheduler, acceptance, AcceptanceClocks(window).pack())
 
 
+def check_sold(contracts: Contracts, name: str) -> None:
+    """Raises SpecInvalid for a way of `verify` that this network does not sell."""
+    offered = tiers_of(contracts)
+    if name not in offered:
+        raise SpecInvalid(f"this network sells no verify={name!r}; it sells {', '.join(offered) or 'nothing yet'}")
+
+
 def tiers_of(contracts: Contracts) -> list[str]:
     """What `verify` may be in new jobs on this network."""
-    verifiers = {REPLICATE: contracts.replication, ACCEPT: contracts.acceptance}
+    verifiers: dict[str, Verifier | None] = {
+        REPLICATE: contracts.replication,
+        ACCEPT: contracts.acceptance,
+        AUDIT: contracts.audit,
+    }
     return [
         name
         for name, verifier in verifiers.items()

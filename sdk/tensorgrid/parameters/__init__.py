@@ -84,6 +84,24 @@ class JuryParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditParameters:
+    """What the SDK proposes for an audited job: seconds, counts and basis points, in the order of the verifier's
+    parameters; and how many other providers there must be who could replay it."""
+
+    respond: int
+    take: int
+    audit: int
+    move: int
+    segments: int
+    drawn: int
+    auditors: int
+    audit_bps: int
+    reaudit_bps: int
+    steps: int
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkParameters:
     """Everything that `deploy` decides. Times: seconds. `beacon_delay`: blocks. Stakes: whole tokens, as text.
 
@@ -103,6 +121,7 @@ class NetworkParameters:
     tokens: tuple[TokenParameters, ...]
     hardware_classes: tuple[str, ...]
     jury: JuryParameters | None = None
+    audit: AuditParameters | None = None
 
     @classmethod
     def load(cls, which: str | Path = "devnet") -> NetworkParameters:
@@ -136,6 +155,7 @@ class NetworkParameters:
                 tokens=tuple(_token(token) for token in raw["tokens"]),
                 hardware_classes=tuple(_text(name) for name in allow["hardware_classes"]),
                 jury=_jury(_table(raw, "jury")) if "jury" in raw else None,
+                audit=_record(AuditParameters, _table(raw, "audit")) if "audit" in raw else None,
             )
         except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
             raise UnknownDeployment(

@@ -37,7 +37,8 @@ class Claim:
 class Provenance:
     """Who made the bytes in a Result, what they cost, and where to look it up.
 
-    agreed_by: the paid workers, whose results hash to the same root; nobody in the accept tier, which checks nothing.
+    agreed_by: the paid workers, whose results hash to the same root; the auditors who found parts of it right; nobody
+    in the accept tier, which checks nothing.
     root: 32 bytes, recomputed here from the opened payload. paid: to this worker; cost: to all workers, the fee, and
     what a relayer got; both are zero before the job has ended. transactions: all of the job's, in order.
     """

@@ -14,6 +14,7 @@ from tensorgrid.domain.errors import (
     ChainError,
     InsufficientFunds,
     KeyMissing,
+    PartlyDone,
     ResultRejected,
     Reverted,
     SpecInvalid,
@@ -29,6 +30,15 @@ from tensorgrid.domain.refusals import FreeTooSmall
 from tensorgrid.domain.specs import MAX_SPEC_BYTES, JobSpec
 from tensorgrid.ordering.funding import have_free
 from tensorgrid.runs.access import Access
+from tensorgrid.runs.audit import (
+    AuditReport,
+    Partial,
+    check_opening,
+    raise_unless_clean,
+    raise_unless_delivered,
+    report_of,
+)
+from tensorgrid.runs.audit_story import AuditStory
 from tensorgrid.runs.closing import overdue_call
 from tensorgrid.runs.ending import function_failed, open_agreed, raise_unless_agreed
 from tensorgrid.runs.outcome import Claim, Provenance, Result, read_log, read_receipt
@@ -209,18 +219,72 @@ class Run:
         return logs
 
     def result(self, timeout: float | None = None, *, kind: Kind | None = None) -> Result:
-        """Wait, then fetch, check against the chain, and open what the workers agreed on.
+        """Wait, then fetch, check against the chain, and open what the workers agreed on, or the auditors found right.
 
         kind: "torch" or "numpy" for its tensors; torch where it is installed when left out.
 
         Raises FunctionFailed (agreed: it raised or reached a limit), JobNotTaken, JobCancelled, WorkersSilent,
         NoAgreement, JobRejected, ResultRejected (no agreeing worker's copy is right), StorageError (none can be had),
-        and what `wait` raises.
+        with verify="audit" AuditFailed, NotAudited and PartlyDone, and what `wait` raises.
         """
         self.wait(timeout)
         story = self.story()
-        raise_unless_agreed(story, repr(self), self._amount(story, story.returned))
+        back = self._amount(story, story.returned)
+        if story.audit is not None:
+            return self._audited(story, story.audit, back, kind)
+        raise_unless_agreed(story, repr(self), back)
         return self._open(story, story.in_order if story.silent else story.agreed, kind)
+
+    # ------------------------------------------------------------------------------------------------- the audit tier
+
+    def audit(self) -> AuditReport:
+        """With verify="audit": which segments were drawn, who replayed them and what each said, as far as it has come.
+
+        Raises SpecInvalid for a job of another kind, ResultRejected, JobUnknown, Unreachable.
+        """
+        story = self.story()
+        return report_of(self.id, story, self._must_be_audited(story), self._client.token(story.terms.pay_token))
+
+    def partial(self, timeout: float | None = None, *, kind: Kind | None = None) -> Partial:
+        """With verify="audit": wait, then open what was made, also where `result` raises NotAudited or PartlyDone.
+
+        Raises AuditFailed and the other errors of a job that has made nothing, and what `result` raises otherwise.
+        """
+        self.wait(timeout)
+        story = self.story()
+        audit, worker = self._must_be_audited(story), story.first_seats[:1]
+        raise_unless_delivered(story, repr(self), self._amount(story, story.returned))
+        return Partial(
+            result=self._opened(story, audit, kind),
+            segment=audit.done,
+            segments=audit.plan.segments,
+            paid=self._amount(story, worker[0].pay or 0),
+            audited=bool(story.agreed),
+        )
+
+    def _audited(self, story: Story, audit: AuditStory, back: Amount, kind: Kind | None) -> Result:
+        raise_unless_clean(story, repr(self), back)
+        found = self._opened(story, audit, kind)
+        if audit.done < audit.plan.segments:
+            raise PartlyDone(
+                f"the worker of {self!r} ended after segment {audit.done} of {audit.plan.segments} and was paid for "
+                f"those; {back} came back. run.partial() has the model that it came to",
+                done=audit.done,
+                segments=audit.plan.segments,
+            )
+        return found
+
+    def _opened(self, story: Story, audit: AuditStory, kind: Kind | None) -> Result:
+        """The worker's result, held against its commitment, whose opening the chain has shown."""
+        worker = story.first_seats[0]
+        if audit.opening is not None:
+            check_opening(self.id, worker, audit.opening)
+        return self._open(story, [worker], kind)
+
+    def _must_be_audited(self, story: Story) -> AuditStory:
+        if story.audit is None:
+            raise SpecInvalid(f'{self!r} is not audited; only verify="audit" is')
+        return story.audit
 
     # ------------------------------------------------------------------------------------------------ the accept tier
 
@@ -291,7 +355,7 @@ class Run:
             Provenance(
                 job=self.id,
                 worker=winner.worker,
-                agreed_by=tuple(seat.worker for seat in story.agreed),
+                agreed_by=tuple(seat.worker for seat in story.vouchers),
                 paid=winner.pay,
                 cost=self._amount(story, story.cost),
                 root=opened.root,

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from tensorgrid.chain.events import (
+    AuditBegun,
     BondForfeited,
     BondReturned,
     Event,
@@ -26,14 +27,18 @@ from tensorgrid.chain.events import (
     Revealed,
     WorkerSettled,
 )
+from tensorgrid.domain.audit_terms import AuditTerms
+from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.jobs import AcceptanceClocks, Fault, JobState, JobTerms, Seat
+from tensorgrid.runs.audit_story import EVENTS as OF_AUDITS
+from tensorgrid.runs.audit_story import AuditStory
 
 
 @dataclass(slots=True)
 class SeatStory:
     """One worker's part. `pay` and `slashed` are token and stake units, None before the job ended.
 
-    `seat`: as the board wants it shown.
+    `seat`: as the board wants it shown. `agreed`: the verifier has counted it as right.
     """
 
     seat: Seat
@@ -44,6 +49,7 @@ class SeatStory:
     pay: int | None = None
     slashed: int | None = None
     fault: Fault = Fault.NONE
+    agreed: bool = False
 
     @property
     def worker(self) -> str:
@@ -73,12 +79,14 @@ class Story:
     """What has happened so far. Money in units of `terms.pay_token`; times are chain seconds.
 
     `silent`: the accept tier: nothing is revealed, silence is consent. `bond`: what a rejection still holds.
+    `audit`: in the audit tier alone.
     """
 
     terms: JobTerms
     round: int
     posted_block: int
     silent: bool = False
+    audit: AuditStory | None = None
     state: JobState = JobState.POSTED
     seats: dict[str, SeatStory] = field(default_factory=dict)
     progress: list[tuple[str, bytes]] = field(default_factory=list)
@@ -145,12 +153,21 @@ class Story:
         """The paid seats, when all of them showed one and the same result; empty otherwise.
 
         Half pay goes to those who revealed without a decisive group: that is never an agreement. In the accept tier
-        nobody agrees with anybody.
+        nobody agrees with anybody; in the audit tier it is the worker alone, whom the auditors have found right.
         """
+        if self.audit is not None:
+            return [seat for seat in self.first_seats if seat.agreed]
         paid = [seat for seat in self.in_order if seat.pay]
         full = all(seat.pay == seat.price for seat in paid)
         same = len({seat.root_hash for seat in paid}) == 1
         return paid if len(paid) > 1 and full and same else []
+
+    @property
+    def vouchers(self) -> list[SeatStory]:
+        """Who stands for the result: the workers that agreed, in the audit tier the auditors that found it right."""
+        if self.audit is None:
+            return self.agreed
+        return [seat for seat in self.extra_seats if seat.agreed and self.agreed]
 
     @property
     def phase(self) -> str:
@@ -162,6 +179,10 @@ class Story:
             return f"running: {sum(seat.sealed for seat in first)} of {len(first)} workers done"
         if self.silent and self.state in (JobState.COMMITTED, JobState.SETTLED):
             return self._accept_phase
+        if self.audit is not None and self.state is JobState.COMMITTED:
+            return self.audit.phase
+        if self.audit is not None and self.state is JobState.SETTLED:
+            return self._audit_phase
         if self.state is JobState.COMMITTED and self.extra is None:
             done = [seat for seat in first if seat.sealed]
             return f"comparing: {sum(seat.root_hash is not None for seat in done)} of {len(done)} answers revealed"
@@ -174,6 +195,13 @@ class Story:
         return self.state.name.lower()
 
     @property
+    def _audit_phase(self) -> str:
+        worker = self.first_seats[0]
+        if worker.fault is Fault.SLASHED:
+            return "settled: the worker was wrong"
+        return "settled: audited" if worker.agreed else "settled: not audited"
+
+    @property
     def _accept_phase(self) -> str:
         if self.state is JobState.COMMITTED:
             return "rejected: a jury decides" if self.rejected else "delivered: paid unless you reject it in time"
@@ -184,16 +212,19 @@ class Story:
         return "settled: rejected without cause" if full else "settled: undecided" if paid else "settled: rejected"
 
 
-def fold(events: Iterable[Event], acceptance: str | None = None) -> Story | None:
+def fold(events: Iterable[Event], acceptance: str | None = None, audit: str | None = None) -> Story | None:
     """The story that these events of ONE job tell, in chain order; None while it was not posted.
 
-    `acceptance`: address of the network's accept tier. What strangers say under the job's id is passed over.
+    `acceptance`, `audit`: addresses of the network's accept and audit tiers. What strangers say under the job's id is
+    passed over.
     """
     story: Story | None = None
     for event in events:
         if isinstance(event, JobPosted):
             silent = event.terms.verifier == acceptance
             story = Story(terms=event.terms, round=event.round, posted_block=event.log.block, silent=silent)
+            if event.terms.verifier == audit:
+                story.audit = AuditStory(AuditTerms.unpack(event.terms.verifier_params))
         if story is None or (isinstance(event, JobProgress) and event.worker not in story.seats):
             continue
         _apply(story, event)
@@ -203,9 +234,13 @@ def fold(events: Iterable[Event], acceptance: str | None = None) -> Story | None
 
 
 def _apply(story: Story, event: Event) -> None:
-    if isinstance(event, JobTaken):
+    if story.audit is not None and isinstance(event, OF_AUDITS):
+        _apply_audit(story, story.audit, event)
+    elif isinstance(event, JobTaken):
         seat = Seat(event.worker, event.provider, event.payee, event.price)
         story.seats[event.worker] = SeatStory(seat, event.number, extra=event.number > story.terms.workers)
+        if story.audit is not None and event.number > story.terms.workers:
+            story.audit.seated.append(event.number)
         if event.work_by:
             story.state, story.work_by = JobState.ASSIGNED, event.work_by
     elif isinstance(event, JobProgress):
@@ -227,6 +262,7 @@ def _apply(story: Story, event: Event) -> None:
     elif isinstance(event, WorkerSettled):
         found = story.seats[event.worker]
         found.pay, found.fault, found.slashed = event.pay, event.fault, story.terms.loss(event.fault)
+        found.agreed = event.agreed
     elif isinstance(event, OrderRelayed):
         story.relay_fee = event.fee
     elif isinstance(event, Rejected):
@@ -240,3 +276,10 @@ def _apply(story: Story, event: Event) -> None:
         story.state, story.returned = JobState.CANCELLED, event.returned
     elif isinstance(event, JobExpired):
         story.state, story.closer, story.returned = JobState.EXPIRED, event.closer, event.returned
+
+
+def _apply_audit(story: Story, audit: AuditStory, event: Event) -> None:
+    audit.apply(event)
+    if isinstance(event, AuditBegun):
+        found = story.seats[event.worker]
+        found.root_hash, found.receipt_digest = keccak256(event.opening.result_root), event.opening.receipt_digest

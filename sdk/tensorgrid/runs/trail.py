@@ -40,8 +40,8 @@ class Trail:
             if self._seen is not None and self._seen[0] == head.hash:
                 return self._seen[1]
             events = events_of(self._connection, self._contracts, self._job, self._first, head.number)
-            acceptance = self._contracts.acceptance
-            story = fold(events, acceptance.address if acceptance is not None else None)
+            tiers = (self._contracts.acceptance, self._contracts.audit)
+            story = fold(events, *(tier.address if tier is not None else None for tier in tiers))
             if story is None:
                 raise JobUnknown(
                     f"no job 0x{self._job.hex()} on chain {self._contracts.chain_id}; check the id and the network"
@@ -53,7 +53,7 @@ class Trail:
 
 def events_of(connection: Connection, contracts: Contracts, job: JobId, first: int, last: int) -> Iterator[Event]:
     """Events of one job in blocks first..last, in chain order. Raises Unreachable, ChainError."""
-    names = ("JobBoard", "ReplicationVerifier", "AcceptanceVerifier")
+    names = ("JobBoard", "ReplicationVerifier", "AcceptanceVerifier", "AuditVerifier")
     for event in _events(connection, contracts, names, [None, "0x" + job.hex()], first, last):
         if getattr(event, "id", None) == job:
             yield event

@@ -38,6 +38,17 @@ def judge(current: HardwareClass, record: Record, prices: Mapping[str, int], all
     return Verdict("", score, None, f"{short}, and [classes] names no lower class of it that this network lists")
 
 
+def shortfall(current: HardwareClass, record: Record) -> str:
+    """Why a machine of this measurement would take no job as `current`, with what to do; empty when it would."""
+    if not record.measured or record.score(current) >= GOOD_SCORE:
+        return ""
+    return (
+        f"{record.score(current)} of 1000, below {GOOD_SCORE} ({weakest(record.measured, current)}): it would take no job "
+        f"as {current.name!r}; stop what else runs here and measure again (tensorgrid-worker bench), or name a lower "
+        "class and its price in [classes]"
+    )
+
+
 def _lower(current: HardwareClass) -> list[HardwareClass]:
     """Rungs of the same model that promise less, the best first."""
     rungs = [

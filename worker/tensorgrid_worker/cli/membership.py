@@ -1,4 +1,4 @@
-"""init, doctor, register, leave: how a worker comes and goes."""
+"""init, doctor, fingerprint, register, leave: how a worker comes and goes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tensorgrid_worker.cli.common import UNFIT, AsJson, Config, Worker, default_home, fleet_of, hint, sentences, show
+from tensorgrid_worker.cli.common import (
+    STILL_DRAINING,
+    UNFIT,
+    AsJson,
+    Config,
+    Worker,
+    default_home,
+    fleet_of,
+    hint,
+    sentences,
+    show,
+)
 
 if TYPE_CHECKING:
     from tensorgrid_worker.membership.init import Where
@@ -85,6 +96,24 @@ def doctor(config: Config = None, as_json: AsJson = False) -> None:
             raise SystemExit(UNFIT)
 
 
+def fingerprint(config: Config = None, worker: Worker = "", as_json: AsJson = False) -> None:
+    """What replays bit for bit here, part by part; workers of one fingerprint can check each other. Taken where the
+    machine has changed since, kept, and told to the chain by `register`.
+
+    Example: tensorgrid-worker fingerprint --config worker.toml
+    """
+    with sentences():
+        fleet = fleet_of(config)
+        from tensorgrid_worker.membership.coming import fingerprint as take
+
+        found = [{"name": one.name} | take(one, hint).to_json() for one in fleet.some(worker)]
+        text = "\n\n".join(
+            "\n".join([f"fingerprint {told['digest']}", *(f"  {name}: {said}" for name, said in told["parts"].items())])
+            for told in found
+        )
+        show({"workers": found}, text, as_json=as_json)
+
+
 def register(
     stake: Annotated[str, typer.Option("--stake", help='Behind each worker: stake-token units, or "300 TGS".')],
     provider: Provider,
@@ -129,7 +158,10 @@ def leave(
         from tensorgrid_worker.membership.coming import leave as do
 
         chosen = fleet.some(worker)
-        drained(chosen, seconds=max(one.drain_seconds for one in chosen) + 60, say=hint)
+        _, left = drained(chosen, seconds=max(one.drain_seconds for one in chosen) + 60, say=hint)
+        if left:
+            hint(f"tensorgrid-worker: {', '.join(left)} still drains; nothing was asked back: run leave again later")
+            raise SystemExit(STILL_DRAINING)
         done = do(chosen, provider, password_file, to=to, unsigned=unsigned, say=hint)
         show(done, _steps_text(done, "left"), as_json=as_json or unsigned)
 
@@ -179,5 +211,5 @@ def _steps_text(done: dict[str, Any], word: str) -> str:
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (init, doctor, register, leave):
+    for command in (init, doctor, fingerprint, register, leave):
         app.command()(command)

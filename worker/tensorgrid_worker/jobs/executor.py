@@ -3,70 +3,40 @@
 from __future__ import annotations
 
 import os
-import selectors
 import stat
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
-from typing import Any, Self
 
-from tensorgrid.domain.errors import TensorgridError
+from tensorgrid.domain.errors import ResultRejected
 from tensorgrid.domain.jobs import ExitClass
-from tensorgrid.domain.specs import JobSpec
-from tensorgrid_worker.hardware import Gpu, gpu_variables
-from tensorgrid_worker.jobs.runlog import PointReader, RunLog
+from tensorgrid.domain.payload import payload_root
+from tensorgrid_worker.jobs.launching import Task, Tracing, launch_of, tell_call
+from tensorgrid_worker.jobs.replays import Replay, Replayed, ReplayFollower, put_start
+from tensorgrid_worker.jobs.traces import Follower, OnSegment, Traced
+from tensorgrid_worker.jobs.watching import Pipes, Point, RunFailed, RunStopped, Watch
 from tensorgrid_worker.jobs.wiper import Wiper
-from tensorgrid_worker.runtime import determinism, runner
-from tensorgrid_worker.runtime.limits import Limits
-from tensorgrid_worker.sandbox.base import Child, Launch, Sandbox
-from tensorgrid_worker.sandbox.cgroups import GroupLimits
+from tensorgrid_worker.runtime import runner
+from tensorgrid_worker.sandbox.base import Sandbox
 
-PROGRESS_FD = "TENSORGRID_PROGRESS_FD"
-TMP = "/tmp"  # noqa: S108 - the sandbox's own
-START_SECONDS = 120
-"""For the sandbox and the interpreter to start; not the job's time."""
-OVERHEAD_BYTES = 2 << 30
-"""Addresses (not memory) that the interpreter and torch's libraries map."""
-SHARED_BYTES = 256 << 20
-"""Memory that a job's group may hold beside its own: the interpreter, pages of libraries, the sandbox."""
-TICK_SECONDS = 0.2
+__all__ = ["Executor", "Point", "Run", "RunFailed", "RunStopped", "Task", "collect", "finish_payload"]
+
 SIGKILL_STATUS, SIGXCPU_STATUS = 137, 152
-
-Point = Mapping[str, Any]
-
-
-class RunFailed(TensorgridError):
-    """The sandbox did not get as far as the job: this machine's fault, nothing to commit to. `output`: its text."""
-
-    def __init__(self, message: str, output: str = "") -> None:
-        super().__init__(message)
-        self.output = output
-
-
-class RunStopped(TensorgridError):
-    """The worker was told to stop; the job can be run again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What to run. `folder` holds in/ as inputs.py left it; `seed` is jobSeed."""
-
-    spec: JobSpec
-    seed: bytes
-    folder: Path
-    gpus: tuple[Gpu, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How it ended. `payload`: the plaintext safetensors bytes, only with OK, not yet checked. `log`: text, capped."""
+    """How it ended. `payload`: the plaintext safetensors bytes, only with OK, not yet checked. `log`: text, capped.
+
+    `traced`: of an audited job whose loop began; with another exit than OK its trace still lacks the failed segment.
+    """
 
     exit: ExitClass
     payload: bytes | None
     log: bytes
     seconds: float
+    traced: Traced | None = None
 
 
 def finish_payload(payload: bytes) -> bytes:
@@ -83,166 +53,68 @@ class Executor:
         self._processes = processes
         self._wiper = wiper or Wiper()
 
-    def run(self, task: Task, *, on_point: Callable[[Point], None], stop: Event) -> Run:
+    def run(
+        self,
+        task: Task,
+        *,
+        on_point: Callable[[Point], None],
+        stop: Event,
+        on_segment: OnSegment = lambda _: None,
+    ) -> Run:
         """Blocks until the job ended, was killed at a limit, or `stop` was set.
 
-        `on_point` is called for each reported point and must be quick. Raises RunFailed, RunStopped.
+        `on_point` is called for each reported point, `on_segment` for each ended segment of an audited job; both must
+        be quick. Raises RunFailed, RunStopped.
         """
+        if task.spec.checkpoint is None:
+            status, watch, output = self._supervised(task, on_point, stop)
+            return _judge(task, status, watch, output)
+        follower = Follower(task.spec, task.seed, task.folder / "out", on_segment)
+        follower.begin()
+        try:
+            status, watch, output = self._supervised(task, on_point, stop, Tracing({}, follower.feed, keeps=True))
+        finally:
+            follower.end()
+        return _audited(_judge(task, status, watch, output), follower)
+
+    def replay(self, task: Task, wanted: Replay, *, stop: Event) -> Replayed:
+        """Run a part of an audited job again, in the same sandbox under the same limits. Blocks as `run` does.
+
+        `task.folder` holds in/, and must not be in use by another run. Raises RunFailed, RunStopped, OSError.
+        """
+        assert task.spec.checkpoint is not None, "only audited jobs can be replayed"
+        follower = ReplayFollower(wanted, task.spec.checkpoint.every)
+        put_start(wanted.start, task.folder / "in")
+        tracing = Tracing(follower.plan(), follower.reader.feed, start=wanted.start)
+        status, watch, output = self._supervised(task, lambda _: None, stop, tracing)
+        ended = _judge(task, status, watch, output)
+        return follower.judge(status, output, ended.exit, ended.seconds, ended.log)
+
+    def _supervised(
+        self, task: Task, on_point: Callable[[Point], None], stop: Event, tracing: Tracing | None = None
+    ) -> tuple[int, Watch, Path]:
+        """Exit status, what was seen, and the output's path."""
         dirty = self._wiper.ready(task.gpus)
         if dirty is not None:
             raise RunFailed(f"a GPU may still hold what another job left: {dirty}")
         output = _fresh_output(task.folder)
-        with _Pipes() as pipes:
-            child = self._sandbox.start(self._launch(task, output, pipes))
+        tell_call(task.folder / "in")
+        with Pipes(traced=tracing is not None) as pipes:
+            child = self._sandbox.start(
+                launch_of(task, output, pipes, tmp_bytes=self._tmp_bytes, processes=self._processes, tracing=tracing)
+            )
             try:
                 pipes.close_far_ends()
-                watch = _Watch(child, pipes, task.spec.resources.wall_seconds, on_point, stop)
+                on_trace = None if tracing is None else tracing.feed
+                watch = Watch(child, pipes, task.spec.resources.wall_seconds, on_point, stop, on_trace)
                 status = watch.follow()
             finally:
                 child.kill()
                 self._wiper.after(task.gpus)
-        return _judge(task, status, watch, output)
-
-    def _launch(self, task: Task, output: Path, pipes: _Pipes) -> Launch:
-        resources = task.spec.resources
-        on_gpu = bool(task.gpus)
-        limits = Limits(
-            memory_bytes=resources.memory_bytes,
-            address_bytes=0 if on_gpu else resources.memory_bytes + OVERHEAD_BYTES + _input_bytes(task.spec),
-            file_bytes=max(resources.output_bytes, self._tmp_bytes),
-            cpu_seconds=(resources.wall_seconds + START_SECONDS) * (resources.threads + 1),
-            open_files=1024,
-            processes=self._processes,
-        )
-        environment = {
-            "PATH": "/usr/bin:/bin",
-            "HOME": TMP,
-            "TMPDIR": TMP,
-            "USER": "job",
-            "LOGNAME": "job",
-            "LANG": "C.UTF-8",
-            "TZ": "UTC",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUNBUFFERED": "1",
-            PROGRESS_FD: str(pipes.progress.far),
-            runner.CONTROL_FD: str(pipes.control.far),
-            runner.SEED: "0x" + task.seed.hex(),
-        }
-        environment |= determinism.environment(task.seed, resources.threads) | gpu_variables(list(task.gpus))
-        return Launch(
-            inputs=task.folder / "in",
-            output=output,
-            runner={"output_bytes": resources.output_bytes, "threads": resources.threads, "limits": asdict(limits)},
-            environment=environment,
-            pass_fds=(pipes.progress.far, pipes.control.far),
-            tmp_bytes=self._tmp_bytes,
-            devices=tuple(dict.fromkeys(node for gpu in task.gpus for node in gpu.nodes)),
-            log_fd=pipes.log.far,
-            whole=GroupLimits(
-                # What lies in its private folders is memory too.
-                memory_bytes=resources.memory_bytes + 2 * self._tmp_bytes + SHARED_BYTES + _input_bytes(task.spec),
-                processes=self._processes,
-                threads=resources.threads + 1,
-            ),
-        )
+        return status, watch, output
 
 
-class _Pipe:
-    def __init__(self) -> None:
-        self.near, self.far = os.pipe()
-        os.set_blocking(self.near, False)
-
-
-class _Pipes:
-    """Three ways out of the sandbox: log (stdout, stderr), progress (points), control (one word: started)."""
-
-    def __init__(self) -> None:
-        self.log, self.progress, self.control = _Pipe(), _Pipe(), _Pipe()
-        self._far_open = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def close_far_ends(self) -> None:
-        if self._far_open:
-            self._far_open = False
-            for pipe in (self.log, self.progress, self.control):
-                os.close(pipe.far)
-
-    def __exit__(self, *_: object) -> None:
-        self.close_far_ends()
-        for pipe in (self.log, self.progress, self.control):
-            os.close(pipe.near)
-
-
-class _Watch:
-    """Follows one child: reads its pipes, keeps its clock."""
-
-    def __init__(
-        self, child: Child, pipes: _Pipes, wall_seconds: int, on_point: Callable[[Point], None], stop: Event
-    ) -> None:
-        self.log = RunLog()
-        self.started: float | None = None
-        self.ended: float = 0.0
-        self.wall_reached = False
-        self._child, self._wall, self._stop = child, wall_seconds, stop
-        self._points = PointReader(on_point)
-        self._sinks: dict[int, Callable[[bytes], None]] = {
-            pipes.log.near: self.log.write,
-            pipes.progress.near: self._points.feed,
-            pipes.control.near: self._control,
-        }
-
-    @property
-    def memory_ran_out(self) -> bool:
-        return self._child.memory_ran_out
-
-    def follow(self) -> int:
-        """Its exit status. Raises RunFailed, RunStopped."""
-        born = time.monotonic()
-        with selectors.DefaultSelector() as selector:
-            for descriptor in self._sinks:
-                selector.register(descriptor, selectors.EVENT_READ)
-            while True:
-                if selector.get_map():
-                    self._read(selector, TICK_SECONDS)
-                status = self._child.wait(0 if selector.get_map() else TICK_SECONDS)
-                if status is not None:
-                    self._read(selector, 0)
-                    self.ended = time.monotonic()
-                    return status
-                self._check_clocks(born)
-                if self.wall_reached or self._child.starved():
-                    self._child.kill()
-
-    def _read(self, selector: selectors.BaseSelector, timeout: float) -> None:
-        for key, _ in selector.select(timeout):
-            for _ in range(64):  # at most 4 MiB of each at a time: a job that shouts does not stop the clock
-                try:
-                    data = os.read(key.fd, 65536)
-                except BlockingIOError:
-                    break
-                if not data:
-                    selector.unregister(key.fileobj)
-                    break
-                self._sinks[key.fd](data)
-
-    def _control(self, _: bytes) -> None:
-        if self.started is None:
-            self.started = time.monotonic()
-
-    def _check_clocks(self, born: float) -> None:
-        now = time.monotonic()
-        if self._stop.is_set():
-            raise RunStopped("the worker stops; the job will be run again")
-        if self.started is None:
-            if now - born > START_SECONDS:
-                raise RunFailed(f"the sandbox did not start in {START_SECONDS} s; is this machine overloaded?")
-        elif now - self.started > self._wall:
-            self.wall_reached = True
-
-
-def _judge(task: Task, status: int, watch: _Watch, output: Path) -> Run:
+def _judge(task: Task, status: int, watch: Watch, output: Path) -> Run:
     """Exit status and output -> exit class. Raises RunFailed when the job itself never began."""
     log = watch.log
     if watch.started is None:
@@ -254,7 +126,25 @@ def _judge(task: Task, status: int, watch: _Watch, output: Path) -> Run:
     return Run(exit_class, payload, log.to_bytes(), seconds)
 
 
-def _classify(task: Task, status: int, watch: _Watch, output: Path) -> tuple[ExitClass, bytes | None]:
+def _audited(run: Run, follower: Follower) -> Run:
+    """With its trace. A result that is not the model of the last state is no result."""
+    traced = follower.traced()
+    wrong = follower.broken
+    if not wrong and run.exit is ExitClass.OK:
+        roots = traced.trace.segments[-1].roots if traced is not None and traced.trace.segments else None
+        try:
+            right = roots is not None and payload_root(run.payload or b"") == roots.model
+        except ResultRejected:
+            right = False
+        wrong = "" if right else "the result is not the model of the trace's last state"
+    if not wrong:
+        return replace(run, traced=traced)
+    return replace(
+        run, exit=ExitClass.RAISED, payload=None, log=run.log + f"[worker] {wrong}\n".encode(), traced=traced
+    )
+
+
+def _classify(task: Task, status: int, watch: Watch, output: Path) -> tuple[ExitClass, bytes | None]:
     if watch.memory_ran_out:  # of the job's group, whichever of its processes had to go
         return ExitClass.MEMORY_LIMIT, None
     if watch.wall_reached or status == SIGXCPU_STATUS:
@@ -302,7 +192,3 @@ def _fresh_output(folder: Path) -> Path:
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     return path
-
-
-def _input_bytes(spec: JobSpec) -> int:
-    return sum(ref.bytes for ref in spec.inputs.values())

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tensorgrid.chain.deployments import Deployment
+from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.errors import UnknownToken
-from tensorgrid.domain.jobs import JobTerms, ReplicationClocks, hardware_class
+from tensorgrid.domain.jobs import BPS_WHOLE, JobTerms, ReplicationClocks, hardware_class
 from tensorgrid.domain.specs import JobSpec
 from tensorgrid_worker.config import ConfigInvalid, WorkerConfig
 from tensorgrid_worker.policy.base import Asked, Free, Need, Refusal
@@ -21,7 +22,7 @@ from tensorgrid_worker.policy.house import House
 MOST_LEAST_STAKES = 10
 """Unless told otherwise, a worker risks so many times the least stake of its network in one job."""
 
-ACCEPTANCE = "AcceptanceVerifier"
+ACCEPTANCE, AUDITS = "AcceptanceVerifier", "AuditVerifier"
 NETWORK = "network"
 """As whose refusal it counts when no policy was asked."""
 
@@ -39,6 +40,7 @@ class Gate:
     free: Callable[[], Free]
     min_reveal_seconds: int = 0
     acceptance: str = ""  # the verifier of the tier in which silence is consent; empty: the network has none
+    audits: str = ""  # the verifier of the audit tier; empty: the network has none
 
     @classmethod
     def of(cls, config: WorkerConfig, deployment: Deployment, least_stake: int) -> Gate:
@@ -66,13 +68,17 @@ class Gate:
             free=FreeReader(config.home, _gpu_memory(config.gpu) if config.policy else tuple),
             min_reveal_seconds=config.min_reveal_seconds,
             acceptance=deployment.address(ACCEPTANCE) if ACCEPTANCE in deployment.contracts else "",
+            audits=deployment.address(AUDITS) if AUDITS in deployment.contracts else "",
         )
 
-    def refusal(self, terms: JobTerms, me: str) -> str:
-        """Why not, in words; empty when the terms will do. Begins with NOT_NOW when it is worth asking again."""
+    def refusal(self, terms: JobTerms, me: str, *, auditor: bool = False) -> str:
+        """Why not, in words; empty when the terms will do. Begins with NOT_NOW when it is worth asking again.
+
+        `auditor`: of an audited job, whose worker has his seat already.
+        """
         if words := self._network_refusal(terms, me):
             return words
-        found = self.house.refusal(self._asked(terms, None))
+        found = self.house.refusal(self._asked(terms, None, auditor=auditor))
         return str(found) if found else ""
 
     def least_price(self, token: str) -> int:
@@ -84,12 +90,23 @@ class Gate:
 
     def judge(self, terms: JobTerms, spec: JobSpec) -> Refusal | None:
         """What the policies say once the spec has been read; None when they want the job."""
+        if words := self._audit_refusal(terms, spec):
+            return Refusal(NETWORK, words)
         return self.house.refusal(self._asked(terms, spec))
+
+    def _audit_refusal(self, terms: JobTerms, spec: JobSpec) -> str:
+        """Why a spec does not fit the audit that its terms name: such a run could not be opened."""
+        audited, cut = terms.verifier == self.audits, spec.checkpoint
+        if audited != (cut is not None):
+            return "its spec and its terms do not agree on whether it is audited"
+        if cut is not None and cut.every != AuditTerms.unpack(terms.verifier_params).steps:
+            return f"its spec cuts it every {cut.every} steps, its terms say something else"
+        return ""
 
     def _network_refusal(self, terms: JobTerms, me: str) -> str:
         if terms.pay_token not in self.tokens:
             return f"it pays in {terms.pay_token}, which this worker does not accept"
-        if terms.scheduler != self.scheduler or terms.verifier not in {self.verifier, self.acceptance}:
+        if terms.scheduler != self.scheduler or terms.verifier not in {self.verifier, self.acceptance, self.audits}:
             return "it names a scheduler or verifier that this worker does not know"
         if terms.hardware_class != self.hardware_class:
             return f"it wants other hardware than {self.class_name!r}"
@@ -97,13 +114,18 @@ class Gate:
         reveal = clocks.reveal_time + clocks.grace
         if terms.verifier == self.verifier and reveal < self.min_reveal_seconds:
             return f"it gives {reveal} s to reveal, and silence costs the stake: {self.min_reveal_seconds} s at least"
+        answer = AuditTerms.unpack(terms.verifier_params).respond_time
+        if terms.verifier == self.audits and answer < self.min_reveal_seconds:
+            return f"it gives {answer} s to answer, and silence costs the stake: {self.min_reveal_seconds} s at least"
         return "it is our own" if terms.requester == me else ""
 
-    def _asked(self, terms: JobTerms, spec: JobSpec | None) -> Asked:
+    def _asked(self, terms: JobTerms, spec: JobSpec | None, *, auditor: bool = False) -> Asked:
+        # A share of the job for a share of its price: what it would come to for the whole is what the floor is about.
+        scale = AuditTerms.unpack(terms.verifier_params).audit_bps if auditor else BPS_WHOLE
         return Asked(
             requester=terms.requester,
             pay_token=terms.pay_token,
-            price=terms.price,
+            price=terms.price * scale // BPS_WHOLE,
             value=terms.price * terms.workers + terms.reserve,
             stake=terms.stake,
             seats=terms.workers,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from tensorgrid.domain.cids import Cid
-from tensorgrid.domain.encoding import parse_json
+from tensorgrid.domain.encoding import parse_json, sha256
 from tensorgrid.domain.errors import BlobTooLarge, SpecInvalid, StorageError, TensorgridError
 from tensorgrid.domain.jobs import JobId, JobTerms
 from tensorgrid.domain.payload import ITEM_BYTES
@@ -22,6 +23,7 @@ MAX_INPUT_HEADER = 64 * 1024
 KEEP_FREE_BYTES = 512 << 20
 """Of the scratch folder's disk: strangers' inputs never take what the journal and a result need."""
 INPUT_TENSOR = "value"
+_FOLDER = re.compile(r"[0-9a-f]{64}")
 
 Judge = Callable[[JobTerms, JobSpec], Refusal | None]
 """The owner's policies, asked once the spec is known."""
@@ -65,6 +67,25 @@ class Inputs:
 
     def forget(self, job: JobId) -> None:
         shutil.rmtree(self.folder(job), ignore_errors=True)
+
+    def spec(self, job: JobId, terms: JobTerms) -> JobSpec | None:
+        """As it lay here when it was inspected; None when it has gone."""
+        try:
+            data = (self.folder(job) / "in" / "spec.json").read_bytes()
+        except OSError:
+            return None
+        return JobSpec.from_bytes(data) if sha256(data) == terms.spec_digest else None
+
+    def size(self, job: JobId) -> int:
+        """Bytes of its files on disk."""
+        return sum(path.stat().st_size for path in self.folder(job).rglob("*") if path.is_file())
+
+    def sweep(self, known: Collection[JobId]) -> None:
+        """Remove the folders of all jobs but these."""
+        kept = {job.hex() for job in known}
+        for folder in self._scratch.glob("*"):
+            if _FOLDER.fullmatch(folder.name) and folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _prepare(self, job: JobId, terms: JobTerms, judge: Judge | None) -> Prepared:
         folder = self.folder(job)

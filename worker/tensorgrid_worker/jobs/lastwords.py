@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensorgrid.domain.encoding import sha256
 from tensorgrid.domain.errors import StorageError
 from tensorgrid.domain.jobs import JobId, JobTerms
 from tensorgrid.domain.notes import note_blob
-from tensorgrid.domain.specs import JobSpec
 from tensorgrid.privacy import seal
 from tensorgrid_worker.jobs.executor import RunFailed
 from tensorgrid_worker.jobs.inputs import Inputs, JobRefused
@@ -36,7 +34,7 @@ class LastWords:
         if self._failures[job] != TRIES:
             return False
         try:
-            spec = self._spec(job, terms)
+            spec = self._inputs.spec(job, terms)  # for whom to seal
             if spec is None:
                 return False
             blob = note_blob(job, self._worker, NOTE_SEQUENCE, _sentence(error), _log(error))
@@ -48,14 +46,6 @@ class LastWords:
 
     def forget(self, job: JobId) -> None:
         self._failures.pop(job, None)
-
-    def _spec(self, job: JobId, terms: JobTerms) -> JobSpec | None:
-        """For whom to seal: as it lay there when the job was taken; None when it has gone, too."""
-        try:
-            data = (self._inputs.folder(job) / "in" / "spec.json").read_bytes()
-        except OSError:
-            return None
-        return JobSpec.from_bytes(data) if sha256(data) == terms.spec_digest else None
 
 
 def _sentence(error: Exception) -> str:

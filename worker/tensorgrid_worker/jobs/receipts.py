@@ -11,10 +11,12 @@ from tensorgrid.domain.payload import payload_root
 from tensorgrid.domain.receipts import MAX_LOG_BYTES, Environment, Receipt, SealedRef
 from tensorgrid.domain.results import result_root
 from tensorgrid.domain.specs import JobSpec
+from tensorgrid.domain.traces import audit_root
 from tensorgrid.privacy import seal
 from tensorgrid.storage.base import BlobStore
+from tensorgrid_worker.jobs.endings import ended
 from tensorgrid_worker.jobs.executor import Run
-from tensorgrid_worker.memory.rows import Result
+from tensorgrid_worker.memory.rows import Result, TraceMark
 
 
 class Receipts:
@@ -26,10 +28,11 @@ class Receipts:
         """`salt(job, seed)`: 32 bytes, the same every time (openings.Secrets)."""
         self._store, self._worker, self._environment, self._salt = store, worker, environment, salt
 
-    def of_run(self, job: JobId, seed: bytes, spec: JobSpec, run: Run) -> Result:
+    def of_run(self, job: JobId, seed: bytes, spec: JobSpec, run: Run, *, segments: int = 0) -> Result:
         """Store the sealed parts and the receipt. Raises StorageError.
 
-        A payload that does not parse is the function's fault: the exit class becomes RAISED, and the log says why.
+        segments: that an audited job's terms pay for; its result is bound together with its trace. A payload that does
+        not parse is the function's fault: the exit class becomes RAISED, and the log says why.
         """
         exit_class, payload, log = run.exit, run.payload, run.log
         if exit_class is ExitClass.OK:
@@ -38,6 +41,13 @@ class Receipts:
             except ResultRejected as error:
                 exit_class, payload = ExitClass.RAISED, None
                 log = (log + f"[worker] {error}\n".encode())[-MAX_LOG_BYTES:]
+        trace = None
+        if segments:
+            trace, as_paid = ended(run.traced, spec, seed, job, exit_class, segments)
+            if as_paid is not exit_class:
+                exit_class = as_paid
+                words = f"[worker] it has not the 1 to {segments} segments of its terms\n"
+                log = (log + words.encode())[-MAX_LOG_BYTES:]
         if exit_class is not ExitClass.OK:
             root = result_root(job, exit_class)
         receipt = Receipt(
@@ -50,14 +60,17 @@ class Receipts:
         )
         data = receipt.to_bytes()
         self._store.put(data)
+        mark = None if trace is None else TraceMark(root, trace.root(), len(trace.segments))
+        shown = root if mark is None else audit_root(job, mark.result, mark.trace, mark.done)
         return Result(
             job=job,
             seed=seed,
             exit=exit_class,
             salt=self._salt(job, seed),
-            root=root,
-            root_hash=keccak256(root),
+            root=shown,
+            root_hash=keccak256(shown),
             receipt=receipt.digest,
+            mark=mark,
         )
 
     def _put(self, plain: bytes, spec: JobSpec) -> SealedRef:

@@ -6,12 +6,14 @@ import heapq
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.errors import StorageError
 from tensorgrid.domain.jobs import JobId, JobTerms
+from tensorgrid.domain.specs import JobSpec
 from tensorgrid_worker.hardware import Gpu
 from tensorgrid_worker.jobs.executor import Executor, Run, RunFailed, RunStopped, Task
 from tensorgrid_worker.jobs.inputs import Inputs, JobRefused, Judge, NotNow
@@ -65,11 +67,15 @@ class Workshop:
         min_progress_seconds: float,
         capacity: int = 1,
         max_threads: int = 1,
+        waiting_bytes: int = 4 << 30,
+        audits: str = "",
     ) -> None:
-        self._inputs, self._executor, self._receipts, self._journal = inputs, executor, receipts, journal
+        """`audits`: address of the verifier whose jobs are bound together with their trace; empty: there is none."""
+        self.inputs, self.executor, self._receipts, self._journal = inputs, executor, receipts, journal
+        self._inputs, self._executor, self._audits = inputs, executor, audits
         self._logs, self._worker, self._publish, self._wake = logs, worker, publish, wake
-        self._capacity, self._slots = capacity, Slots(max_threads, gpus)
-        self._min_progress = min_progress_seconds
+        self._capacity, self.slots = capacity, Slots(max_threads, gpus)
+        self._min_progress, self._most_waiting = min_progress_seconds, waiting_bytes
         self._last_words = LastWords(inputs, worker, publish)
         self._lock = threading.Lock()
         self._inspecting: set[JobId] = set()
@@ -80,6 +86,7 @@ class Workshop:
         self._queue: list[_Current] = []  # a heap
         self._current: dict[JobId, _Current] = {}  # in the queue, or running
         self._loads: dict[JobId, Load] = {}  # of what was inspected
+        self._waiting: dict[JobId, int] = {}  # bytes of what was inspected for a take
         self._threads: list[threading.Thread] = []
         self.failure: BaseException | None = None
 
@@ -109,7 +116,7 @@ class Workshop:
 
     def crowded(self, new: Load, others: Iterable[Load], seconds: int) -> str:
         """Why a further run could end too late behind those that are owed already; empty when there is time."""
-        return crowded(new, others, threads=self._slots.threads, gpus=self._slots.gpus, seconds=seconds)
+        return crowded(new, others, threads=self.slots.threads, gpus=self.slots.gpus, seconds=seconds)
 
     def inspect(self, job: JobId, terms: JobTerms, judge: Judge | None = None) -> None:
         """Nothing when enough are under way: it is planned again. `judge`: of jobs that are still to be taken."""
@@ -128,6 +135,7 @@ class Workshop:
         with self._lock:
             if job in self._current:
                 return
+            self._waiting.pop(job, None)
             self._current[job] = current = _Current(due, job, terms, seed)
             heapq.heappush(self._queue, current)
             if self._runners == self._capacity:
@@ -151,6 +159,22 @@ class Workshop:
         """Whether something of that job lies on disk."""
         return self._inputs.folder(job).exists()
 
+    def waiting(self) -> dict[JobId, int]:
+        """Bytes on disk of each job that was inspected before it was taken, and not forgotten since."""
+        with self._lock:
+            return dict(self._waiting)
+
+    def spec(self, job: JobId, terms: JobTerms) -> JobSpec | None:
+        """As it lies here; None when it has gone."""
+        return self._inputs.spec(job, terms)
+
+    def sweep(self, known: Collection[JobId], untaken: Iterable[JobId]) -> None:
+        """Remove what lies on disk of any job that is not known: left by a crash, or by a journal that was lost."""
+        self._inputs.sweep(known)
+        sizes = {job: self._inputs.size(job) for job in untaken}
+        with self._lock:
+            self._waiting |= sizes
+
     def forget(self, job: JobId) -> None:
         """Remove what an ended job left on disk."""
         self._inputs.forget(job)
@@ -158,6 +182,7 @@ class Workshop:
         with self._lock:
             self._pauses.pop(job, None)
             self._loads.pop(job, None)
+            self._waiting.pop(job, None)
 
     def close(self) -> None:
         """Kill what runs and wait for it."""
@@ -213,9 +238,13 @@ class Workshop:
         log = JobLog(self._logs, job)
         verdict: str | None = None
         try:
+            if judge is not None and sum(self.waiting().values()) > self._most_waiting:
+                raise NotNow("jobs that wait to be taken fill the disk that they may fill")
             need = self._inputs.prepare(job, terms, judge).spec.resources
             with self._lock:
                 self._loads[job] = Load(need.wall_seconds, need.threads, need.gpus)
+                if judge is not None:
+                    self._waiting[job] = self._inputs.size(job)
             verdict = ""
             log.say("job.prepared")
         except JobRefused as error:
@@ -258,10 +287,10 @@ class Workshop:
         job = current.job
         prepared = self._inputs.prepare(job, current.terms)  # again: files may have gone or been changed since the take
         wants = prepared.spec.resources
-        with self._slots.of(wants.threads, wants.gpus, current.stop) as gpus:
+        with self.slots.of(wants.threads, wants.gpus, current.stop) as gpus:
             task = Task(prepared.spec, current.seed, prepared.folder, gpus)
             run = self._execute(current, task, log)
-        result = self._store(job, current.seed, task, run, log, current.stop)
+        result = self._store(current, task, run, log)
         self._journal.keep_result(result)
         log.say("result.stored", exit=result.exit.name.lower(), receipt=result.receipt.hex())
 
@@ -281,15 +310,16 @@ class Workshop:
         log.say("run.ended", exit=run.exit.name.lower(), seconds=round(run.seconds, 2))
         return run
 
-    def _store(self, job: JobId, seed: bytes, task: Task, run: Run, log: JobLog, stop: threading.Event) -> Result:
+    def _store(self, current: _Current, task: Task, run: Run, log: JobLog) -> Result:
         """A store that fails now must not cost the run: tried again until the job is over."""
-        pause = FIRST_PAUSE
+        terms, pause = current.terms, FIRST_PAUSE
+        segments = AuditTerms.unpack(terms.verifier_params).segments if terms.verifier == self._audits else 0
         while True:
             try:
-                return self._receipts.of_run(job, seed, task.spec, run)
+                return self._receipts.of_run(current.job, current.seed, task.spec, run, segments=segments)
             except StorageError as error:
                 log.say("store.failed", reason=str(error), again_in=pause)
-            if stop.wait(pause):
+            if current.stop.wait(pause):
                 raise RunStopped("the worker stops before the result could be stored; the job will be run again")
             pause = min(pause * 2, LONGEST_PAUSE)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.jobs import JobId, JobTerms, Opening, ReplicationClocks, Seat
+from tensorgrid_worker.auditing.calls import opening_of
 from tensorgrid_worker.loop.openings import Secrets, with_trailer
 from tensorgrid_worker.loop.planner import Do, JobView, work_deadline
 from tensorgrid_worker.memory.rows import Result
@@ -18,6 +19,8 @@ def due(view: JobView, do: Do) -> int:
     """Chain time by which it must be mined or stake is lost; 0: nothing is, and it can wait for cheaper gas."""
     if do is Do.COMMIT:
         return work_deadline(view)
+    if view.audited:
+        return 0
     clocks = ReplicationClocks.unpack(view.record.terms.verifier_params)
     if do is Do.REVEAL:
         return view.job.clock + clocks.reveal_time
@@ -52,6 +55,8 @@ def call_for(
             return board.take(terms, _if_folded(view))
         case Do.CLOSE_WORK:
             return board.close_work(terms, _if_folded(view))
+        case Do.OPEN_EXTRA if view.audited and contracts.audit is not None:
+            return contracts.audit.advance(terms, view.held)
         case Do.OPEN_EXTRA:
             return verifier.open_extra(terms, _if_folded(view))
         case Do.SETTLE:
@@ -72,8 +77,17 @@ def call_for(
 def _commit(
     contracts: Contracts, view: JobView, result: Result, passenger: JobView | None, secrets: Secrets | None
 ) -> Call:
+    if view.audited and secrets is not None:
+        return _commit_and_begin(contracts, view, result, secrets)
     call, commitment = _bare_commit(contracts, view, result, passenger)
     return call if secrets is None or view.job.silent else with_trailer(call, secrets, result, commitment)
+
+
+def _commit_and_begin(contracts: Contracts, view: JobView, result: Result, secrets: Secrets) -> Call:
+    """An audited job is opened as it is committed: there is nothing in it to copy, and no second clock to miss."""
+    assert contracts.audit is not None, "only a network with audits has audited jobs"
+    signature = secrets.seal(result.job, result.commitment(view.held[0].worker))
+    return contracts.audit.commit_and_begin(view.record.terms, view.held, signature, opening_of(result))
 
 
 def _bare_commit(contracts: Contracts, view: JobView, result: Result, passenger: JobView | None) -> tuple[Call, bytes]:

@@ -6,7 +6,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 import structlog
@@ -17,17 +16,21 @@ from tensorgrid.chain.follow import Batch, Follower
 from tensorgrid.chain.witness import Witnesses
 from tensorgrid.domain.errors import ChainError, InsufficientFunds
 from tensorgrid.domain.jobs import JobId
+from tensorgrid.privacy import Identity
+from tensorgrid_worker.auditing.desk import Desk
+from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.capability.upkeep import Upkeep
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.jobs.gate import Gate
-from tensorgrid_worker.jobs.slots import Load
 from tensorgrid_worker.jobs.workshop import Workshop
 from tensorgrid_worker.logs import JobLog, JobLogShelf, in_context, naming, short
 from tensorgrid_worker.loop.backoff import Backoff
 from tensorgrid_worker.loop.calls import CARRYING, LOCAL, call_for, due, passenger_of
 from tensorgrid_worker.loop.census import Census
+from tensorgrid_worker.loop.interest import Interest
+from tensorgrid_worker.loop.larder import Larder
 from tensorgrid_worker.loop.openings import Openings
-from tensorgrid_worker.loop.planner import UNDER_WAY, Action, Do, JobView, Memory, plan, unfinished, work_deadline
+from tensorgrid_worker.loop.planner import Action, Do, JobView, Memory, plan, unfinished, work_deadline
 from tensorgrid_worker.loop.recovery import Recovery
 from tensorgrid_worker.loop.submitter import Submitter
 from tensorgrid_worker.loop.trust import HELD, Trust
@@ -37,18 +40,18 @@ from tensorgrid_worker.memory.journal import Journal
 from tensorgrid_worker.memory.pulse import Pulse
 from tensorgrid_worker.memory.records import JobRecord, Preparation, apply, rewind
 from tensorgrid_worker.memory.rows import PROGRESS, RAISE_EPOCH, Status
-from tensorgrid_worker.policy.base import NOT_NOW
 from tensorgrid_worker.standing import Standing
 
 log = structlog.get_logger()
 
-QUIET_SECONDS = 0.1
+QUIET_SECONDS, LONGEST_QUIET = 0.1, 0.5
 """Between two looks that we ourselves have asked for: a hundred ended runs are not a hundred looks."""
+QUIET_SHARE = 2
+"""So much longer than the last look itself took: with hundreds of jobs, the machine is there for running them."""
 SEEN_SECONDS = 15.0
 BELIEVED = 3
 """Blocks after which a step that was mined must show in the chain's state; if it does not, it is planned again."""
 MOST_PROGRESS = 2
-TAKES = frozenset({Do.TAKE, Do.TAKE_EXTRA})
 STANDING_SECONDS = 10.0
 
 
@@ -69,6 +72,7 @@ class Daemon:
         openings: Openings,
         witnesses: Witnesses | None = None,
         upkeep: Upkeep | None = None,
+        identity: Identity | None = None,
         me: str,
         sandbox: str,
     ) -> None:
@@ -76,14 +80,13 @@ class Daemon:
         self.pulse = Pulse(me, sandbox, config.poll_seconds)
         self._shelf = JobLogShelf(config.home / "logs", days=config.job_log_days, megabytes=config.job_log_megabytes)
         self._journal, self._submitter = journal, submitter
-        self._gate = Gate.of(config, contracts.deployment, contracts.parameters.values().min_stake)
         self._view = ViewReader(contracts, me, believed=0 if config.confirmations else SEEN_SECONDS)
         self._follower = Follower(
             contracts.connection,
             contracts,
             cursor=journal.cursor(),
             confirmations=config.confirmations,
-            names=("JobBoard", "ReplicationVerifier"),
+            names=("JobBoard", "ReplicationVerifier", *(["AuditVerifier"] if contracts.audit else [])),
         )
         self._records = journal.open_jobs()
         self._recorded = self._follower.cursor
@@ -93,9 +96,6 @@ class Daemon:
         self._offers_withdrawn = False
         self._stopped = threading.Event()
         self._failure: BaseException | None = None
-        self._told: dict[JobId, str] = {}
-        self._judged: set[JobId] = set()
-        self._judging: set[JobId] = set()  # in this round, which may fail before it is recorded
         self._openings, self._trust = openings, Trust(contracts, witnesses)
         self._rewound = True  # as far as we know, until the first full look
         submitter.held = HELD
@@ -104,6 +104,23 @@ class Daemon:
         self._standing = Standing(contracts, me, config.hardware_class)
         self._upkeep = upkeep
         self._workshop = workshop(self._publish, self._wake_plan.set)
+        self._desk = Desk(
+            contracts=contracts,
+            tools=Tools(self._workshop.inputs, self._workshop.executor, self._workshop.slots),
+            identity=identity,
+            wake=self._wake_plan.set,
+            joblog=self._joblog,
+        )
+        self._larder = Larder(self._workshop, me, config.waiting_input_bytes)
+        self._interest = Interest(
+            config=config,
+            gate=Gate.of(config, contracts.deployment, contracts.parameters.values().min_stake),
+            journal=journal,
+            workshop=self._workshop,
+            me=me,
+            upkeep=upkeep,
+            joblog=self._joblog,
+        )
 
     # ------------------------------------------------------------------------------------------------------------ life
 
@@ -122,6 +139,7 @@ class Daemon:
             self._stopped.set()
             self._wake_submit.set()
             self._workshop.close()
+            self._desk.close()
             if self._upkeep is not None:
                 self._upkeep.close()
             submit.join(timeout=10)
@@ -162,7 +180,7 @@ class Daemon:
     def _follow_loop(self) -> None:
         backoff, ready, standing_at, woken = Backoff(self._config.poll_seconds), False, 0.0, True
         while not self._over():
-            pause = self._config.poll_seconds
+            pause, began = self._config.poll_seconds, time.monotonic()
             self.pulse.beat()
             try:
                 done = self._tick(woken=woken)
@@ -178,6 +196,7 @@ class Daemon:
                 backoff.reset()
                 if not ready:
                     ready = True
+                    self._larder.begin(self._records)
                     log.info("worker.ready", worker=self._me, sandbox=self._sandbox, block=self._head)
                 if done:
                     return
@@ -191,8 +210,9 @@ class Daemon:
                 pause = backoff.after(error)
                 self._follower.cursor = self._recorded  # what was read and not recorded is read again
             looked = time.monotonic()
+            quiet = min(max(QUIET_SECONDS, QUIET_SHARE * (looked - began)), LONGEST_QUIET)
             woken = self._wake_plan.wait(pause)
-            time.sleep(max(0.0, looked + QUIET_SECONDS - time.monotonic()))
+            time.sleep(max(0.0, looked + quiet - time.monotonic()))
             self._wake_plan.clear()
             self._wake_submit.set()  # a command may have left something in the outbox
 
@@ -222,9 +242,10 @@ class Daemon:
             return
         open_jobs = (record for record in self._records.values() if not record.ended)
         to_run = any(seat.seat.worker == self._me and not seat.sealed_block for job in open_jobs for seat in job.seats)
-        if self._upkeep.step(busy=to_run or bool(self._workshop.running() or self._taking(self._records))):
+        working = self._workshop.running() or self._desk.running()
+        if self._upkeep.step(busy=to_run or bool(working or self._interest.taking(self._records))):
             settings, contracts = self._upkeep.settings, self._contracts
-            self._gate = Gate.of(settings, contracts.deployment, contracts.parameters.values().min_stake)
+            self._interest.gate = Gate.of(settings, contracts.deployment, contracts.parameters.values().min_stake)
             self._standing = Standing(contracts, self._me, settings.hardware_class)
 
     def _count_seats(self) -> None:
@@ -245,7 +266,8 @@ class Daemon:
 
     def _step(self, batch: Batch, views: list[JobView] | None) -> bool:
         """Fold the batch in, plan on it, and write all of it in one transaction. `views` []: only fold."""
-        records, self._judging = dict(self._records), set()
+        records, over = dict(self._records), list[JobId]()
+        self._interest.draining = self._drain_by is not None
         if batch.rewound_to is not None:
             self._rewound = True
             self._submitter.held = HELD  # until what is on its way has been compared with the new chain
@@ -254,22 +276,26 @@ class Daemon:
         changed |= self._note_inspections(records)
         memory, actions = Memory(self._me), []
         if views is None:
-            changed |= self._judge_terms(records) | self._forget_stale(records, batch.head.timestamp)
-            views = self._view.read(records, batch.head, self._taking(records))
+            taking, now = self._interest.taking(records), batch.head.timestamp
+            changed |= self._interest.judge(records) | self._larder.clear(records, taking, now)
+            over = self._larder.over(records, taking, now)
+            views = self._view.read(records, batch.head, taking)
             self._trust.look(batch.head)
             memory = self._memory(views, batch.head.number)
             if batch.rewound_to is None:
                 self._recovery.recall(views, memory.results, self._submitter.nothing(), after_rewind=self._rewound)
                 self._rewound, self._submitter.held = False, self._trust.held
-            actions = self._still_wanted(plan(views, memory, self._config.capacity, batch.head.timestamp), records)
+            actions = self._interest.still(plan(views, memory, self._config.capacity, now), records)
         seen = {view.record.id: view for view in views}
-        actions = [action for action in actions if self._trust.allows(action, seen[action.job])]
-        for action in actions:
-            if action.do is Do.COMMIT and not seen[action.job].job.silent:  # before it is signed
-                self._openings.keep(memory.results[action.job])
+        actions = self._trust.allowed(actions, seen)
+        actions = self._openable(actions, seen, memory)
         calls = [(a.job, str(a.do), self._call(a, seen, memory)) for a in actions if a.do not in LOCAL]
+        audits = [view.audit for view in views if view.audit is not None]
+        sending = self._desk.step(audits, memory.outbox, memory.results, batch.head.timestamp)
+        calls += [(each.job, each.kind, each.call) for each in sending]
         closed = [action.job for action in actions if action.do is Do.CLOSE]
         closed += [job for job, record in records.items() if record.ended and not record.number_of(self._me)]
+        closed += [job for job in over if job not in closed]
         self._journal.record(
             cursor=batch.cursor,
             rewound_to=batch.rewound_to,
@@ -277,20 +303,35 @@ class Daemon:
             gone=gone,
             calls=calls,
             closed=closed,
-            due={(a.job, str(a.do)): due(seen[a.job], a.do) for a in actions if a.do not in LOCAL},
+            due={(a.job, str(a.do)): due(seen[a.job], a.do) for a in actions if a.do not in LOCAL}
+            | {(each.job, each.kind): each.due for each in sending},
         )
         self._recorded = batch.cursor
-        self._judged |= self._judging
+        self._interest.recorded()
         self._records = {job: record for job, record in records.items() if job not in closed}
         self._head = batch.head.number
         self._act(actions, seen)
         for job in closed:
-            self._told.pop(job, None)
-            self._judged.discard(job)
+            self._interest.forget(job)
             self._recovery.forget(job)
+            self._desk.forget(job)
             self._workshop.forget(job)
         self._wake_submit.set()
         return self._drained(views, memory)
+
+    def _openable(self, actions: list[Action], seen: Mapping[JobId, JobView], memory: Memory) -> list[Action]:
+        """Without commits whose openings cannot be kept, before they are signed: they are planned again. A disk that is
+        full for one job must not keep the others' reveals from being sent."""
+        kept = []
+        for action in actions:
+            if action.do is Do.COMMIT and not seen[action.job].job.silent:
+                try:
+                    self._openings.keep(memory.results[action.job])
+                except OSError as error:
+                    log.warning("opening.not_kept", job=short(action.job), reason=str(error), todo="free some disk")
+                    continue
+            kept.append(action)
+        return kept
 
     def _call(self, action: Action, seen: Mapping[JobId, JobView], memory: Memory) -> Call:
         passenger = seen[action.settles] if action.settles else None
@@ -311,109 +352,6 @@ class Daemon:
             if job is not None:
                 changed.add(job)
         return [job for job in changed if job not in records], changed
-
-    def _judge_terms(self, records: dict[JobId, JobRecord]) -> set[JobId]:
-        """Refuse what we do not want, once per process unless a policy said "not now"; only of jobs that are still open
-        after all events were read.
-        """
-        refused: set[JobId] = set()
-        for job, record in list(records.items()):
-            waiting = record.preparation is Preparation.REFUSED and record.reason.startswith(NOT_NOW)
-            fresh = record.preparation is Preparation.NEW and job not in self._judged
-            if record.ended or not (fresh or waiting):
-                continue
-            if record.assigned_block and not record.extra_block and not record.number_of(self._me):
-                continue  # there is no seat to be had
-            self._judging.add(job)
-            if record.number_of(self._me):  # posted with our offer, or the journal was lost after the take
-                if waiting:  # refused while its take was under way: what is ours is done
-                    records[job] = replace(record, preparation=Preparation.NEW, reason="")
-                    refused.add(job)
-                self._joblog(job).say("job.ours", price=record.terms.price, block=record.posted_block)
-                continue
-            refusal = self._gate.refusal(record.terms, self._me)
-            if waiting and refusal == record.reason:
-                continue
-            if refusal:
-                records[job] = replace(record, preparation=Preparation.REFUSED, reason=refusal)
-                refused.add(job)
-                log.info("job.refused", job=short(job), reason=refusal)
-            else:
-                if waiting:
-                    records[job] = replace(record, preparation=Preparation.NEW, reason="")
-                    refused.add(job)
-                self._joblog(job).say("job.posted", price=record.terms.price, block=record.posted_block)
-        return refused
-
-    def _still_wanted(self, actions: list[Action], records: Mapping[JobId, JobRecord]) -> list[Action]:
-        """Between a job's inspection and its take hours may pass, and the owner's hours too."""
-        wanted, loads = [], self._workshop.loads() if self._config.capacity > 1 else {}
-        ours = self._owed(records) & loads.keys()
-        for action in actions:
-            refusal = ""
-            if action.do in TAKES:
-                record = records[action.job]
-                refusal = self._unwanted(record) or self._crowded(record, loads, ours - {record.id})
-            if not refusal:
-                wanted.append(action)
-                ours |= {action.job} & loads.keys()
-            elif self._told.get(action.job) != refusal:
-                self._told[action.job] = refusal
-                self._joblog(action.job).say("job.not_taken", reason=refusal)
-        return wanted
-
-    def _crowded(self, record: JobRecord, loads: Mapping[JobId, Load], ours: AbstractSet[JobId]) -> str:
-        """Who has room for several jobs could take more than can be done in time, and silence costs the bond."""
-        if record.id not in loads:
-            return ""
-        seconds = record.terms.work_time - self._config.work_margin_seconds
-        return self._workshop.crowded(loads[record.id], [loads[job] for job in ours], seconds)
-
-    def _owed(self, records: Mapping[JobId, JobRecord]) -> set[JobId]:
-        """Jobs of which we owe a commitment, or shall once our take is mined."""
-        unsealed = {
-            job
-            for job, record in records.items()
-            if not record.ended and (number := record.number_of(self._me)) and not record.seats[number - 1].sealed_block
-        }
-        taking = {job for (job, kind), status in self._journal.kinds().items() if kind in TAKES and status in UNDER_WAY}
-        return unsealed | taking
-
-    def _unwanted(self, record: JobRecord) -> str:
-        """Why not to take it just now, in words."""
-        if self._drain_by is not None:
-            return f"{NOT_NOW}this worker drains"
-        paused = self._upkeep.pause() if self._upkeep is not None else ""
-        return paused or self._gate.refusal(record.terms, self._me)
-
-    def _taking(self, records: Mapping[JobId, JobRecord]) -> frozenset[JobId]:
-        """Jobs whose take is under way. What is not signed yet is asked about again: dear gas may hold it for hours."""
-        taking = set()
-        for row in self._journal.outbox(Status.NEW, Status.SENT):
-            if row.kind not in TAKES or row.job not in records:
-                continue
-            if row.status is Status.NEW and (refusal := self._unwanted(records[row.job])):
-                self._journal.take_back(row.id, refusal)
-                self._joblog(row.job).say("job.not_taken", reason=refusal)
-            else:
-                taking.add(row.job)
-        return frozenset(taking)
-
-    def _forget_stale(self, records: dict[JobId, JobRecord], now: int) -> set[JobId]:
-        """Files of jobs that we can no longer take: nobody is bound to end those on chain, and disks fill up."""
-        stale = set()
-        for job, record in list(records.items()):
-            terms = record.terms
-            last = terms.take_by + (terms.work_time + terms.settle_time if record.assigned_block else 0)
-            if record.number_of(self._me) or now <= last:
-                continue
-            if record.preparation is Preparation.READY:
-                records[job] = replace(record, preparation=Preparation.NEW)
-                stale.add(job)
-            elif not self._workshop.holds(job):  # of a job that was never complete there may be gigabytes, too
-                continue
-            self._workshop.forget(job)
-        return stale
 
     def _note_inspections(self, records: dict[JobId, JobRecord]) -> set[JobId]:
         changed = set()
@@ -453,7 +391,8 @@ class Daemon:
             match action.do:
                 case Do.INSPECT:
                     # Who has a seat already (by an offer, or before the journal was lost) does the job, liked or not.
-                    self._workshop.inspect(action.job, view.record.terms, None if view.number else self._gate.judge)
+                    judge = None if view.number else self._interest.gate.judge
+                    self._workshop.inspect(action.job, view.record.terms, judge)
                 case Do.RUN:
                     if self._upkeep is not None:
                         self._upkeep.close()  # a measurement fills the memory that the job needs
@@ -467,9 +406,8 @@ class Daemon:
                     if action.settles:
                         self._joblog(action.settles).say("job.settle", block=self._head, within=short(action.job))
         for job, refusal in self._view.refusals.items():
-            if refusal and self._told.get(job) != refusal:
-                self._told[job] = refusal
-                self._joblog(job).say("job.not_taken", reason=refusal)
+            if refusal:
+                self._interest.tell(job, refusal)
 
     def _publish(self, job: JobId, sequence: int, digest: bytes) -> None:
         """From the pump's thread. On a chain too busy to take it, progress is what is left out."""
@@ -484,7 +422,7 @@ class Daemon:
             return False
         if self._told_to_stop():
             return True
-        if any(unfinished(view, memory) for view in views) or self._workshop.running():
+        if any(unfinished(view, memory) for view in views) or self._workshop.running() or self._desk.running():
             return False
         under_way = self._journal.outbox(Status.NEW, Status.SENT)
         return not any(row.status is Status.SENT or row.kind.startswith(RAISE_EPOCH) for row in under_way)

@@ -17,10 +17,12 @@ from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
 
 from tensorgrid.chain.calls import Call
+from tensorgrid.domain.eip712 import Signature
 from tensorgrid.domain.encoding import keccak256, parse_json
 from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.domain.jobs import ExitClass, JobId
-from tensorgrid_worker.memory.rows import Result
+from tensorgrid_worker.keys import sign_seal
+from tensorgrid_worker.memory.rows import Result, TraceMark
 
 log = structlog.get_logger()
 
@@ -38,6 +40,11 @@ class Secrets:
 
     def __init__(self, account: LocalAccount, chain_id: int, board: str) -> None:
         self._account, self._where = account, f"{PURPOSE}\nchain {chain_id}\nboard {board}"
+        self._chain_id, self._board = chain_id, board
+
+    def seal(self, job: JobId, commitment: bytes) -> Signature:
+        """By the hot key: for whoever, ourselves too, posts the commitment together with something else."""
+        return sign_seal(self._account, job, commitment, chain_id=self._chain_id, board=self._board)
 
     def salt(self, job: JobId, seed: bytes) -> bytes:
         """Of every commitment to this job with this seed.
@@ -120,11 +127,21 @@ class Openings:
         if {len(seed), len(root), len(receipt)} != {32}:
             raise ValueError("not 32 bytes")
         exit_class = ExitClass(values["exit"])
-        return Result(job, seed, exit_class, self.secrets.salt(job, seed), root, keccak256(root), receipt)
+        mark = _mark(values["mark"]) if "mark" in values else None
+        return Result(job, seed, exit_class, self.secrets.salt(job, seed), root, keccak256(root), receipt, mark)
+
+
+def _mark(values: list[Any]) -> TraceMark:
+    result, trace = (bytes.fromhex(value) for value in values[:2])
+    if {len(result), len(trace)} != {32}:
+        raise ValueError("not 32 bytes")
+    return TraceMark(result, trace, int(values[2]))
 
 
 def _plain(result: Result) -> dict[str, Any]:
-    return {
+    mark = result.mark
+    more = {} if mark is None else {"mark": [mark.result.hex(), mark.trace.hex(), mark.done]}
+    return more | {
         "seed": result.seed.hex(),
         "exit": int(result.exit),
         "root": result.root.hex(),

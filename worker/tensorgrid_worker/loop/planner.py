@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from tensorgrid.chain.records import Tally
 from tensorgrid.domain.jobs import ZERO32, ExtraSeats, Job, JobId, JobState, ReplicationClocks, Seat
+from tensorgrid_worker.auditing.picture import AuditPicture
 from tensorgrid_worker.memory.records import JobRecord, Preparation
 from tensorgrid_worker.memory.rows import Result, Status
 
@@ -63,6 +64,8 @@ class JobView:
     may_open_extra: bool = False
     may_settle: bool = False
     closable_since: int = 0  # chain time at which one of the closing flags was first seen; 0: none is
+    audited: bool = False  # its verifier is the audit tier's
+    audit: AuditPicture | None = None  # of the audit tier, once Committed
 
     @property
     def committed(self) -> bool:
@@ -124,6 +127,8 @@ def unfinished(view: JobView, memory: Memory) -> bool:
         return False
     if not view.number:
         return _occupies(view, memory)
+    if view.audited and view.job.state is JobState.COMMITTED:
+        return not view.is_extra or _auditing(view)  # its worker may be accused until it is settled
     if view.committed:
         return _replicated(view) and not _revealed(view)
     if view.record.preparation is Preparation.REFUSED:
@@ -163,7 +168,7 @@ def _ride(actions: list[Action], views: Sequence[JobView], memory: Memory, now: 
 def _can_carry(view: JobView, memory: Memory, now: int) -> bool:
     """A first try with time to spare: should another settle the passenger, the commit goes again alone."""
     untried = (view.record.id, str(Do.COMMIT)) not in memory.outbox
-    return untried and not view.is_extra and now + CARRY_MARGIN < work_deadline(view)
+    return untried and not view.is_extra and not view.audited and now + CARRY_MARGIN < work_deadline(view)
 
 
 def _for_job(view: JobView, memory: Memory, now: int) -> Iterator[Action]:
@@ -220,8 +225,9 @@ def _working(view: JobView, memory: Memory, now: int) -> Iterator[Do]:
 
 def _work_open(view: JobView) -> bool:
     """W1: work starts on what is confirmed, that is on what the followed events have told, not on the latest block."""
-    if view.is_extra:
-        return view.job.state is JobState.COMMITTED and view.extra is not None and _confirmed(view)
+    if view.is_extra:  # an auditor has no work of his own: what he does is planned in auditing/plan.py
+        second = view.job.state is JobState.COMMITTED and view.extra is not None and not view.audited
+        return second and _confirmed(view)
     return view.job.state is JobState.ASSIGNED and view.record.assigned_block > 0 and _confirmed(view)
 
 
@@ -283,6 +289,8 @@ def _to_send(view: JobView, memory: Memory, do: Do) -> bool:
 def _occupies(view: JobView, memory: Memory) -> bool:
     if view.job.state.ended:
         return False
+    if view.audited and view.is_extra:
+        return _auditing(view)
     if view.number:
         return not view.committed
     return any(memory.outbox.get((view.record.id, do)) in UNDER_WAY for do in (Do.TAKE, Do.TAKE_EXTRA))
@@ -294,7 +302,12 @@ def _confirmed(view: JobView) -> bool:
 
 def _replicated(view: JobView) -> bool:
     """Whether commitments are still to be opened; where silence is consent they never are."""
-    return not view.job.silent
+    return not view.job.silent and not view.audited
+
+
+def _auditing(view: JobView) -> bool:
+    """Whether our seat as an auditor is still to be answered for."""
+    return view.audit is not None and view.audit.to_answer
 
 
 def _revealed(view: JobView) -> bool:

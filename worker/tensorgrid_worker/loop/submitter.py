@@ -28,9 +28,16 @@ ALREADY = {
     "reveal": {"AlreadyRevealed"},
     "reveal_root": {"AlreadyRevealed"},
     "close_work": {"WrongState", "UnknownJob"},
-    "open_extra": {"ExtraNotNeeded"},
+    "open_extra": {"ExtraNotNeeded", "SittingNotNeeded"},
     "settle": {"WrongState", "UnknownJob"},  # unknown: its requester's next job has taken the lane over
     "expire": {"WrongState", "UnknownJob"},
+    "begin": {"AuditAlreadyBegun"},
+    "serve": {"AlreadyServed"},
+    "confirm": {"AlreadyAnswered"},
+    "accuse": {"AlreadyAnswered"},
+    "respond": {"ClaimClosed"},
+    "respond_result": {"ClaimClosed"},
+    "contest": {"ClaimClosed"},
 }
 # A refusal that no later block will take back. WrongSeats is none: others' steps change what must be shown, and it is
 # planned again with what the chain shows then.
@@ -38,13 +45,19 @@ NEVER = frozenset(
     "DeadlinePassed RevealTooLate SeatsFull OwnJob WrongClass UnknownWorker WorkerTooYoung RoundLost "
     "CommitmentMismatch RootExpected TooLateForExtra UnknownJob NotSeated WrongState".split()
 )
-# Beside what the look says: others' reveals in the same block may leave it to ours to settle the whole job.
-HEADROOM = {"reveal": 500_000}
+# Beside what the look says: others' reveals in the same block may leave it to ours to settle the whole job, others'
+# confirmations to ours to end the audit.
+HEADROOM = {"reveal": 500_000, "confirm": 100_000}
 RECALL = "recall"
 MAX_ATTEMPTS = 12
 IN_FLIGHT = 64
 MOST_BUMPS = 20
 """About 87 times the first fee: a node that never sends a thing on must not talk us into more."""
+OUT_OF_GAS = "it ran out of gas"
+MOST_GAS = 10_000_000
+"""No step of ours takes a fifth of it: a node must not have us pay for a whole block."""
+LEAST_GAS, GAS_PER_BYTE = 21_000, 40
+"""What a chain takes before it looks at a call, and no node accepts less."""
 STEADY = frozenset({"commit", "settle"})
 """Steps that the latest block allows or nothing does: what the pool holds of ours changes nothing about them."""
 
@@ -127,7 +140,10 @@ class Submitter:
         found = looks.get(row.id)
         if isinstance(found, TensorgridError):
             raise found
-        return (self._sender.estimate(row.call) if found is None else found) + HEADROOM.get(row.kind, 0)
+        gas = (self._sender.estimate(row.call) if found is None else found) + HEADROOM.get(row.kind, 0)
+        if row.reason == OUT_OF_GAS:  # whatever this node says it takes, the chain took more
+            gas = max(gas, min(2 * (row.gas or 0), MOST_GAS))
+        return max(gas, LEAST_GAS + GAS_PER_BYTE * len(row.call.data))
 
     def _look(self) -> _Look:
         mined = self._sender.mined_nonce()
@@ -290,23 +306,38 @@ class Submitter:
         self._watched.pop(row.id, None)
         if row.call.name == RECALL:
             # Which version was mined does not matter: the chain's state says what is still to be done.
+            self._say_mined("tx.recalled", row, receipt)
             self._journal.ended(row.id, Status.REFUSED, reason="recalled", block=receipt.block)
         elif receipt.ok:
-            log.info(
-                "tx.mined",
-                job=short(row.job),
-                kind=row.kind,
-                tx=receipt.hash,
-                block=receipt.block,
-                gas=receipt.gas_used,
-                gas_price=receipt.gas_price,
-            )
+            self._say_mined("tx.mined", row, receipt)
             self._journal.ended(row.id, Status.DONE, block=receipt.block)
         else:
-            self._refused(row, self._sender.explain(row.call, receipt), head)
+            self._say_mined("tx.reverted", row, receipt)
+            if row.gas and receipt.gas_used * 64 >= row.gas * 63:  # a call is given all but a 64th
+                self._starved(row, head)
+            else:
+                self._refused(row, self._sender.explain(row.call, receipt), head)
+
+    def _starved(self, row: Row, head: int) -> None:
+        """The node that named its gas erred, or lied: planned again, it is given twice as much."""
+        dead = row.attempts >= MAX_ATTEMPTS and not row.deadline
+        self._journal.ended(row.id, Status.DEAD if dead else Status.REFUSED, reason=OUT_OF_GAS, block=head)
+        log.warning("tx.out_of_gas", job=short(row.job), kind=row.kind, gas=row.gas, todo="use another node")
+
+    def _say_mined(self, event: str, row: Row, receipt: TxReceipt) -> None:
+        """What it cost is paid, whatever came of it."""
+        log.info(
+            event,
+            job=short(row.job),
+            kind=row.kind,
+            tx=receipt.hash,
+            block=receipt.block,
+            gas=receipt.gas_used,
+            gas_price=receipt.gas_price,
+        )
 
     def _refused(self, row: Row, refusal: Reverted, head: int) -> None:
-        if refusal.name in ALREADY.get(row.kind, ()):
+        if refusal.name in ALREADY.get(row.kind.partition(".")[0], ()):  # "respond.2.0" is one of several
             self._journal.ended(row.id, Status.DONE, reason=refusal.name, block=head)
             log.info("tx.needless", job=short(row.job), kind=row.kind, reason=refusal.name)
             return

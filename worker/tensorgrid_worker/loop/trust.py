@@ -6,7 +6,7 @@ past its deadline: two chains have two seeds, and a result for the wrong one wou
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 
@@ -14,7 +14,8 @@ from tensorgrid.chain.connection import BlockRef
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.history import Event, JobPosted
 from tensorgrid.chain.witness import Witnesses
-from tensorgrid.domain.errors import NodesDisagree, Reverted
+from tensorgrid.domain.errors import NodesDisagree, Reverted, TensorgridError
+from tensorgrid.domain.jobs import JobId
 from tensorgrid_worker.logs import short
 from tensorgrid_worker.loop.planner import Action, Do, JobView
 
@@ -56,11 +57,11 @@ class Trust:
             log.info("nodes.agree", block=head.number)
         self._dispute, self._head = dispute, head
 
-    def allows(self, action: Action, view: JobView) -> bool:
-        """Whether to do it now; what is not done now is planned again. Raises Unreachable."""
-        if action.do in HELD and self._dispute:
-            return False
-        return action.do is not Do.RUN or self._seated(view)
+    def allowed(self, actions: Sequence[Action], seen: Mapping[JobId, JobView]) -> list[Action]:
+        """Those to do now; what is not done now is planned again. Raises Unreachable, ChainError."""
+        left = [action for action in actions if not (action.do in HELD and self._dispute)]
+        unproven = self._unproven([seen[action.job] for action in left if action.do is Do.RUN])
+        return [action for action in left if action.do is not Do.RUN or action.job not in unproven]
 
     def invented(self, event: Event) -> bool:
         """A posting whose terms are not those its id is the hash of."""
@@ -69,11 +70,14 @@ class Trust:
         log.warning("chain.invented", job=short(event.id), node=self._contracts.connection.shown_url)
         return True
 
-    def _seated(self, view: JobView) -> bool:
+    def _unproven(self, views: Sequence[JobView]) -> set[JobId]:
         """W1: the seats as logs have told of them, ours among them, against what the board has stored."""
-        try:
-            self._contracts.board.look(view.record.terms, view.held)
-        except Reverted as refusal:
-            log.warning("seat.unproven", job=short(view.record.id), reason=str(refusal))
-            return False
-        return True
+        unproven = set()
+        found = self._contracts.board.looks([(view.record.terms, view.held) for view in views]) if views else []
+        for view, answer in zip(views, found, strict=True):
+            if isinstance(answer, Reverted):
+                log.warning("seat.unproven", job=short(view.record.id), reason=str(answer))
+                unproven.add(view.record.id)
+            elif isinstance(answer, TensorgridError):
+                raise answer
+        return unproven

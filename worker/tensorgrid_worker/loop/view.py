@@ -23,6 +23,7 @@ from tensorgrid.domain.jobs import (
     Seat,
     job_seed,
 )
+from tensorgrid_worker.auditing.reading import AuditReader
 from tensorgrid_worker.loop.calls import call_for
 from tensorgrid_worker.loop.planner import Do, JobView
 from tensorgrid_worker.memory.records import JobRecord, Preparation
@@ -66,12 +67,17 @@ class ViewReader:
     _known: dict[JobId, _Known] = field(default_factory=dict)
     _passed: dict[tuple[JobId, Do], float] = field(default_factory=dict)
     _looks: dict[JobId, int] = field(default_factory=dict)  # at jobs of others
+    _audits: AuditReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._audits = AuditReader(self.contracts, self.me)
 
     def read(self, records: Mapping[JobId, JobRecord], head: BlockRef, taking: Collection[JobId] = ()) -> list[JobView]:
         """Views of `records` at the latest block, those of `taking` always. Raises Unreachable, ChainError."""
         known = self._seeds.keys() | self._closable.keys() | self._known.keys() | self._looks.keys()
         for gone in known - records.keys():
             self._looks.pop(gone, None)
+            self._audits.forget(gone)
             self._known.pop(gone, None)
             self._passed.pop((gone, Do.SETTLE), None)
             self._passed.pop((gone, Do.OPEN_EXTRA), None)
@@ -93,6 +99,7 @@ class ViewReader:
     def forget_seeds(self) -> None:
         """After a reorganisation: another block, another value."""
         self._known.clear()
+        self._audits.forget_all()
         self._passed.clear()
         self._values.clear()
         self._seeds.clear()
@@ -102,26 +109,27 @@ class ViewReader:
         job, held = self._known[record.id].job, self._known[record.id].held
         if job.state.ended or job.state is JobState.NONE:
             return JobView(record, job)
-        view = JobView(record, job, held, number=_number_in(held, self.me))
         tally, extra = self._second_round(record, job)
-        view = replace(view, tally=tally, extra=extra)
+        number = _number_in(held, self.me)
+        seed = self._seed(record, head) if number else ZERO32
+        audited = self._audits.is_audited(record.terms)
+        view = JobView(record, job, held, number, seed, tally, extra, audited=audited)
+        if audited and number and job.state is JobState.COMMITTED:
+            view = replace(view, audit=self._audits.picture(record, job, held, number, seed))
         if not view.number:
             return replace(view, may_take=self._may_take(view, head))
         settle, open_extra = self._closing(view, head)
-        since = self._closable.setdefault(record.id, head.timestamp) if settle or open_extra else 0
-        return replace(
-            view,
-            seed=self._seed(record, head),
-            may_open_extra=open_extra,
-            may_settle=settle,
-            closable_since=since,
-        )
+        if not settle and not open_extra:
+            return view
+        since = self._closable.setdefault(record.id, head.timestamp)
+        return replace(view, may_open_extra=open_extra, may_settle=settle, closable_since=since)
 
     def _is_known(self, record: JobRecord, head: BlockRef) -> bool:
         known = self._known.get(record.id)
         if known is None or known.record is not record or time.monotonic() >= known.at + self.believed:
             return False
-        if record.number_of(self.me) and record.terms.verifier == self.contracts.replication.address:
+        replicated = record.terms.verifier == self.contracts.replication.address
+        if record.number_of(self.me) and (replicated or self._audits.is_audited(record.terms)):
             return False  # a reveal missed costs all the stake: no node may hide from us that its time has come
         return not _clock_is_over(known.job, record, head.timestamp)
 
@@ -163,6 +171,9 @@ class ViewReader:
     def _second_round(self, record: JobRecord, job: Job) -> tuple[Tally | None, ExtraSeats | None]:
         if job.state is not JobState.COMMITTED or job.silent:
             return None, None
+        if self._audits.is_audited(record.terms):
+            extra = self._audits.verifier.extra_seats(record.terms, record.id)
+            return None, extra if extra.count else None
         tally = self.contracts.replication.tally(record.terms.requester, record.terms.nonce)
         if not tally.extra_opened_at:
             return tally, None
@@ -180,6 +191,9 @@ class ViewReader:
         open_round = view.extra.round if view.extra is not None else job.round
         if head.number < open_round or (job.state is not JobState.POSTED and view.extra is None):
             return False
+        if view.audited and view.extra is not None and not self._audits.fits(record):
+            self.refusals[record.id] = "its worker computes on something else, so our replays would say nothing of it"
+            return False
         try:
             self.contracts.simulate(call_for(self.contracts, view, Do.TAKE, None), self.me)
         except Reverted as refusal:
@@ -194,6 +208,9 @@ class ViewReader:
         if job.state is not JobState.COMMITTED or not _fits(job, view.held):
             return False, False
         params = view.record.terms.verifier_params
+        if view.audited:  # many clocks decide: the contracts are asked
+            settle = self._passes(view, Do.SETTLE)
+            return settle, not settle and self._passes(view, Do.OPEN_EXTRA)
         if tally is None:  # silence is consent once the window is over; a jury takes its own time
             if not job.contested and head.timestamp < job.clock + AcceptanceClocks.unpack(params).window:
                 return False, False

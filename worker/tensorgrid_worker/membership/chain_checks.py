@@ -12,6 +12,7 @@ from tensorgrid.chain.deployments import Deployment
 from tensorgrid.domain.errors import ChainError
 from tensorgrid.domain.jobs import ZERO_ADDRESS, hardware_class
 from tensorgrid.storage.open import open_store
+from tensorgrid_worker.capability import fingerprints
 from tensorgrid_worker.capability.report import advice
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.hardware import Gpu, chosen
@@ -90,6 +91,7 @@ def of_worker(config: WorkerConfig, contracts: Contracts, gpus: list[Gpu]) -> It
         return
     yield green("registration", f"of provider {standing.provider}")
     yield from asked("class", [lambda: _class(config, contracts, me)])
+    yield from asked("fingerprint", [lambda: _fingerprint(config, contracts, me, gpus)])
     yield from asked("stake", [lambda: _stake(contracts, standing.provider, me)])
     yield _capacity(config, standing.capacity)
     told = advice(config, chosen(gpus, config.gpu))
@@ -123,6 +125,19 @@ def _class(config: WorkerConfig, contracts: Contracts, me: str) -> Check:
             "class", f"{name}, which this network does not list", "set another hardware_class and register again"
         )
     return green("class", f"{name}, capability {profile.capability} of 1000, least price {profile.price}")
+
+
+def _fingerprint(config: WorkerConfig, contracts: Contracts, me: str, gpus: list[Gpu]) -> Check:
+    """The kept one is compared, not a new one taken: `register` takes it where the machine has changed."""
+    again = "tensorgrid-worker register, which takes it anew"
+    registered, kept = contracts.registry.profile_of(me).fingerprint, fingerprints.load(config.home)
+    if kept is None:
+        return yellow("fingerprint", "never taken: no audited jobs, no auditor's seats", again)
+    if changed := kept.stale(fingerprints.devices_of(config, gpus)):
+        return yellow("fingerprint", f"taken on another machine ({'; '.join(changed)})", again)
+    if kept.digest != registered:
+        return yellow("fingerprint", f"0x{kept.digest.hex()[:12]} here, 0x{registered.hex()[:12]} registered", again)
+    return green("fingerprint", f"0x{registered.hex()}")
 
 
 def _stake(contracts: Contracts, provider: str, me: str) -> Check:

@@ -14,12 +14,17 @@ from tensorgrid.chain.connection import Connection
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.deployments import Deployment
 from tensorgrid.chain.send import Sender
-from tensorgrid.domain.errors import ChainError, KeyMissing
+from tensorgrid.domain.errors import ChainError, KeyMissing, SandboxUnavailable, TensorgridError
+from tensorgrid_worker.capability import fingerprints
+from tensorgrid_worker.capability.fingerprints import Fingerprint
 from tensorgrid_worker.config import WorkerConfig
+from tensorgrid_worker.hardware import gpus
 from tensorgrid_worker.keys import address_in, unlock
 from tensorgrid_worker.membership.joining import Join, JoiningRefused, give_devnet_money, parse_units, steps
 from tensorgrid_worker.membership.leaving import leaving
 from tensorgrid_worker.membership.wallet import Step, open_provider, send, unsigned
+from tensorgrid_worker.sandbox.plain import Plain
+from tensorgrid_worker.start import choose_sandbox
 
 Say = Callable[[str], None]
 
@@ -96,10 +101,10 @@ def _register(owner: _Owner, config: WorkerConfig, stake: str, price: str, say: 
         stake=parse_units(stake, deployment.stake_token, staked),
         price=parse_units(price, pay, tokens) if price else config.min_price,
     )
+    notes = _fingerprint_note(config, say)
     money = give_devnet_money(contracts, join)
     sent = owner.do([money], say) if money is not None and owner.sender is not None else []
     sent += owner.do(steps(contracts, join), say)
-    notes = []
     if join.price != config.min_price:
         notes.append(
             f"clients are told {join.price}, the daemon holds to min_price = {config.min_price} of its settings"
@@ -125,6 +130,24 @@ def _leave(owner: _Owner, config: WorkerConfig, to: str, say: Say) -> dict[str, 
         "due_at": after.due_at,
         "done": after.done,
     }
+
+
+def fingerprint(config: WorkerConfig, say: Say) -> Fingerprint:
+    """Taken where none is kept or the machine has changed. Raises CapabilityUnknown, RunFailed, GpuMissing."""
+    try:
+        sandbox = choose_sandbox(config)
+    except SandboxUnavailable:
+        sandbox = Plain()  # what runs is our own code; `doctor` says what is missing for strangers'
+    return fingerprints.of_worker(config, gpus(), sandbox, say=say)
+
+
+def _fingerprint_note(config: WorkerConfig, say: Say) -> list[str]:
+    """Without one a worker does every job but audited ones."""
+    try:
+        fingerprint(config, say)
+    except TensorgridError as error:
+        return [f"no fingerprint, hence no audited jobs and no auditor's seats: {error}"]
+    return []
 
 
 @contextmanager

@@ -20,7 +20,11 @@ def examine(fleet: Fleet) -> Iterator[Check]:
     yield from machine_checks.of_machine(fleet)
     gpus = hardware.gpus()
     for config in fleet.workers:
-        for check in (*machine_checks.of_gpu(config, gpus), *machine_checks.of_key(config)):
+        for check in (
+            *machine_checks.of_gpu(config, gpus),
+            *machine_checks.of_speed(config),
+            *machine_checks.of_key(config),
+        ):
             yield replace(check, worker=config.name)
     yield from chain_checks.of_store(fleet.workers[0])
     yield from _of_chain(fleet, gpus)

@@ -15,12 +15,12 @@ from tensorgrid.chain.deployments import home as user_home
 from tensorgrid.domain.errors import SandboxUnavailable, TensorgridError
 from tensorgrid.domain.jobs import hardware_class
 from tensorgrid.privacy import Identity
-from tensorgrid_worker.capability.classes import class_of
+from tensorgrid_worker.capability.classes import class_of, table
+from tensorgrid_worker.capability.ladder import shortfall
 from tensorgrid_worker.capability.report import bench
 from tensorgrid_worker.config import WorkerConfig, load_fleet
 from tensorgrid_worker.hardware import NO_GPU, Gpu
-from tensorgrid_worker.keys import address_in, make_key, write_private
-from tensorgrid_worker.membership.joining import IDENTITY
+from tensorgrid_worker.keys import IDENTITY, address_in, make_key, write_private
 from tensorgrid_worker.membership.settings_file import Entry, Shared, text_of
 from tensorgrid_worker.sandbox.plain import Plain
 from tensorgrid_worker.start import choose_sandbox, lock
@@ -161,4 +161,6 @@ def _measured(config: WorkerConfig, seconds: float, say: Callable[[str], None]) 
         record = bench(config, sandbox, seconds=seconds)
     except TensorgridError as error:
         return {"score": None, "score_note": f"not measured: {error}"}
-    return {"score": min((found.score for found in record.measured), default=0), "score_note": ""}
+    current = table().get(config.hardware_class)
+    note = shortfall(current, record) if current is not None else ""
+    return {"score": min((found.score for found in record.measured), default=0), "score_note": note}

@@ -10,16 +10,16 @@ from eth_account.signers.local import LocalAccount
 
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.errors import InsufficientFunds, TensorgridError
-from tensorgrid.domain.jobs import ZERO_ADDRESS, hardware_class
+from tensorgrid.domain.jobs import ZERO32, ZERO_ADDRESS, hardware_class
 from tensorgrid.domain.money import Amount, Token
 from tensorgrid.domain.workers import WorkerProfile
 from tensorgrid.privacy import Identity, recipient_bytes
+from tensorgrid_worker.capability import fingerprints
 from tensorgrid_worker.capability import record as records
 from tensorgrid_worker.config import WorkerConfig
-from tensorgrid_worker.keys import sign_consent
+from tensorgrid_worker.keys import IDENTITY, sign_consent
 from tensorgrid_worker.membership.wallet import Step, shown
 
-IDENTITY = "identity.age"
 DEVNET = 31337
 COIN = 10**18
 REGISTER_GAS, UPDATE_GAS, APPROVE_GAS, DEPOSIT_GAS, ALLOCATE_GAS = 400_000, 200_000, 100_000, 200_000, 150_000
@@ -64,13 +64,15 @@ def parse_units(text: str, default: Token | None, tokens: tuple[Token, ...]) -> 
 
 
 def profile(join: Join) -> WorkerProfile:
-    """As the settings, the last measurement and the identity say. A worker never measured claims nothing: 0."""
+    """As the settings, the measurement, the fingerprint and the identity say. Never measured: claims nothing, 0."""
     config = join.config
     last = records.load(config.home)
     score = min((found.score for found in last.measured), default=0) if last is not None else 0
+    replaying = fingerprints.load(config.home)
     return WorkerProfile(
         payout=join.provider,
         hardware_class=hardware_class(config.hardware_class),
+        fingerprint=replaying.digest if replaying is not None else ZERO32,
         capability=score,
         price=join.price,
         capacity=config.capacity,
@@ -109,7 +111,9 @@ def _registration(contracts: Contracts, join: Join) -> Iterator[Step]:
         )
     have = registry.profile_of(worker)
     # where its pay goes and what it tells of itself beside this is the provider's own business
-    wanted = replace(wanted, payout=have.payout, fingerprint=have.fingerprint, metadata=have.metadata)
+    wanted = replace(wanted, payout=have.payout, metadata=have.metadata)
+    if wanted.fingerprint == ZERO32:
+        wanted = replace(wanted, fingerprint=have.fingerprint)  # not taken here and now: no reason to forget it
     if have != wanted:
         yield Step(f"update worker {worker}", registry.update(worker, wanted), UPDATE_GAS)
 

@@ -13,6 +13,10 @@ from pathlib import Path
 
 from tensorgrid.domain.errors import SandboxUnavailable
 from tensorgrid_worker import hardware
+from tensorgrid_worker.capability.classes import table
+from tensorgrid_worker.capability.ladder import shortfall
+from tensorgrid_worker.capability.measured import CapabilityUnknown
+from tensorgrid_worker.capability.record import load
 from tensorgrid_worker.config import GIB, Fleet, WorkerConfig
 from tensorgrid_worker.keys import unlock
 from tensorgrid_worker.membership.checks import Check, Probe, asked, green, red, yellow
@@ -65,6 +69,21 @@ def of_gpu(config: WorkerConfig, found: list[hardware.Gpu]) -> Iterator[Check]:
     if problem is not None:
         # our sandbox does not use it: what it endangers is what else runs on this machine
         yield yellow("nvidia toolkit", problem, "update the NVIDIA container toolkit, or remove it")
+
+
+def of_speed(config: WorkerConfig) -> Iterator[Check]:
+    """What the last measurement says, where there was one: a machine that is short of its class is given no warning
+    by the network, only no jobs."""
+    current = table().get(config.hardware_class)
+    try:
+        record = load(config.home)
+    except CapabilityUnknown as error:
+        yield yellow("speed", str(error), "tensorgrid-worker bench")
+        return
+    if record is None or current is None:
+        return
+    found, _, fix = shortfall(current, record).partition("; ")
+    yield yellow("speed", found, fix) if found else green("speed", f"{record.score(current)} of 1000")
 
 
 def of_key(config: WorkerConfig) -> Iterator[Check]:

@@ -14,7 +14,7 @@ from tensorgrid_worker.memory.reading import NoJournal, read_status
 def full_status(config: WorkerConfig) -> dict[str, Any]:
     """The journal's, and beside it what the chain knows: "chain_state", or "chain_problem" when it cannot be asked.
 
-    {"name", "running"} too. Raises NoJournal, KeyMissing only when there is neither journal nor keystore.
+    {"name", "running", "fingerprint"} too. Raises NoJournal, KeyMissing only where there is neither journal nor key.
     """
     from tensorgrid_worker.keys import address_in
 
@@ -24,7 +24,19 @@ def full_status(config: WorkerConfig) -> dict[str, Any]:
         if not config.keystore.is_file():
             raise
         found = {"worker": address_in(config.keystore), "chain": None, "jobs": [], "outbox": []}
-    return {"name": config.name, "running": is_running(config.home)} | found | _asked(config, found["worker"])
+    told = {"name": config.name, "running": is_running(config.home), "fingerprint": _fingerprint(config)}
+    return told | found | _asked(config, found["worker"])
+
+
+def _fingerprint(config: WorkerConfig) -> dict[str, Any] | None:
+    """The kept one with its parts: whoever gets other bits compares them name by name. None: never taken."""
+    from tensorgrid_worker.capability.fingerprints import load
+
+    try:
+        kept = load(config.home)
+    except TensorgridError as error:
+        return {"problem": str(error)}
+    return kept.to_json() if kept is not None else None
 
 
 def _asked(config: WorkerConfig, worker: str | None) -> dict[str, Any]:
@@ -49,6 +61,8 @@ def as_table(found: dict[str, Any]) -> str:
 
     state = "" if "running" not in found else ", running" if found["running"] else ", not running"
     lines = [f"worker {found['worker']} on chain {found['chain']}{state}"]
+    if fingerprint := found.get("fingerprint"):
+        lines.append(printable(f"fingerprint {fingerprint.get('digest') or fingerprint['problem']}"))
     if "chain_state" in found:
         lines += as_lines(found["chain_state"])
     elif "chain_problem" in found:

@@ -25,6 +25,10 @@ from tensorgrid_worker.memory.records import (
 from tensorgrid_worker.memory.rows import SCHEMA, VERSION, Result, Row, Status, result_of, row_of
 
 KEEP_CLOSED = 1000
+_RESULTS = (
+    "SELECT results.*, marks.result AS mark_result, marks.trace AS mark_trace, marks.done AS mark_done "
+    "FROM results LEFT JOIN marks ON marks.job = results.job AND marks.seed = results.seed"
+)
 
 
 class JournalForeign(TensorgridError):
@@ -135,18 +139,21 @@ class Journal:
                 "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (result.job, result.seed, int(result.exit), result.salt, result.root, result.root_hash, result.receipt),
             )
+            if result.mark is not None:
+                values = (result.job, result.seed, result.mark.result, result.mark.trace, result.mark.done)
+                db.execute("INSERT OR IGNORE INTO marks VALUES (?, ?, ?, ?, ?)", values)
         kept = self.result(result.job, result.seed)
         assert kept is not None
         return kept
 
     def result(self, job_id: JobId, seed: bytes) -> Result | None:
-        row = self._one("SELECT * FROM results WHERE job = ? AND seed = ?", job_id, seed)
+        row = self._one(f"{_RESULTS} WHERE results.job = ? AND results.seed = ?", job_id, seed)
         return result_of(row) if row else None
 
     def results(self) -> dict[JobId, list[Result]]:
         """Of open jobs; one per seed, and a job has more than one seed only after a reorganisation."""
         found: dict[JobId, list[Result]] = {}
-        for row in self._all("SELECT results.* FROM results JOIN jobs ON jobs.id = results.job WHERE closed = 0"):
+        for row in self._all(f"{_RESULTS} JOIN jobs ON jobs.id = results.job WHERE closed = 0"):
             found.setdefault(JobId(row["job"]), []).append(result_of(row))
         return found
 
@@ -287,7 +294,7 @@ class Journal:
         if done <= 0:
             return
         old = "SELECT id FROM jobs WHERE closed = 1 ORDER BY posted_block DESC LIMIT -1 OFFSET ?"
-        for table, column in (("results", "job"), ("outbox", "job"), ("jobs", "id")):
+        for table, column in (("results", "job"), ("marks", "job"), ("outbox", "job"), ("jobs", "id")):
             keep_sent = " AND status != 'sent'" if table == "outbox" else ""
             db.execute(f"DELETE FROM {table} WHERE {column} IN ({old}){keep_sent}", (KEEP_CLOSED,))  # noqa: S608
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from tensorgrid.chain.audit_history import SittingOpened
 from tensorgrid.chain.history import (
     Event,
     ExtraSeatsOpened,
@@ -174,7 +175,7 @@ def _changed(record: JobRecord, event: Event, me: str) -> JobRecord | None:
         return replace(record, seats=(*record.seats, SeatRecord(_given(event), block)), assigned_block=assigned)
     if isinstance(event, JobSealed):
         return _sealed(record, event)
-    if isinstance(event, ExtraSeatsOpened):
+    if isinstance(event, ExtraSeatsOpened | SittingOpened):
         return replace(record, extra_block=block)
     if isinstance(event, WorkerSettled):
         return replace(record, outcome=_outcome(event, record.terms)) if event.worker == me else None

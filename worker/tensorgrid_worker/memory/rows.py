@@ -28,6 +28,10 @@ CREATE TABLE IF NOT EXISTS results (
     job BLOB NOT NULL, seed BLOB NOT NULL, exit INTEGER NOT NULL, salt BLOB NOT NULL, root BLOB NOT NULL,
     root_hash BLOB NOT NULL, receipt BLOB NOT NULL, PRIMARY KEY (job, seed)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS marks (
+    job BLOB NOT NULL, seed BLOB NOT NULL, result BLOB NOT NULL, trace BLOB NOT NULL, done INTEGER NOT NULL,
+    PRIMARY KEY (job, seed)
+) STRICT;
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY, job BLOB NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL, data BLOB NOT NULL,
     name TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', attempts INTEGER NOT NULL DEFAULT 0,
@@ -48,8 +52,20 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class TraceMark:
+    """What an audit root is made of: the result's root, the trace's, and how many segments it has."""
+
+    result: bytes
+    trace: bytes
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """What we computed, stored and will commit to. `seed` is the jobSeed it was computed with; 32 bytes each."""
+    """What we computed, stored and will commit to. `seed` is the jobSeed it was computed with; 32 bytes each.
+
+    `root`: the result root; of an audited job the audit root, which `mark` opens.
+    """
 
     job: JobId
     seed: bytes
@@ -58,6 +74,7 @@ class Result:
     root: bytes
     root_hash: bytes
     receipt: bytes
+    mark: TraceMark | None = None
 
     def commitment(self, worker: str, *, extra: bool = False, silent: bool = False) -> bytes:
         """`silent`: the tier in which nothing is opened later; the receipt itself is what its requester finds."""
@@ -89,7 +106,8 @@ class Row:
 
 
 def result_of(row: sqlite3.Row) -> Result:
-    """A row of table results."""
+    """A row of table results, with its mark where there is one."""
+    mark = TraceMark(row["mark_result"], row["mark_trace"], row["mark_done"]) if row["mark_done"] else None
     return Result(
         JobId(row["job"]),
         row["seed"],
@@ -98,6 +116,7 @@ def result_of(row: sqlite3.Row) -> Result:
         row["root"],
         row["root_hash"],
         row["receipt"],
+        mark,
     )
 
 

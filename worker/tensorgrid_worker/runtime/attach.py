@@ -1,6 +1,6 @@
 """The first process in a container: opens the pipes that the worker listens on, runs the runner, reaps, and reports.
 
-Arguments: FD=PATH ..., `--`, the runner's argument. Exits with the runner's status, 128 + signal when one ended it. Not
+Arguments: FD=PATH ..., `--`, those of the runner. Exits with the runner's status, 128 + signal when one ended it. Not
 the runner itself: the kernel spares a first process the signals of its limits.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-RUNNER = "tensorgrid_worker.runtime.runner"
+from tensorgrid_worker.runtime.launch import ENTRY
 
 
 def main(argv: list[str]) -> int:
@@ -23,7 +23,7 @@ def main(argv: list[str]) -> int:
             os.close(opened)
     child = os.fork()
     if not child:
-        os.execv(sys.executable, [sys.executable, "-s", "-P", "-m", RUNNER, *argv[split + 1 :]])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-s", "-P", "-c", ENTRY, *argv[split + 1 :]])  # noqa: S606
     for text in argv[:split]:
         os.close(int(text.partition("=")[0]))  # the line ends when the job's end does
     while True:

@@ -1,18 +1,19 @@
 """Everything that makes two runs of the same job bit-equal, set before the job's code can look.
 
-Seeds and switches are applied to numpy and torch at the moment somebody imports them, so a job that needs neither does
-not wait for them.
+Seeds and switches are applied to random, numpy and torch at the moment somebody imports them, so a job that needs none
+of them does not wait for them.
 """
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
-import random
 import sys
-from collections.abc import Callable, Sequence
-from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import importlib.machinery
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+    from typing import Any
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -36,14 +37,22 @@ def environment(seed: bytes, threads: int) -> dict[str, str]:
 
 
 def apply(seed: bytes, threads: int) -> None:
-    """Seed Python now, and numpy and torch as soon as they are imported. `seed`: the 32 bytes of jobSeed."""
-    random.seed(int.from_bytes(seed, "big"))
+    """Seed Python's random, numpy and torch as soon as they are imported. `seed`: the 32 bytes of jobSeed."""
     actions: dict[str, Callable[[Any], None]] = {
-        "numpy": lambda numpy: _settle_numpy(numpy, seed),
-        "torch": lambda torch: _settle_torch(torch, seed, threads),
+        "random": lambda random: random.seed(int.from_bytes(_current(seed), "big")),
+        "numpy": lambda numpy: _settle_numpy(numpy, _current(seed)),
+        "torch": lambda torch: _settle_torch(torch, _current(seed), threads),
         "torch._inductor.config": lambda config: setattr(config, "deterministic", True),
     }
+    for name in [name for name in actions if name in sys.modules]:
+        actions.pop(name)(sys.modules[name])  # the interpreter's own start had it imported
     sys.meta_path.insert(0, _AfterImport(actions))
+
+
+def _current(seed: bytes) -> bytes:
+    """In the middle of a training step: that step's key, or a replay of this step alone would draw other numbers."""
+    steps = sys.modules.get("tensorgrid.training.steps")
+    return getattr(steps, "current", b"") or seed
 
 
 def _settle_numpy(numpy: Any, seed: bytes) -> None:
@@ -85,6 +94,8 @@ class _AfterImport:
         action = self._actions.pop(fullname, None)
         if action is None:
             return None
+        import importlib.util
+
         spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.loader is not None:
             _then(spec.loader, action)

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import resource
-from dataclasses import dataclass
 
 SPARE_BYTES = 48 << 20
 """Kept back for reporting that memory ran out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bytes, seconds and counts. `address_bytes` 0: unlimited (CUDA reserves far more addresses than memory)."""
+def apply(
+    *, memory_bytes: int, address_bytes: int, file_bytes: int, cpu_seconds: int, open_files: int, processes: int
+) -> None:
+    """Soft and hard, except that memory keeps SPARE_BYTES between the two.
 
-    memory_bytes: int
-    address_bytes: int
-    file_bytes: int
-    cpu_seconds: int
-    open_files: int
-    processes: int
-
-    def apply(self) -> None:
-        """Soft and hard, except that memory keeps SPARE_BYTES between the two."""
-        _cap(resource.RLIMIT_CORE, 0)
-        _cap(resource.RLIMIT_FSIZE, self.file_bytes)
-        _cap(resource.RLIMIT_NOFILE, self.open_files)
-        _cap(resource.RLIMIT_CPU, self.cpu_seconds)
-        _cap(resource.RLIMIT_NPROC, self.processes)
-        if self.address_bytes:
-            _cap(resource.RLIMIT_AS, self.address_bytes + SPARE_BYTES, spare=SPARE_BYTES)
-        # RLIMIT_DATA counts private writable memory, which is what a process really takes.
-        _cap(resource.RLIMIT_DATA, self.memory_bytes + SPARE_BYTES, spare=SPARE_BYTES)
+    `address_bytes` 0: unlimited (CUDA reserves far more addresses than memory).
+    """
+    _cap(resource.RLIMIT_CORE, 0)
+    _cap(resource.RLIMIT_FSIZE, file_bytes)
+    _cap(resource.RLIMIT_NOFILE, open_files)
+    _cap(resource.RLIMIT_CPU, cpu_seconds)
+    _cap(resource.RLIMIT_NPROC, processes)
+    if address_bytes:
+        _cap(resource.RLIMIT_AS, address_bytes + SPARE_BYTES, spare=SPARE_BYTES)
+    # RLIMIT_DATA counts private writable memory, which is what a process really takes.
+    _cap(resource.RLIMIT_DATA, memory_bytes + SPARE_BYTES, spare=SPARE_BYTES)
 
 
 def release_spare() -> None:

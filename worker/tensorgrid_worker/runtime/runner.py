@@ -1,25 +1,25 @@
 """The process inside the sandbox: limits itself, seeds everything, runs the job's function, writes its payload.
 
-Its one argument is a JSON object: inputs (folder), output (file), output_bytes, threads, limits (of Limits), and parent
-(process id) where it has to die with it by itself.
+Its arguments, as `launch.words` writes them: output_bytes, threads and limits (of limits.apply), the folder of inputs,
+the file of the output, and a process to die with. The file "call" among the inputs says which function is called with
+what.
 
-Imports little: what it imports, every job pays for. No pathlib, and ctypes and traceback only where they are used.
+Imports little: what it imports, every job pays for. No json, which draws in re and enum, no typing, no contextlib; the
+others only where they are used. Both texts come from the worker, which has the same interpreter, and hold plain values.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import gc
-import importlib.util
-import json
 import os
-import signal
 import sys
-from typing import Any, NoReturn
 
-from tensorgrid_worker.runtime import determinism
-from tensorgrid_worker.runtime.limits import Limits, release_spare
+from tensorgrid_worker.runtime import determinism, launch, limits, plain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 EXIT_OK, EXIT_RAISED, EXIT_MEMORY, EXIT_TOO_LARGE = 0, 10, 12, 13
 CONTROL_FD = "TENSORGRID_CONTROL_FD"
@@ -30,22 +30,22 @@ PR_SET_PDEATHSIG = 1
 
 def main(argv: list[str]) -> int:
     """Run one job; the exit code says how it ended (EXIT_*)."""
-    launch = json.loads(argv[0])
-    if "parent" in launch:
-        _die_with(launch["parent"])
-    Limits(**launch["limits"]).apply()
-    determinism.apply(bytes.fromhex(os.environ[SEED].removeprefix("0x")), launch["threads"])
+    told, inputs, output, parent = launch.of_words(argv)
+    if parent:
+        _die_with(parent)
+    limits.apply(**told["limits"])
+    determinism.apply(bytes.fromhex(os.environ[SEED].removeprefix("0x")), told["threads"])
     _announce()
     try:
-        payload = _payload(launch["inputs"])
-        if len(payload) > launch["output_bytes"]:
-            print(f"the result has {len(payload)} bytes, {launch['output_bytes']} are allowed", file=sys.stderr)
+        payload = _payload(inputs, output, told)
+        if len(payload) > told["output_bytes"]:
+            print(f"the result has {len(payload)} bytes, {told['output_bytes']} are allowed", file=sys.stderr)
             return EXIT_TOO_LARGE
-        with open(launch["output"], "wb") as file:
+        with open(output, "wb") as file:
             file.write(payload)
         return EXIT_OK
     except BaseException as error:
-        release_spare()
+        limits.release_spare()
         memory = _is_memory(error)
         _print_trace(error)
         return EXIT_MEMORY if memory else EXIT_RAISED
@@ -55,13 +55,17 @@ def _die_with(parent: int) -> None:
     """Where no sandbox does it: be killed when the worker is. Linux alone can promise that."""
     if sys.platform == "linux":
         import ctypes
+        import signal
 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(EXIT_RAISED)  # it died while we started
         # A machine out of memory kills us before the worker.
-        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")
+        try:
+            with open("/proc/self/oom_score_adj", "w") as file:
+                file.write("1000")
+        except OSError:
+            pass
 
 
 def _announce() -> None:
@@ -71,18 +75,29 @@ def _announce() -> None:
     os.close(control)
 
 
-def _payload(inputs: str) -> bytes:
-    with open(f"{inputs}/spec.json", "rb") as file:
-        spec = json.loads(file.read())
-    values = {name: _load(inputs, name, ref["kind"]) for name, ref in spec["inputs"].items()}
-    entry = getattr(_import(f"{inputs}/bundle.py"), spec["bundle"]["entry"])
-    returned = entry(**spec["arguments"], **values)
+def _payload(inputs: str, output: str, told: dict[str, Any]) -> bytes:
+    call = launch.read_call(inputs)
+    tracer = None
+    if "trace" in told:  # an audited job
+        from tensorgrid_worker.runtime import trace
+
+        tracer = trace.begin(told["trace"], inputs, output, told["output_bytes"])
+    values = {name: _load(inputs, name, kind) for name, kind in call["inputs"].items()}
+    entry = getattr(_import(f"{inputs}/bundle.py"), call["entry"])
+    returned = entry(**call["arguments"], **values)
+    if tracer is not None:
+        return tracer.finish()
+    packed = plain.packed(returned)
+    if packed is not None:
+        return packed
     from tensorgrid.domain.arrays import pack_result  # after the job: its import is not the job's time
 
     return pack_result(returned)
 
 
 def _import(path: str) -> Any:
+    import importlib.util
+
     spec = importlib.util.spec_from_file_location(MODULE, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -126,10 +141,13 @@ def _print_trace(error: BaseException) -> None:
 def _leave(code: int) -> NoReturn:
     """At once: exit handlers and left-over threads of the job have no say in how it ended."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # the job may have closed or replaced it
+        try:
             stream.flush()
+        except Exception:  # noqa: S110 - the job may have closed or replaced it
+            pass
     os._exit(code)
 
 
-if __name__ == "__main__":
+def start() -> NoReturn:
+    """What the sandbox's interpreter calls."""
     _leave(main(sys.argv[1:]))

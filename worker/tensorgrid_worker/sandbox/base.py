@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tensorgrid_worker.runtime.launch import ENTRY
 from tensorgrid_worker.sandbox.cgroups import NO_LIMITS, Group, GroupLimits
-
-RUNNER = "tensorgrid_worker.runtime.runner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +20,14 @@ class Launch:
 
     inputs: Path  # folder with spec.json, bundle.py, inputs/: read-only inside
     output: Path  # existing empty file that the payload is written to
-    runner: dict[str, object]  # the runner's arguments; "inputs" and "output" are added by the sandbox
+    runner: dict[str, object]  # what the runner is told; where inputs and output are is added by the sandbox
     environment: dict[str, str]  # the whole environment, nothing is inherited
     pass_fds: tuple[int, ...]  # open descriptors that keep their numbers
     tmp_bytes: int  # size of the private /tmp
     devices: tuple[Path, ...] = ()  # device nodes of the assigned GPU
     log_fd: int = subprocess.DEVNULL  # stdout and stderr
     whole: GroupLimits = NO_LIMITS  # for the job with everything it starts, where the machine has cgroups
+    states: Path | None = None  # existing file beside the output, which an audited job's states are written to
 
 
 class Child:
@@ -91,9 +91,9 @@ class Sandbox(Protocol):
         ...
 
 
-def runner_argv(python: str, arguments: str) -> list[str]:
+def runner_argv(python: str, arguments: list[str]) -> list[str]:
     """-s, -P: neither the user's site-packages nor the working directory is searched."""
-    return [python, "-s", "-P", "-m", RUNNER, arguments]
+    return [python, "-s", "-P", "-c", ENTRY, *arguments]
 
 
 def python_folders() -> list[Path]:

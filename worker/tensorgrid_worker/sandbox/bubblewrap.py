@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import select
@@ -14,10 +15,11 @@ from pathlib import Path
 from typing import Self
 
 from tensorgrid.domain.errors import SandboxUnavailable
+from tensorgrid_worker.runtime.launch import words
 from tensorgrid_worker.sandbox import cgroups, seccomp
 from tensorgrid_worker.sandbox.base import Child, Launch, python_folders, runner_argv
 
-INPUTS, OUTPUT = "/job/in", "/job/out/payload.safetensors"
+INPUTS, OUTPUT, STATES = "/job/in", "/job/out/payload.safetensors", "/job/out/states"
 NOBODY = "65534"
 TMP, SHM = "/tmp", "/dev/shm"  # noqa: S108 - mounts of its own
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
@@ -75,7 +77,7 @@ class Bubblewrap:
             )
 
     def start(self, launch: Launch) -> Child:
-        arguments = json.dumps(launch.runner | {"inputs": INPUTS, "output": OUTPUT})
+        arguments = words(launch.runner, INPUTS, OUTPUT)
         group = cgroups.mine().group(launch.whole)
         with self._descriptors(self._arguments(launch)) as (options, passed), _Gate(group) as gate:
             process = subprocess.Popen(
@@ -113,7 +115,7 @@ class Bubblewrap:
             words += ["--disable-userns"]
         # The private /tmp comes before what may lie in the host's: a checkout or an environment, for instance.
         words += ["--size", str(launch.tmp_bytes), "--tmpfs", TMP]
-        words += [*self._system(), *self._python_binds(), "--proc", "/proc", "--dev", "/dev"]
+        words += [*self._system, *self._python_binds(), "--proc", "/proc", "--dev", "/dev"]
         # To the kernel a root user's job still owns /proc/sys: only a read-only mount keeps it from writing there.
         words += ["--remount-ro", "/proc"]
         for device in launch.devices:
@@ -122,14 +124,20 @@ class Bubblewrap:
         if job:
             # The output is one file that exists already: it cannot be replaced by a link, a pipe or a device.
             words += ["--ro-bind", str(launch.inputs), INPUTS, "--bind", str(launch.output), OUTPUT]
+            if launch.states is not None:
+                words += ["--bind", str(launch.states), STATES]
         # Last, or nothing could be mounted any more: the root is a tmpfs without a size limit.
         words += ["--remount-ro", "/", "--chdir", TMP]
         for name, value in launch.environment.items():
             words += ["--setenv", name, value]
         return words
 
-    @staticmethod
-    def _system() -> list[str]:
+    @functools.cached_property
+    def _folders(self) -> list[Path]:
+        return [folder for folder in python_folders() if not folder.is_relative_to("/usr")]
+
+    @functools.cached_property
+    def _system(self) -> list[str]:
         words: list[str] = []
         for folder in map(Path, SYSTEM_FOLDERS):
             if folder.is_symlink():
@@ -142,7 +150,7 @@ class Bubblewrap:
 
     def _python_binds(self) -> list[str]:
         words: list[str] = []
-        folders = [folder for folder in python_folders() if not folder.is_relative_to("/usr")]
+        folders = self._folders
         for folder in folders:
             words += ["--ro-bind", str(folder), str(folder)]
         for path in self._hidden:

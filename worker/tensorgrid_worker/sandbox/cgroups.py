@@ -9,6 +9,7 @@ import errno
 import functools
 import itertools
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ ROOT = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
 CONTROLLERS = ("memory", "pids", "cpu")
 PREFIX = "tensorgrid-"
+_NAME = re.compile(PREFIX + r"(?P<pid>\d{1,10})-(?P<born>\d{1,20})-(?P<namespace>\d{1,20})-\d+")
 OWN_LEAF = "tensorgrid-daemon"
 """v2 lets no group hold both processes and limited children: the daemon moves here."""
 PERIOD_US = 100_000
@@ -97,6 +99,7 @@ class Cgroups:
 
     def __init__(self, version: int, folders: Mapping[str, Path]) -> None:
         self.version, self.folders = version, dict(folders)
+        self._owner = f"{PREFIX}{os.getpid()}-{_born(os.getpid())}-{_namespace()}"
         self._numbers = itertools.count()
 
     def describe(self) -> str:
@@ -112,7 +115,7 @@ class Cgroups:
         """A new group with these limits, empty; None where there are no groups. Raises OSError."""
         if not self.folders:
             return None
-        name = f"{PREFIX}{os.getpid()}-{next(self._numbers)}"
+        name = f"{self._owner}-{next(self._numbers)}"
         made = Group({controller: base / name for controller, base in self.folders.items()}, self.version)
         try:
             for folder in made.each():
@@ -213,13 +216,32 @@ def _settings(limits: GroupLimits, version: int) -> Iterator[tuple[str, str, str
 
 
 def _sweep(base: Path, version: int) -> None:
-    """Groups of daemons that are gone."""
-    for folder in base.glob(f"{PREFIX}*-*"):
-        owner = folder.name.removeprefix(PREFIX).split("-")[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+    """Groups of daemons that are gone. Of those of another process namespace we can see neither daemons nor numbers:
+    they are let alone, and so is a name that we never gave."""
+    for folder in base.glob(f"{PREFIX}*"):
+        named = _NAME.fullmatch(folder.name)
+        if named is None or named["namespace"] != _namespace():
+            continue
+        if _born(int(named["pid"])) != named["born"]:  # gone, or its number is another process's by now
             left = Group({"": folder}, version)
             left.kill()
             left.remove()
+
+
+def _born(pid: int) -> str:
+    """When that process was started, in ticks of the kernel's clock; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _namespace() -> str:
+    """Whose process numbers ours are."""
+    try:
+        return str(Path("/proc/self/ns/pid").stat().st_ino)
+    except OSError:
+        return "0"
 
 
 def _kill_all(folder: Path) -> int:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tensorgrid.domain.errors import SandboxUnavailable
+from tensorgrid_worker.runtime.launch import words as runner_words
 from tensorgrid_worker.sandbox import rootfs, seccomp
 from tensorgrid_worker.sandbox.base import Child, Launch, python_folders
 from tensorgrid_worker.sandbox.relay import Relays
@@ -26,6 +27,7 @@ from tensorgrid_worker.sandbox.relay import Relays
 ENGINES = ("podman", "docker")  # podman first: it needs no daemon and no root
 ATTACH = "tensorgrid_worker.runtime.attach"
 INPUTS, OUTPUT, PIPES = "/job/in", "/job/out/payload.safetensors", "/job/pipes"
+STATES = "/job/out/states"
 TMP = "/tmp"  # noqa: S108 - a mount of its own
 LABEL = "tensorgrid.worker"
 ANSWER_SECONDS, CHECK_SECONDS = 20, 120
@@ -76,10 +78,10 @@ class Container:
         name = f"tensorgrid-{os.getpid()}-{secrets.token_hex(6)}"
         folder = Path(tempfile.mkdtemp(prefix="tensorgrid-pipes-"))
         try:
-            arguments = json.dumps(launch.runner | {"inputs": INPUTS, "output": OUTPUT})
+            arguments = runner_words(launch.runner, INPUTS, OUTPUT)
             words = self._words(launch, name, self._profile(folder), folder)
             relays = Relays(folder, launch.pass_fds)
-            inside = ["-s", "-P", "-m", ATTACH, *(f"{fd}={PIPES}/{fd}" for fd in launch.pass_fds), "--", arguments]
+            inside = ["-s", "-P", "-m", ATTACH, *(f"{fd}={PIPES}/{fd}" for fd in launch.pass_fds), "--", *arguments]
             process = subprocess.Popen(
                 [self._engine, "run", *words, *inside],
                 stdin=subprocess.DEVNULL,
@@ -105,6 +107,8 @@ class Container:
         words += self._limits(launch)
         words += ["--tmpfs", f"{TMP}:rw,nosuid,nodev,size={launch.tmp_bytes}", "--shm-size", str(launch.tmp_bytes)]
         words += _bind(launch.inputs, INPUTS) + _bind(launch.output, OUTPUT, writable=True)
+        if launch.states is not None:
+            words += _bind(launch.states, STATES, writable=True)
         if pipes is not None:
             words += _bind(pipes, PIPES)  # read-only lets named pipes be written to, and no file be made on our disk
         if not self._own_image:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from tensorgrid_worker.runtime.launch import words
 from tensorgrid_worker.sandbox import cgroups
 from tensorgrid_worker.sandbox.base import Child, Launch, runner_argv
 
@@ -35,8 +35,7 @@ class Plain:
     def start(self, launch: Launch) -> Child:
         temporary = launch.output.parent / "tmp"
         temporary.mkdir(exist_ok=True)
-        inside = {"inputs": str(launch.inputs), "output": str(launch.output), "parent": os.getpid()}
-        arguments = json.dumps(launch.runner | inside)
+        arguments = words(launch.runner, str(launch.inputs), str(launch.output), parent=os.getpid())
         places = {"HOME": str(temporary), "TMPDIR": str(temporary)}
         process = subprocess.Popen(
             runner_argv(self._python, arguments),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 PLACES = ("/usr", "/etc", "/tmp", "/dev", "/proc", "/sys", "/job/in", "/job/out", "/job/pipes")  # noqa: S108
-FILES = ("/job/out/payload.safetensors",)
+FILES = ("/job/out/payload.safetensors", "/job/out/states")
 
 
 def system_folders() -> list[Path]:

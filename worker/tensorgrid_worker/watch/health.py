@@ -39,6 +39,7 @@ MAX_HEAD_BYTES = 8 * 1024
 HEAD_SECONDS = 5.0
 """In all, for a request to arrive: a client that sends a byte a second does not hold a place for ever."""
 MOST_AT_ONCE = 8
+WAY_SECONDS = 0.5
 LIVE_POLLS, LIVE_SECONDS = 20, 90.0
 """A loop that did not go round for so many polls and so many seconds is stuck; a node may take thirty to time out."""
 UNAUTHORISED = "send 'Authorization: Bearer TOKEN'; the token lies in the worker's home, in the file health.token"
@@ -96,7 +97,8 @@ def token_of(home: Path) -> str:
 
 
 class HealthServer(ThreadingHTTPServer):
-    """At most MOST_AT_ONCE requests at a time; who comes then is sent away at once."""
+    """At most MOST_AT_ONCE requests at a time. Who comes then takes the place of one that has not spoken yet, or is
+    sent away."""
 
     daemon_threads = True
     block_on_close = False
@@ -106,6 +108,7 @@ class HealthServer(ThreadingHTTPServer):
         super().__init__((HOST, port), _Handler)
         self._token, self.home, self._metrics = token.encode(), home, metrics
         self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._silent: dict[socket.socket, None] = {}  # those whose head has not come, oldest first
         self.pages: Mapping[str, Page] = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
@@ -119,7 +122,7 @@ class HealthServer(ThreadingHTTPServer):
         return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._places.acquire(blocking=False):
+        if not self._places.acquire(blocking=False) and not self._made_way():
             try:
                 request.settimeout(0.2)
                 request.sendall(b"HTTP/1.0 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
@@ -130,10 +133,26 @@ class HealthServer(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
+        self._silent[request] = None
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self._silent.pop(request, None)
             self._places.release()
+
+    def heard(self, request: socket.socket) -> None:
+        """Its head has come: it gives way to nobody any more."""
+        self._silent.pop(request, None)
+
+    def _made_way(self) -> bool:
+        """Whether a place was got from the one that has been silent for longest: who only holds places, holds none."""
+        for request in list(self._silent):
+            try:
+                request.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue  # it has gone by itself
+            return self._places.acquire(timeout=WAY_SECONDS)
+        return self._places.acquire(blocking=False)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no news, and a traceback would show its bytes."""
@@ -177,6 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         # The whole head, within its size and its time, before anything of it is parsed.
         self.rfile = io.BufferedReader(io.BytesIO(_head(self.connection)))
+        self.server.heard(self.connection)
 
     def do_GET(self) -> None:
         refusal = self._refusal()
@@ -274,13 +294,18 @@ def _json(value: Mapping[str, Any], status: int) -> tuple[int, str, bytes]:
 
 
 @contextmanager
-def watched(port: int, home: Path, policies: Iterable[str], workers: Iterable[Readings]) -> Iterator[None]:
-    """Count what the workers of this process do and show it, while inside; with `port` 0 neither. Raises PortInUse."""
+def watched(
+    port: int, home: Path, policies: Iterable[str], workers: Iterable[Readings]
+) -> Iterator[Callable[[Readings], None]]:
+    """Count what the workers of this process do and show it, while inside; with `port` 0 neither. Raises PortInUse.
+
+    Yields what takes the readings of a worker that was started anew.
+    """
     if not port:
-        yield
+        yield lambda _: None
         return
     metrics = Metrics(policies)
     for readings in workers:
         metrics.attach(readings)
     with listening(metrics.heard), serving(port, home, metrics):
-        yield
+        yield metrics.attach

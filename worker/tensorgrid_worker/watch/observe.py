@@ -25,8 +25,13 @@ from tensorgrid_worker.watch.readings import Readings
 OTHER = "other"
 KINDS = frozenset({*Do, "progress", "raise_epoch", "beat", "reclass"})
 TX_STATES = frozenset(
-    "sent sent_again mined needless refused not_accepted stuck lost delayed waits unknown recalled not_replaced".split()
+    (
+        "sent sent_again mined reverted recalled out_of_gas needless refused not_accepted stuck lost delayed waits "
+        "unknown not_replaced"
+    ).split()
 )
+MINED = frozenset({"tx.mined", "tx.reverted", "tx.recalled"})
+"""A block holds it, so its fee is paid."""
 FATES = frozenset({"paid", "unpaid", "none"})
 """Of an ended job, for this worker; everything else is a fault that cost stake."""
 ENDS = frozenset({"settled", "cancelled", "expired"})
@@ -121,12 +126,12 @@ class Metrics:
     def _transaction(self, worker: str, name: str, event: Event) -> None:
         kind = _one_of(str(event.get("kind", "")).partition(":")[0], KINDS)
         self._transactions.labels(worker, kind, _one_of(name[3:], TX_STATES)).inc()
-        if name != "tx.mined":
+        if name not in MINED:
             return
         gas = int(event.get("gas", 0))
         self._gas.labels(worker, kind).inc(gas)
         self._fees.labels(worker, kind).inc(gas * int(event.get("gas_price", 0)))
-        if kind == Do.COMMIT and (posted := self._forget_post(worker, event)) is not None:
+        if name == "tx.mined" and kind == Do.COMMIT and (posted := self._forget_post(worker, event)) is not None:
             self._latency.labels(worker).observe(time.monotonic() - posted)
 
     def _note_post(self, worker: str, event: Event) -> None:

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IAuditVerifier} from "../interfaces/IAuditVerifier.sol";
+import {IBisection} from "../interfaces/IBisection.sol";
+import {IVerifier} from "../interfaces/IVerifier.sol";
+import {AuditPlan, MOST_FURTHER, MOST_SEGMENTS, PLAN_BITS, planOf} from "../types/AuditPlan.sol";
+import {AuditWord} from "../types/AuditWord.sol";
+import {BPS_WHOLE} from "../types/Money.sol";
+import {confirmerOf, drawFirst, shareOf} from "./AuditDraw.sol";
+
+/// @title What an audit draws and needs, apart
+/// @notice Asked where a policy is admitted and where somebody is accused, so that AuditVerifier keeps below the size that a
+/// contract may have. Made by it, for it; has no state.
+contract AuditSums {
+    /// @notice The least of every clock: the network's least take time, a hard bound.
+    uint32 public immutable LEAST_CLOCK;
+
+    IBisection private immutable BISECTION;
+
+    constructor(uint32 leastClock, IBisection bisection) {
+        (LEAST_CLOCK, BISECTION) = (leastClock, bisection);
+    }
+
+    /// @notice As IVerifier.needs, of the audit tier's parameters.
+    /// @dev reverts ParamsInvalid, ClockTooShort
+    function needs(bytes32 params) external view returns (IVerifier.Needs memory) {
+        AuditPlan memory plan = planOf(params);
+        require(_isSound(plan, params), IAuditVerifier.ParamsInvalid(params));
+        // INVARIANT: nobody can be given less time to answer, and so to keep his stake, than a job must give to be taken.
+        uint256[4] memory clocks = [uint256(plan.respondTime), plan.takeTime, plan.auditTime, plan.moveTime];
+        for (uint256 i = 0; i < clocks.length; ++i) {
+            require(clocks[i] >= LEAST_CLOCK, IAuditVerifier.ClockTooShort(uint32(clocks[i]), LEAST_CLOCK));
+        }
+        // The first seats, a replacement for all of them at twice the fee, and a re-audit of as much again.
+        uint256 most = 5 * plan.auditors * plan.drawn * plan.auditBps;
+        return IVerifier.Needs({
+            reserveBps: uint32((most + plan.segments - 1) / plan.segments),
+            settleTime: _settleTime(plan) + BISECTION.MAX_TIME(plan.steps, plan.moveTime),
+            silent: false
+        });
+    }
+
+    function share(AuditWord audit, bytes32 params, uint256 number, bytes32 seed, bytes32 fresh)
+        external
+        pure
+        returns (uint256[] memory)
+    {
+        return shareOf(audit, planOf(params), audit.sittingOf(number), number, seed, fresh);
+    }
+
+    /// @notice The seat that has confirmed this segment of the first draw; 0: none, or it is not of the first draw.
+    function confirmer(AuditWord audit, bytes32 params, bytes32 seed, uint256 index) external pure returns (uint256) {
+        (AuditPlan memory plan, uint256 done) = (planOf(params), audit.done());
+        uint256[] memory drawn = drawFirst(seed, done, plan.first(done));
+        for (uint256 position = 0; position < drawn.length; ++position) {
+            if (drawn[position] == index) return confirmerOf(audit, plan.chairs(done), position);
+        }
+        return 0;
+    }
+
+    function _isSound(AuditPlan memory plan, bytes32 params) private pure returns (bool) {
+        return uint256(params) >> PLAN_BITS == 0 && plan.segments > 0 && plan.segments <= MOST_SEGMENTS
+            && plan.auditors > 0 && plan.auditors <= 2 && plan.drawn > 0 && plan.auditBps > 0
+            && plan.reauditBps <= BPS_WHOLE && plan.steps > 0;
+    }
+
+    /// @dev Opening the commitment; three sittings, each with its seats, its serving, its shares and the claims of its last second;
+    /// and a taking's time more for somebody to open the second and the third. A dispute comes on top: one, since all run side by
+    /// side.
+    function _settleTime(AuditPlan memory plan) private pure returns (uint40) {
+        uint256 whole = 2 * plan.auditors * plan.drawn; // what a re-audit replays
+        uint256 last = whole > MOST_FURTHER ? whole : MOST_FURTHER;
+        uint40 shares = plan.turns(plan.drawn) + plan.turns(plan.auditors * plan.drawn) + plan.turns(last);
+        return 10 * plan.respondTime + 5 * plan.takeTime + shares;
+    }
+}

@@ -1,0 +1,173 @@
+"""All audits of one worker, asked by the loop that plans: what is to be sent now, and what is done meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+
+import structlog
+
+from tensorgrid.chain.calls import Call
+from tensorgrid.chain.contracts import Contracts
+from tensorgrid.domain.audits import RESULT
+from tensorgrid.domain.jobs import JobId
+from tensorgrid.privacy import Identity
+from tensorgrid_worker.auditing.answering import Answering
+from tensorgrid_worker.auditing.calls import call_of
+from tensorgrid_worker.auditing.checking import Checking
+from tensorgrid_worker.auditing.errands import Errands, Work
+from tensorgrid_worker.auditing.owntrace import OwnTraces
+from tensorgrid_worker.auditing.picture import WORKER, AuditPicture
+from tensorgrid_worker.auditing.plan import LOCAL, Known, Move, Step, steps
+from tensorgrid_worker.auditing.serving import Serving
+from tensorgrid_worker.auditing.tools import Tools
+from tensorgrid_worker.logs import JobLog
+from tensorgrid_worker.memory.rows import Result, Status
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ToSend:
+    """For the outbox; `due`: chain time by which it must be mined, or stake is lost."""
+
+    job: JobId
+    kind: str
+    call: Call
+    due: int
+
+
+class Desk:
+    """`identity`: what start states are sealed to; `wake`: called when an errand has ended."""
+
+    def __init__(
+        self,
+        *,
+        contracts: Contracts,
+        tools: Tools,
+        identity: Identity | None,
+        wake: Callable[[], None],
+        joblog: Callable[[JobId], JobLog],
+    ) -> None:
+        self._contracts, self._joblog = contracts, joblog
+        self._errands = Errands(wake)
+        self._traces = OwnTraces(tools)
+        self._tools = tools
+        self._serving = Serving(contracts, tools, self._traces)
+        self._checking = Checking(tools, identity)
+        self._answering = Answering(tools, self._traces)
+        self._told: set[tuple[JobId, str]] = set()
+
+    def running(self) -> frozenset[JobId]:
+        """Jobs of which something is done now, beside the chain."""
+        return self._errands.running()
+
+    def forget(self, job: JobId) -> None:
+        """It is closed."""
+        self._errands.forget(job)
+        self._traces.forget(job)
+        self._told = {told for told in self._told if told[0] != job}
+
+    def close(self) -> None:
+        self._errands.close()
+
+    def step(
+        self,
+        audits: Sequence[AuditPicture],
+        outbox: Mapping[tuple[JobId, str], Status],
+        results: Mapping[JobId, Result],
+        now: int,
+    ) -> list[ToSend]:
+        """Begins what is to be done here, and returns what is to be sent. `now`: chain time."""
+        sending = []
+        for audit in audits:
+            known = self._known(audit, outbox, results)
+            for move in steps(audit, known, now):
+                if move.step in LOCAL:
+                    self._begin(audit, move, now)
+                else:
+                    sending.append(self._call(audit, move, known, results.get(audit.id)))
+            self._tell(audit, known, now)
+        return sending
+
+    def _known(
+        self, audit: AuditPicture, outbox: Mapping[tuple[JobId, str], Status], results: Mapping[JobId, Result]
+    ) -> Known:
+        ours = {kind: status for (job, kind), status in outbox.items() if job == audit.id}
+        result = results.get(audit.id)
+        served = self._errands.result(audit.id, _served(audit))
+        found = self._errands.result(audit.id, _found(audit))
+        upheld = {key: self._errands.result(audit.id, (Step.CHECK, key)) for key in audit.claims}
+        return Known(
+            can_begin=result is not None and result.mark is not None,
+            has_trace=not audit.open_claims() or self._traces.known(audit) is not None,
+            served=served,
+            found=found,
+            upheld={key: value for key, value in upheld.items() if value is not None},
+            outbox=ours,
+        )
+
+    def _call(self, audit: AuditPicture, move: Move, known: Known, result: Result | None) -> ToSend:
+        assert self._contracts.audit is not None
+        trace = self._traces.known(audit) if move.claim is not None else None
+        call = call_of(self._contracts.audit, audit, move, known, trace, result)
+        self._joblog(audit.id).say(f"audit.{move.step}", due=move.due)
+        return ToSend(audit.id, move.kind, call, move.due)
+
+    def _begin(self, audit: AuditPicture, move: Move, now: int) -> None:
+        what, work = self._work(audit, move)
+        if not self._errands.result(audit.id, what):
+            self._errands.start(audit.id, what, work, seconds=move.due - now)
+
+    def _work(self, audit: AuditPicture, move: Move) -> tuple[Hashable, Work]:
+        match move.step:
+            case Step.PREPARE:
+                return _served(audit), lambda stop: self._serving.prepare(audit, stop)
+            case Step.REPLAY:
+                return _found(audit), lambda stop: self._checking.audit(audit, stop)
+            case Step.RETRACE:
+                return (Step.RETRACE, audit.seed), lambda stop: self._retrace(audit, stop)
+        key = move.claim
+        assert key is not None
+        return (Step.CHECK, key), lambda stop: self._answering.upheld(audit, key, stop)
+
+    def _retrace(self, audit: AuditPicture, stop: Event) -> bool:
+        with self._tools.task(audit, stop) as task:
+            self._traces.take(audit, task, stop)
+        return True
+
+    # ---------------------------------------------------------------------------------------------------------- saying
+
+    def _tell(self, audit: AuditPicture, known: Known, now: int) -> None:
+        """What people should know and the chain does not ask for, once."""
+        found = known.found
+        if audit.to_answer and found is not None and found.wrong:
+            said = ["the result" if place == RESULT else f"position {place}" for place in found.wrong]
+            self._say(audit.id, "audit.found_wrong", accused=said, reasons=list(found.reasons))
+        if audit.to_answer and audit.audit.served and now > audit.audit_by:
+            self._say(audit.id, "audit.too_late", todo="nothing: the no-show bond is lost, the stake is not")
+        if audit.number != WORKER:
+            return
+        for key, claim in audit.open_claims().items():
+            self._say(audit.id, f"audit.accused.{key[0]}.{key[1]}", segment=claim.index)
+            if known.upheld.get(key) and audit.free < audit.bond:
+                todo = f"deposit {audit.bond - audit.free} units of the pay token for the audit verifier in the escrow"
+                self._say(audit.id, f"audit.uncontested.{key[0]}.{key[1]}", segment=claim.index, todo=todo)
+            elif known.upheld.get(key) is False:
+                reason = "done again here, it differs too"
+                self._say(audit.id, f"audit.was_wrong.{key[0]}.{key[1]}", segment=claim.index, reason=reason)
+
+    def _say(self, job: JobId, event: str, **values: object) -> None:
+        if (job, event) not in self._told:
+            self._told.add((job, event))
+            self._joblog(job).say(event, **values)
+
+
+def _served(audit: AuditPicture) -> Hashable:
+    """For whom a sitting is prepared: other seats, or another draw, are another errand."""
+    return Step.PREPARE, audit.audit.sitting, audit.draw, audit.auditors
+
+
+def _found(audit: AuditPicture) -> Hashable:
+    return Step.REPLAY, audit.number, audit.manifest, audit.record.seed, audit.record.fresh

@@ -1,0 +1,91 @@
+"""The trace of a job that we did: from its folder, or, where that is lost, by doing the job once more."""
+
+from __future__ import annotations
+
+import threading
+from threading import Event
+
+import structlog
+
+from tensorgrid.domain.audits import AuditOpening
+from tensorgrid.domain.errors import TraceInvalid
+from tensorgrid.domain.jobs import ExitClass, JobId
+from tensorgrid.domain.results import result_root
+from tensorgrid.domain.traces import Trace
+from tensorgrid_worker.auditing.picture import AuditPicture
+from tensorgrid_worker.auditing.tools import Tools
+from tensorgrid_worker.jobs.endings import ended
+from tensorgrid_worker.jobs.executor import Task
+from tensorgrid_worker.jobs.traces import Traced, load
+from tensorgrid_worker.logs import short
+
+log = structlog.get_logger()
+
+
+class TraceLost(TraceInvalid):
+    """Neither the job's folder nor doing it again gives the trace that was committed to."""
+
+
+class OwnTraces:
+    """By job. Read once; asked by several threads."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._lock = threading.Lock()
+        self._known: dict[JobId, tuple[bytes, Trace, Traced | None]] = {}
+
+    def forget(self, job: JobId) -> None:
+        with self._lock:
+            self._known.pop(job, None)
+
+    def known(self, audit: AuditPicture) -> Trace | None:
+        """Without doing anything that takes long: from memory, or from the job's folder."""
+        opening = audit.opening
+        if opening is None:
+            return None
+        with self._lock:
+            kept = self._known.get(audit.id)
+        if kept is not None and kept[0] == opening.trace_root:
+            return kept[1]
+        spec = self._tools.inputs.spec(audit.id, audit.terms)
+        if spec is None or spec.checkpoint is None:
+            return None
+        task = Task(spec, audit.seed, self._tools.inputs.folder(audit.id))
+        return self._fitting(audit, opening, task, _loaded(task))
+
+    def take(self, audit: AuditPicture, task: Task, stop: Event) -> tuple[Trace, Traced | None]:
+        """With the states that were kept. Does the job again where it must: `task` has room on the machine.
+
+        Raises TraceLost, RunFailed, RunStopped, OSError.
+        """
+        opening = audit.opening
+        assert opening is not None, "an audit that has begun shows what was opened"
+        if self.known(audit) is None:
+            log.warning("trace.lost", job=short(audit.id), todo="nothing: the job is done once more")
+            run = self._tools.executor.run(task, on_point=lambda _: None, stop=stop)
+            self._fitting(audit, opening, task, run.traced)
+        with self._lock:
+            kept = self._known.get(audit.id)
+        if kept is None or kept[0] != opening.trace_root:
+            raise TraceLost("the trace that was committed to cannot be made again; does this machine compute alike?")
+        return kept[1], kept[2]
+
+    def _fitting(self, audit: AuditPicture, opening: AuditOpening, task: Task, traced: Traced | None) -> Trace | None:
+        """With the end that was committed to. How the job ended shows in its result root."""
+        for exit_class in ExitClass:
+            is_it = exit_class is ExitClass.OK or result_root(audit.id, exit_class) == opening.result_root
+            if not is_it:
+                continue
+            trace, _ = ended(traced, task.spec, audit.seed, audit.id, exit_class, audit.plan.segments)
+            if len(trace.segments) == opening.done and trace.root() == opening.trace_root:
+                with self._lock:
+                    self._known[audit.id] = (opening.trace_root, trace, traced)
+                return trace
+        return None
+
+
+def _loaded(task: Task) -> Traced | None:
+    try:
+        return load(task.spec, task.seed, task.folder / "out")
+    except OSError:
+        return None

@@ -1,0 +1,116 @@
+"""One audit as the chain shows it now, and what follows from it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from tensorgrid.domain.audit_terms import AuditTerms
+from tensorgrid.domain.audits import (
+    FIRST_AUDITOR,
+    Answer,
+    Audit,
+    AuditOpening,
+    AuditRecord,
+    Claim,
+    ClaimState,
+    chairs_of,
+    segments_of,
+)
+from tensorgrid.domain.jobs import ZERO32, JobId, JobTerms, Seat
+
+WORKER = 1
+"""Number of the audited worker's seat."""
+ClaimKey = tuple[int, int]
+"""Seat of the auditor, and which of its two claims."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPicture:
+    """Of a job that is Committed, since `committed_at`. Times are chain time, hashes 32 bytes.
+
+    held: all seats. number: of our own, 0: none. opening: None before the audit has begun. manifest: sha256 of what the
+    present sitting was served, zero until it is; audit_by: until when its auditors answer. seed: of the job. draw: seed
+    of the present sitting's draw, zero while its round is not due. free, bond: what the worker has deposited for disputes,
+    and what one would take of it; asked only where we are accused.
+    """
+
+    id: JobId
+    terms: JobTerms
+    held: tuple[Seat, ...]
+    number: int
+    committed_at: int
+    audit: Audit
+    opening: AuditOpening | None = None
+    record: AuditRecord = field(default_factory=AuditRecord)
+    manifest: bytes = ZERO32
+    audit_by: int = 0
+    seed: bytes = ZERO32
+    draw: bytes = ZERO32
+    claims: Mapping[ClaimKey, Claim] = field(default_factory=dict)
+    free: int = 0
+    bond: int = 0
+
+    @property
+    def plan(self) -> AuditTerms:
+        return AuditTerms.unpack(self.terms.verifier_params)
+
+    @property
+    def begun(self) -> bool:
+        return self.audit.done > 0
+
+    @property
+    def begin_by(self) -> int:
+        return self.committed_at + self.plan.respond_time
+
+    @property
+    def take_by(self) -> int:
+        """Until when seats of the sitting can be taken; not served yet."""
+        return self.audit.clock + self.plan.take_time
+
+    @property
+    def serve_by(self) -> int:
+        return self.take_by + self.plan.respond_time
+
+    @property
+    def chairs(self) -> int:
+        """Seats that the sitting has."""
+        return chairs_of(self.plan, self.audit.done) if self.audit.sitting == 1 else 1
+
+    @property
+    def auditors(self) -> tuple[int, ...]:
+        """Numbers of the sitting's seats that were taken."""
+        return tuple(range(self.audit.since, len(self.held) + 1)) if self.begun else ()
+
+    def closed(self, now: int) -> bool:
+        """Whether nobody can take a seat of the sitting any more, and somebody has."""
+        seated = len(self.auditors)
+        return seated > 0 and (seated == self.chairs or now > self.take_by)
+
+    def grown(self) -> AuditRecord:
+        """The record as serving the sitting makes it, but for the checks. Only where `draw` is known."""
+        if self.audit.served:
+            return self.record
+        fresh = self.draw if self.audit.sitting == 3 else ZERO32
+        seed = self.draw if self.record.seed == ZERO32 else self.record.seed
+        return replace(self.record, seed=seed, fresh=fresh)
+
+    def segments(self, number: int) -> list[int]:
+        """Of an auditor's seat of this sitting, ascending; empty while the draw is not known."""
+        return segments_of(self.plan, self.audit, self.grown(), number)
+
+    @property
+    def to_answer(self) -> bool:
+        """Whether we have a seat of this sitting and have not answered."""
+        mine = self.number >= FIRST_AUDITOR and self.number in self.auditors
+        return mine and self.audit.answer_of(self.number) is Answer.NONE
+
+    def open_claims(self) -> dict[ClaimKey, Claim]:
+        """Those that the worker can still do something about, if their time lets him."""
+        live = (ClaimState.OPEN, ClaimState.DIFFERS)
+        return {key: claim for key, claim in self.claims.items() if claim.state in live}
+
+    def answer_by(self, claim: Claim) -> int:
+        """Until when the worker can respond to an open claim, and contest one that he has answered."""
+        since = claim.at if claim.state is ClaimState.OPEN else claim.answered_at
+        return since + self.plan.respond_time

@@ -1,0 +1,139 @@
+"""An audit as it stands on chain: its slot, its claims, and what its events have shown and nothing has stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from tensorgrid.chain.audit_history import AuditBegun, Served, record_of
+from tensorgrid.chain.audits import AuditVerifier
+from tensorgrid.chain.contracts import Contracts
+from tensorgrid.chain.events import decode
+from tensorgrid.chain.history import Event
+from tensorgrid.domain.audits import FIRST_AUDITOR, Answer, Audit, AuditOpening, AuditRecord, Claim, ClaimState
+from tensorgrid.domain.draws import draw_seed
+from tensorgrid.domain.errors import ChainError
+from tensorgrid.domain.jobs import ZERO32, Job, JobId, JobTerms, Seat
+from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, ClaimKey
+from tensorgrid_worker.memory.records import JobRecord
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the events told when the audit stood at `at`."""
+
+    at: Audit
+    opening: AuditOpening | None
+    record: AuditRecord
+    manifest: bytes
+    audit_by: int
+
+
+@dataclass
+class AuditReader:
+    """Asked by the loop that plans. Raises Unreachable, ChainError."""
+
+    contracts: Contracts
+    me: str
+    _told: dict[JobId, _Told] = field(default_factory=dict)
+    _draws: dict[tuple[JobId, int], bytes] = field(default_factory=dict)
+
+    @property
+    def verifier(self) -> AuditVerifier:
+        assert self.contracts.audit is not None, "asked only of jobs that name it"
+        return self.contracts.audit
+
+    def is_audited(self, terms: JobTerms) -> bool:
+        return self.contracts.audit is not None and terms.verifier == self.contracts.audit.address
+
+    def forget(self, job: JobId) -> None:
+        self._told.pop(job, None)
+        for key in [key for key in self._draws if key[0] == job]:
+            del self._draws[key]
+
+    def forget_all(self) -> None:
+        """After a reorganisation."""
+        self._told.clear()
+        self._draws.clear()
+
+    def picture(self, record: JobRecord, job: Job, held: tuple[Seat, ...], number: int, seed: bytes) -> AuditPicture:
+        """Of a job that is Committed. `number`: our seat's, 0 without one; `seed`: the job's."""
+        audit = self.verifier.audit(record.terms.requester, record.terms.nonce)
+        told = self._events(record, audit)
+        picture = AuditPicture(
+            id=record.id,
+            terms=record.terms,
+            held=held,
+            number=number,
+            committed_at=job.clock,
+            audit=audit,
+            opening=told.opening,
+            record=told.record,
+            manifest=told.manifest if audit.served else ZERO32,
+            audit_by=told.audit_by,
+            seed=seed,
+            draw=self._draw(record.id, audit.round) if audit.done and not audit.clean else ZERO32,
+        )
+        return self._accused(picture) if number == WORKER else picture
+
+    def fits(self, record: JobRecord) -> bool:
+        """Whether an auditor's answer of ours would count: what we compute on is registered, and is the worker's."""
+        audit = self.verifier.audit(record.terms.requester, record.terms.nonce)
+        if not audit.done:
+            return False
+        ours = self.contracts.registry.profile_of(self.me).fingerprint
+        return ours not in (b"", ZERO32) and ours == self._events(record, audit).record.fingerprint
+
+    def _accused(self, picture: AuditPicture) -> AuditPicture:
+        claims = dict(self._claims(picture.id, picture.audit))
+        if not any(claim.state in (ClaimState.OPEN, ClaimState.DIFFERS) for claim in claims.values()):
+            return replace(picture, claims=claims)
+        token = picture.terms.pay_token
+        balance = self.contracts.escrow.balance(self.verifier.address, token, self.me)
+        return replace(picture, claims=claims, free=balance.free, bond=self.verifier.bond_for(picture.terms))
+
+    def _claims(self, job: JobId, audit: Audit) -> Iterable[tuple[ClaimKey, Claim]]:
+        for number, answer in enumerate(audit.answers, FIRST_AUDITOR):
+            # One whose every claim has fallen counts as confirmed, and needs nothing more.
+            if answer is Answer.ACCUSED:
+                for which in (0, 1):
+                    claim = self.verifier.claim(job, number, which)
+                    if claim.state is not ClaimState.NONE:
+                        yield (number, which), claim
+
+    def _events(self, record: JobRecord, audit: Audit) -> _Told:
+        """Read again when the slot has changed: everything that they tell changes it."""
+        known = self._told.get(record.id)
+        if known is not None and known.at == audit:
+            return known
+        events = self._logs(record) if audit.done else []
+        opening = next((event.opening for event in events if isinstance(event, AuditBegun)), None)
+        served = [event for event in events if isinstance(event, Served)]
+        manifest, audit_by = (served[-1].manifest_digest, served[-1].audit_by) if served else (ZERO32, 0)
+        told = _Told(audit, opening, record_of(events), manifest, audit_by)
+        self._told[record.id] = told
+        return told
+
+    def _logs(self, record: JobRecord) -> list[Event]:
+        address = self.verifier.address
+        query = {
+            "address": address,
+            "topics": [None, "0x" + record.id.hex()],
+            "fromBlock": hex(record.posted_block),
+            "toBlock": "latest",
+        }
+        found = self.contracts.connection.rpc("eth_getLogs", query)
+        if not isinstance(found, list):
+            raise ChainError("the node sent no list of logs; use another node")
+        events = (decode(raw, {address: "AuditVerifier"}) for raw in found)
+        return [event for event in events if event is not None]
+
+    def _draw(self, job: JobId, number: int) -> bytes:
+        """Zero while the round is not due, or its value was lost."""
+        key = (job, number)
+        if key not in self._draws:
+            value = self.contracts.beacon.value_of(number)
+            if value == ZERO32:
+                return ZERO32
+            self._draws[key] = draw_seed(job, value)
+        return self._draws[key]

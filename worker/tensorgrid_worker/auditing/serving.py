@@ -1,0 +1,119 @@
+"""What the auditors of a sitting need: start states, sealed to each, and proofs, stored under one manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Event
+
+import structlog
+
+from tensorgrid.chain.contracts import Contracts
+from tensorgrid.domain.audits import check_of
+from tensorgrid.domain.errors import StateRejected
+from tensorgrid.domain.openings import OpenedSeat, OpenedSegment, Opening, open_segment
+from tensorgrid.domain.receipts import SealedRef
+from tensorgrid.domain.traces import Trace
+from tensorgrid.privacy import recipient_text, seal
+from tensorgrid_worker.auditing.findings import Served
+from tensorgrid_worker.auditing.owntrace import OwnTraces
+from tensorgrid_worker.auditing.picture import AuditPicture
+from tensorgrid_worker.auditing.tools import Tools
+from tensorgrid_worker.jobs.executor import Task
+from tensorgrid_worker.jobs.replays import Replay
+from tensorgrid_worker.jobs.traces import Traced, roots_of
+from tensorgrid_worker.logs import short
+
+log = structlog.get_logger()
+
+
+class Serving:
+    """The worker's side of a sitting."""
+
+    def __init__(self, contracts: Contracts, tools: Tools, traces: OwnTraces) -> None:
+        self._contracts, self._tools, self._traces = contracts, tools, traces
+
+    def prepare(self, audit: AuditPicture, stop: Event) -> Served:
+        """For the seats as they are taken now. Blocks: states that were not kept are made again.
+
+        Raises TraceLost, StorageError, RunFailed, RunStopped, OSError, JobRefused.
+        """
+        with self._tools.task(audit, stop) as task:
+            trace, traced = self._traces.take(audit, task, stop)
+            seats, checks = [], []
+            source = _Source(self._tools, audit, task, trace, traced, stop)
+            for number in audit.auditors:
+                segments = audit.segments(number)
+                seats.append(self._seat(audit, number, segments, source))
+                checks.append(check_of([trace.segments[index - 1].state for index in segments]))
+        opening = Opening(audit.id, audit.audit.sitting, tuple(seats))
+        self._tools.store.put(opening.to_bytes())
+        workers = tuple(audit.held[number - 1].worker for number in audit.auditors)
+        return Served(audit.audit.sitting, audit.draw, workers, opening.digest, tuple(checks))
+
+    def _seat(self, audit: AuditPicture, number: int, segments: list[int], source: _Source) -> OpenedSeat:
+        worker = audit.held[number - 1].worker
+        recipient = recipient_text(self._contracts.registry.profile_of(worker).recipient)
+        opened = tuple(self._segment(audit, index, recipient, source) for index in segments)
+        return OpenedSeat(worker.lower(), opened)
+
+    def _segment(self, audit: AuditPicture, index: int, recipient: str, source: _Source) -> OpenedSegment:
+        state = None
+        if index > 1:
+            sealed = seal(source.state_after(index - 1), [recipient])
+            state = SealedRef(self._tools.store.put(sealed), len(sealed))
+        return open_segment(source.trace, audit.id, index, state)
+
+
+class _Source:
+    """States of a trace, kept ones or made again."""
+
+    def __init__(
+        self, tools: Tools, audit: AuditPicture, task: Task, trace: Trace, traced: Traced | None, stop: Event
+    ) -> None:
+        self._tools, self._audit, self._task, self._stop = tools, audit, task, stop
+        self.trace, self._traced = trace, traced
+
+    def state_after(self, segment: int) -> bytes:
+        """The state file behind a whole segment."""
+        room = self._tools.room(self._audit.id)
+        target = room / f"state-{segment}"
+        try:
+            path = self._kept(segment, target) or self._made(segment, target)
+            return path.read_bytes()
+        finally:
+            target.unlink(missing_ok=True)
+
+    def _kept(self, segment: int, target: Path) -> Path | None:
+        if self._traced is None or segment not in self._traced.kept.segments:
+            return None
+        try:
+            return self._traced.kept.take(segment, target)
+        except StateRejected as error:
+            log.warning("state.damaged", job=short(self._audit.id), segment=segment, reason=str(error))
+            return None
+
+    def _made(self, segment: int, target: Path) -> Path:
+        """Replayed from the nearest one before that is whole."""
+        every, room = self._audit.plan.steps, self._tools.room(self._audit.id)
+        start, first = self._nearest(segment - 1, room)
+        try:
+            wanted = Replay(start, first * every, segment * every, export=target)
+            found = self._tools.executor.replay(self._task, wanted, stop=self._stop)
+        finally:
+            if start is not None:
+                start.unlink(missing_ok=True)
+        if not target.exists():
+            raise StateRejected(f"the state behind segment {segment} could not be made again ({found.reason}); retry")
+        if roots_of(target)[1] != self.trace.segments[segment - 1].roots:
+            # Served all the same: silence would cost the whole stake, one segment that differs costs less.
+            log.error("state.differs", job=short(self._audit.id), segment=segment, todo="look at this machine")
+        return target
+
+    def _nearest(self, segment: int, room: Path) -> tuple[Path | None, int]:
+        """A kept state and the segment that it is behind; (None, 0): from the beginning."""
+        while self._traced is not None and (segment := self._traced.kept.nearest(segment)):
+            path = self._kept(segment, room / f"start-{segment}")
+            if path is not None:
+                return path, segment
+            segment -= 1
+        return None, 0

@@ -1,0 +1,179 @@
+"""The trace of a run as it comes out of the sandbox, and the states that were kept on the way."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tensorgrid.domain.errors import StateRejected, TraceInvalid
+from tensorgrid.domain.specs import Checkpoint, JobSpec
+from tensorgrid.domain.states import StateFile
+from tensorgrid.domain.traces import Segment, StateRoots, Trace
+from tensorgrid_worker.runtime.trace import STATES
+from tensorgrid_worker.runtime.tracelines import MOST_LINE_BYTES, Began, Line, SegmentEnded, read
+
+LINES = "trace.jsonl"
+
+OnSegment = Callable[[Segment], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What an audited run left: its trace, and where its states lie."""
+
+    trace: Trace
+    kept: KeptStates
+
+
+class LineReader:
+    """Bytes of the trace's pipe -> lines. The first that is none ends the reading: `broken` says why, or is empty."""
+
+    def __init__(self, on_line: Callable[[Line, bytes], None]) -> None:
+        self._on_line = on_line
+        self._buffer = bytearray()
+        self.broken = ""
+
+    def feed(self, data: bytes) -> None:
+        if self.broken:
+            return
+        self._buffer += data
+        try:
+            while (end := self._buffer.find(b"\n")) >= 0:
+                text = bytes(self._buffer[:end])
+                del self._buffer[: end + 1]
+                self._on_line(read(text), text)
+            if len(self._buffer) > MOST_LINE_BYTES:
+                raise TraceInvalid("the job's trace is malformed: a line without an end")
+        except TraceInvalid as error:
+            self.broken = str(error)
+            self._buffer.clear()
+
+
+class Follower:
+    """Builds a run's trace line by line; each line also goes to `folder`/trace.jsonl, whence `load` brings it back.
+
+    `on_segment` must be quick.
+    """
+
+    def __init__(self, spec: JobSpec, seed: bytes, folder: Path, on_segment: OnSegment = lambda _: None) -> None:
+        assert spec.checkpoint is not None
+        self._checkpoint: Checkpoint = spec.checkpoint
+        self._spec_digest, self._seed, self._folder, self._on_segment = spec.digest, seed, folder, on_segment
+        self._trace: Trace | None = None
+        self._extents: dict[int, tuple[int, int]] = {}
+        self._step = 0
+        self._reader = LineReader(self._take)
+        self._copy: int | None = None
+
+    @property
+    def broken(self) -> str:
+        """Why the lines are no trace; empty while they are one."""
+        return self._reader.broken
+
+    def feed(self, data: bytes) -> None:
+        self._reader.feed(data)
+
+    def begin(self) -> None:
+        """Fresh files for a fresh run. Raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for name in (LINES, STATES):
+            path = self._folder / name
+            path.unlink(missing_ok=True)
+            path.touch(mode=0o600)
+        self._copy = os.open(self._folder / LINES, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+
+    def end(self) -> None:
+        """Idempotent."""
+        if self._copy is not None:
+            os.close(self._copy)
+            self._copy = None
+
+    def traced(self) -> Traced | None:
+        """None when the loop never began."""
+        if self._trace is None:
+            return None
+        return Traced(self._trace, KeptStates(self._folder / STATES, dict(self._extents), self._trace))
+
+    def _take(self, line: Line, text: bytes) -> None:
+        match line:
+            case Began(step=0) if self._trace is None:
+                self._trace = Trace(self._spec_digest, self._seed, self._checkpoint.every, line.state)
+            case SegmentEnded():
+                self._add(line)
+            case _:
+                raise TraceInvalid("the job's trace has a line that no run writes there")
+        if self._copy is not None:
+            os.write(self._copy, text + b"\n")
+
+    def _add(self, line: SegmentEnded) -> None:
+        if self._trace is None or line.index != len(self._trace.segments) + 1 or line.metrics is None:
+            raise TraceInvalid(f"the job's trace has segment {line.index} where another belongs")
+        if line.kept is not None and sum(line.kept) > self._checkpoint.keep_bytes:
+            raise TraceInvalid("the job's trace keeps a state beyond the room it has")
+        segment = self._trace.add(line.step - self._step, line.state, line.metrics)
+        self._step = line.step
+        if line.kept is not None:
+            self._extents[line.index] = line.kept
+        self._extents = {index: extent for index, extent in self._extents.items() if index % line.stride == 0}
+        self._on_segment(segment)
+
+
+def load(spec: JobSpec, seed: bytes, folder: Path) -> Traced | None:
+    """The trace of an earlier run in `folder` (a task's out/), as far as its lines are whole. Raises OSError."""
+    follower = Follower(spec, seed, folder)
+    follower.feed((folder / LINES).read_bytes())
+    return follower.traced()
+
+
+class KeptStates:
+    """States in one file that the job's process could write to: each is checked against the trace when it is taken."""
+
+    def __init__(self, path: Path, extents: Mapping[int, tuple[int, int]], trace: Trace) -> None:
+        self._path, self._extents, self._trace = path, extents, trace
+
+    @property
+    def segments(self) -> list[int]:
+        """After which segments a state was kept."""
+        return sorted(self._extents)
+
+    def nearest(self, segment: int) -> int:
+        """The last segment up to `segment` after which a state was kept; 0: none, start from the beginning."""
+        return max((index for index in self._extents if index <= segment), default=0)
+
+    def take(self, segment: int, target: Path) -> Path:
+        """The state after that segment as a file. Raises StateRejected when it is not what the trace says, OSError."""
+        if segment not in self._extents:
+            raise StateRejected(
+                f"no state was kept after segment {segment}; replay from segment {self.nearest(segment)}"
+            )
+        offset, size = self._extents[segment]
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with target.open("wb") as file:
+                while size:
+                    done = os.sendfile(file.fileno(), descriptor, offset, size)
+                    if not done:
+                        break
+                    offset, size = offset + done, size - done
+        finally:
+            os.close(descriptor)
+        roots = self._trace.segments[segment - 1].roots
+        if roots is None or roots_of(target) != (segment * self._trace.every, roots):
+            target.unlink()
+            raise StateRejected(
+                f"the state kept after segment {segment} is not the one of the trace; replay an earlier one"
+            )
+        return target
+
+
+def roots_of(path: Path) -> tuple[int, StateRoots]:
+    """Steps done and roots of a state file. Raises StateRejected, OSError."""
+    with path.open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            raise StateRejected("a state file is empty; ask its worker for the state again")
+        # Not closed by hand: views into it are about.
+        state = StateFile.parse(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
+    return state.step, state.roots()

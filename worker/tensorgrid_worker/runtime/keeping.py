@@ -1,0 +1,38 @@
+"""Kept states side by side in one file of a fixed greatest size: when it is full, every second one makes room."""
+
+from __future__ import annotations
+
+
+class Extents:
+    """Places in the file, by segment. Only segments divisible by `stride` are kept."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._kept: dict[int, tuple[int, int]] = {}
+        self.stride = 1
+
+    @property
+    def kept(self) -> dict[int, tuple[int, int]]:
+        """(offset, bytes) of each kept segment's end."""
+        return dict(self._kept)
+
+    def place(self, segment: int, size: int) -> int | None:
+        """Where its state is to be written; None: it is not kept. Raises ValueError for one larger than the file."""
+        if size > self._most:
+            raise ValueError(f"{size} bytes do not fit into {self._most}")
+        while segment % self.stride == 0:
+            offset = self._gap(size)
+            if offset is not None:
+                self._kept[segment] = (offset, size)
+                return offset
+            self.stride *= 2
+            self._kept = {index: extent for index, extent in self._kept.items() if index % self.stride == 0}
+        return None
+
+    def _gap(self, size: int) -> int | None:
+        end = 0
+        for offset, length in sorted(self._kept.values()):
+            if offset - end >= size:
+                return end
+            end = offset + length
+        return end if self._most - end >= size else None
