@@ -43,11 +43,11 @@ def train(steps: int) -> dict[str, Any]:
     return {}
 
 
-def audit_net(home: Path, workers: int, hooks: Mapping[int, WorkerHook] | None = None, **settings: Any) -> Devnet:
-    """With the audit tier deployed, all workers ready."""
+def audit_net(home: Path, workers: int, hooks: Mapping[int, WorkerHook] | None = None, **plan: int) -> Devnet:
+    """With the audit tier deployed, all workers ready. `plan`: what audits are proposed with there."""
     shipped = NetworkParameters.load("devnet")
-    parameters = replace(shipped, audit=replace(shipped.audit, segments=SEGMENTS))
-    net = Devnet(home, workers=workers, hooks=hooks, parameters=parameters, start_workers=False, **settings)
+    parameters = replace(shipped, audit=replace(shipped.audit, **{"segments": SEGMENTS, **plan}))
+    net = Devnet(home, workers=workers, hooks=hooks, parameters=parameters, start_workers=False)
     try:
         if net.contracts.audit is None:
             with net.paused():

@@ -19,6 +19,9 @@ from tensorgrid.domain.jobs import Fault, JobState
 pytestmark = pytest.mark.slow
 
 PATIENCE = 150
+FAKER = WorkerHook(module="tensorgrid.demo.faker")
+FEW_STATES = "48KiB"
+"""Room for a few of the states: most of those that are drawn have to be made again."""
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +32,13 @@ def net(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fakers(tmp_path_factory):
-    hooks = {index: WorkerHook(module="tensorgrid.demo.faker") for index in range(3)}
+    hooks = dict.fromkeys(range(3), FAKER)
     with audit_net(tmp_path_factory.mktemp("fakers"), workers=3, hooks=hooks) as network:
         yield network
 
 
-def submit(net):
-    options = {"verify": "audit", "steps": SEGMENTS * EVERY, "checkpoint_every": EVERY, "budget": "50 USDC"}
+def submit(net, **more):
+    options = {"verify": "audit", "steps": SEGMENTS * EVERY, "checkpoint_every": EVERY, "budget": "50 USDC", **more}
     return tg.job(**options)(train).options(client=Client(net.network_file)).submit(steps=SEGMENTS * EVERY)
 
 
@@ -67,7 +70,7 @@ def test_honest_worker__two_auditors_confirm__all_are_paid(net):
 
 
 def test_worker_killed_before_serving__auditors_before_answering__confirmed_all_the_same(net):
-    run = submit(net)
+    run = submit(net, keep_bytes=FEW_STATES)
     wait_for(lambda: audit_of(net, run).done)
     by_address = {worker.address: worker for worker in net.workers}
     first = by_address[run.story().in_order[0].worker]
@@ -89,6 +92,18 @@ def test_attack_faked_states__accused_by_both__slashed(fakers):
     assert worker.fault is Fault.SLASHED
     assert [seat.fault for seat in auditors] == [Fault.NONE] * 2
     assert all(seat.pay for seat in auditors)
+
+
+def test_attack_one_segment_differs__further_ones_are_looked_at__slashed(tmp_path):
+    hooks = dict.fromkeys(range(3), FAKER)
+    with audit_net(tmp_path, workers=3, hooks=hooks, auditors=1, drawn=1) as net:
+        run = submit(net)
+        with pytest.raises(AuditFailed, match="found another state"):
+            run.result(timeout=2 * PATIENCE)
+        worker, first, further = run.story().in_order
+        assert [seat.fault for seat in (worker, first, further)] == [Fault.SLASHED, Fault.NONE, Fault.NONE]
+        plan, price = audit_plan(run), run.terms.price
+        assert [seat.pay for seat in (first, further)] == [plan.fee(price, 1), plan.fee(price, plan.further)]
 
 
 def audit_plan(run):

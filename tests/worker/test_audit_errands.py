@@ -1,4 +1,4 @@
-"""What audits do beside the chain: one thing per job at a time, again after a failure, never too late, never a crash."""
+"""What audits do beside the chain: one thing per job at a time, again after a failure, never too late, no crash."""
 
 from __future__ import annotations
 

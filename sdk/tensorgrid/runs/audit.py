@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tensorgrid.domain.audits import AuditOpening
-from tensorgrid.domain.errors import AuditFailed, JobCancelled, JobNotTaken, NotAudited, ResultRejected, WorkersSilent
+from tensorgrid.domain.errors import (
+    AuditFailed,
+    JobCancelled,
+    JobNotTaken,
+    NotAudited,
+    PartlyDone,
+    ResultRejected,
+    WorkersSilent,
+)
 from tensorgrid.domain.jobs import Fault, JobId, JobState
 from tensorgrid.domain.money import Amount, Token
 from tensorgrid.runs.audit_story import AuditStory, Doubt
@@ -141,6 +149,17 @@ def raise_unless_clean(story: Story, name: str, back: Amount) -> None:
         f"{name} ended without a clean audit: {why}; {back} came back. run.audit() tells more, run.partial() has what "
         "was made, unchecked"
     )
+
+
+def raise_unless_whole(audit: AuditStory, name: str, back: Amount) -> None:
+    """Raises PartlyDone when the worker ended before the last segment."""
+    if audit.done < audit.plan.segments:
+        raise PartlyDone(
+            f"the worker of {name} ended after segment {audit.done} of {audit.plan.segments} and was paid for those; "
+            f"{back} came back. run.partial() has the model that it came to",
+            done=audit.done,
+            segments=audit.plan.segments,
+        )
 
 
 def _seat(seat: SeatStory, audit: AuditStory, token: Token) -> AuditSeat:

@@ -14,7 +14,6 @@ from tensorgrid.domain.errors import (
     ChainError,
     InsufficientFunds,
     KeyMissing,
-    PartlyDone,
     ResultRejected,
     Reverted,
     SpecInvalid,
@@ -36,6 +35,7 @@ from tensorgrid.runs.audit import (
     check_opening,
     raise_unless_clean,
     raise_unless_delivered,
+    raise_unless_whole,
     report_of,
 )
 from tensorgrid.runs.audit_story import AuditStory
@@ -234,7 +234,10 @@ class Run:
         story = self.story()
         back = self._amount(story, story.returned)
         if story.audit is not None:
-            return self._audited(story, story.audit, back, kind)
+            raise_unless_clean(story, repr(self), back)
+            found = self._opened(story, story.audit, kind)
+            raise_unless_whole(story.audit, repr(self), back)
+            return found
         raise_unless_agreed(story, repr(self), back)
         return self._open(story, story.in_order if story.silent else story.agreed, kind)
 
@@ -264,18 +267,6 @@ class Run:
             paid=self._amount(story, worker[0].pay or 0),
             audited=bool(story.agreed),
         )
-
-    def _audited(self, story: Story, audit: AuditStory, back: Amount, kind: Kind | None) -> Result:
-        raise_unless_clean(story, repr(self), back)
-        found = self._opened(story, audit, kind)
-        if audit.done < audit.plan.segments:
-            raise PartlyDone(
-                f"the worker of {self!r} ended after segment {audit.done} of {audit.plan.segments} and was paid for "
-                f"those; {back} came back. run.partial() has the model that it came to",
-                done=audit.done,
-                segments=audit.plan.segments,
-            )
-        return found
 
     def _opened(self, story: Story, audit: AuditStory, kind: Kind | None) -> Result:
         """The worker's result, held against its commitment, whose opening the chain has shown."""

@@ -118,8 +118,8 @@ class Desk:
 
     def _begin(self, audit: AuditPicture, move: Move, now: int) -> None:
         what, work = self._work(audit, move, now)
-        if not self._errands.result(audit.id, what):
-            self._errands.start(audit.id, what, work, seconds=move.due - now)
+        if self._errands.start(audit.id, what, work, seconds=move.due - now):
+            self._joblog(audit.id).say(f"audit.{move.step}", due=move.due)
 
     def _work(self, audit: AuditPicture, move: Move, now: int) -> tuple[Hashable, Work]:
         match move.step:

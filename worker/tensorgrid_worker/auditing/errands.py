@@ -40,19 +40,20 @@ class Errands:
         self._lock = threading.Lock()
         self._errands: dict[tuple[JobId, Hashable], _Errand] = {}
 
-    def start(self, job: JobId, what: Hashable, work: Work, *, seconds: float) -> None:
-        """Unless it has ended well, is under way, its next try is not due, or another of the job runs. Stopped after
-        `seconds`: what is late is of no use."""
+    def start(self, job: JobId, what: Hashable, work: Work, *, seconds: float) -> bool:
+        """Unless it has ended well, is under way, its next try is not due, or another of the job runs; whether it was
+        started. Stopped after `seconds`: what is late is of no use."""
         with self._lock:
             errand = self._errands.setdefault((job, what), _Errand(job))
             others = any(each.thread is not None for each in self._errands.values() if each.job == job)
             if errand.done or others or time.monotonic() < errand.again_at:
-                return
+                return False
             errand.stop.clear()
             name = what[0] if isinstance(what, tuple) else what
             target = in_context(lambda: self._do(errand, str(name), work, seconds))
             errand.thread = threading.Thread(target=target, name="audit", daemon=True)
         errand.thread.start()
+        return True
 
     def result(self, job: JobId, what: Hashable) -> Any:
         """None as long as there is none."""

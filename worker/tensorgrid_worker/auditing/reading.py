@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from tensorgrid.chain.audit_history import AuditBegun, Served, record_of
@@ -31,10 +31,14 @@ class _Told:
 
 @dataclass
 class AuditReader:
-    """Asked by the loop that plans. Raises Unreachable, ChainError."""
+    """Asked by the loop that plans. Raises Unreachable, ChainError.
+
+    `fingerprint`: of what this machine computes on, as it was taken last; None where it never was, as on a devnet.
+    """
 
     contracts: Contracts
     me: str
+    fingerprint: Callable[[], bytes | None] = lambda: None
     _told: dict[JobId, _Told] = field(default_factory=dict)
     _draws: dict[tuple[JobId, int], bytes] = field(default_factory=dict)
 
@@ -76,13 +80,19 @@ class AuditReader:
         )
         return self._accused(picture) if number == WORKER else picture
 
-    def fits(self, record: JobRecord) -> bool:
-        """Whether an auditor's answer of ours would count: what we compute on is registered, and is the worker's."""
+    def unfit(self, record: JobRecord, *, auditor: bool) -> str:
+        """Why a seat of an audited job is not for us; empty: it is. A worker who computes unlike the others is slashed,
+        and an auditor who does is not heard."""
+        ours, taken = self.contracts.registry.profile_of(self.me).fingerprint, self.fingerprint()
+        if ours == ZERO32:
+            return "no fingerprint of this worker is registered; run: tensorgrid-worker register"
+        if taken is not None and taken != ours:
+            return "this machine computes on other things than are registered; run: tensorgrid-worker register"
+        if not auditor:
+            return ""
         audit = self.verifier.audit(record.terms.requester, record.terms.nonce)
-        if not audit.done:
-            return False
-        ours = self.contracts.registry.profile_of(self.me).fingerprint
-        return ours not in (b"", ZERO32) and ours == self._events(record, audit).record.fingerprint
+        theirs = self._events(record, audit).record.fingerprint
+        return "" if ours == theirs else "its worker computes on other things, so our replays would say nothing of it"
 
     def _accused(self, picture: AuditPicture) -> AuditPicture:
         claims = dict(self._claims(picture.id, picture.audit))

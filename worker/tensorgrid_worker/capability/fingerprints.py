@@ -88,6 +88,15 @@ def load(home: Path) -> Fingerprint | None:
         raise CapabilityUnknown(f"{path} cannot be read ({type(error).__name__}); delete it, and register") from error
 
 
+def kept(home: Path) -> bytes | None:
+    """The digest as it was taken last; None: never, or it cannot be read."""
+    try:
+        found = load(home)
+    except CapabilityUnknown:
+        return None
+    return None if found is None else found.digest
+
+
 def devices_of(config: WorkerConfig, gpus: Sequence[Gpu]) -> list[Gpu]:
     """Those whose kernels this worker's jobs run on; none where it sells its CPU. Raises GpuMissing."""
     return gpus_of(config.hardware_class, chosen(list(gpus), config.gpu))

@@ -19,6 +19,7 @@ from tensorgrid.domain.jobs import JobId
 from tensorgrid.privacy import Identity
 from tensorgrid_worker.auditing.desk import Desk
 from tensorgrid_worker.auditing.tools import Tools
+from tensorgrid_worker.capability import fingerprints
 from tensorgrid_worker.capability.upkeep import Upkeep
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.jobs.gate import Gate
@@ -80,7 +81,8 @@ class Daemon:
         self.pulse = Pulse(me, sandbox, config.poll_seconds)
         self._shelf = JobLogShelf(config.home / "logs", days=config.job_log_days, megabytes=config.job_log_megabytes)
         self._journal, self._submitter = journal, submitter
-        self._view = ViewReader(contracts, me, believed=0 if config.confirmations else SEEN_SECONDS)
+        believed = 0 if config.confirmations else SEEN_SECONDS
+        self._view = ViewReader(contracts, me, believed, lambda: fingerprints.kept(config.home))
         self._follower = Follower(
             contracts.connection,
             contracts,
@@ -220,7 +222,8 @@ class Daemon:
         pulse, cursor = self.pulse, self._follower.cursor
         pulse.reached, pulse.head, pulse.draining = True, self._head, self._drain_by is not None
         pulse.cursor = cursor.number if cursor is not None else -1
-        pulse.jobs_open, pulse.jobs_running = len(self._records), len(self._workshop.running())
+        running = self._workshop.running() | self._desk.running()
+        pulse.jobs_open, pulse.jobs_running = len(self._records), len(running)
 
     def _tick(self, *, woken: bool) -> bool:
         """One round, idle when neither the chain nor we moved. True when a draining worker has nothing left to do."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tensorgrid.chain.connection import BlockRef
@@ -60,6 +60,7 @@ class ViewReader:
     contracts: Contracts
     me: str
     believed: float = 0
+    fingerprint: Callable[[], bytes | None] = lambda: None
     refusals: dict[JobId, str] = field(default_factory=dict)  # why the chain would not let us take it, newest
     _seeds: dict[JobId, bytes] = field(default_factory=dict)
     _closable: dict[JobId, int] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class ViewReader:
     _audits: AuditReader = field(init=False)
 
     def __post_init__(self) -> None:
-        self._audits = AuditReader(self.contracts, self.me)
+        self._audits = AuditReader(self.contracts, self.me, self.fingerprint)
 
     def read(self, records: Mapping[JobId, JobRecord], head: BlockRef, taking: Collection[JobId] = ()) -> list[JobView]:
         """Views of `records` at the latest block, those of `taking` always. Raises Unreachable, ChainError."""
@@ -120,6 +121,7 @@ class ViewReader:
             return replace(view, may_take=self._may_take(view, head))
         settle, open_extra = self._closing(view, head)
         if not settle and not open_extra:
+            self._closable.pop(record.id, None)  # an audit may be closable, go on, and be closable again
             return view
         since = self._closable.setdefault(record.id, head.timestamp)
         return replace(view, may_open_extra=open_extra, may_settle=settle, closable_since=since)
@@ -191,8 +193,8 @@ class ViewReader:
         open_round = view.extra.round if view.extra is not None else job.round
         if head.number < open_round or (job.state is not JobState.POSTED and view.extra is None):
             return False
-        if view.audited and view.extra is not None and not self._audits.fits(record):
-            self.refusals[record.id] = "its worker computes on something else, so our replays would say nothing of it"
+        if view.audited and (reason := self._audits.unfit(record, auditor=view.extra is not None)):
+            self.refusals[record.id] = reason
             return False
         try:
             self.contracts.simulate(call_for(self.contracts, view, Do.TAKE, None), self.me)

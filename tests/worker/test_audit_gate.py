@@ -1,0 +1,74 @@
+"""Which audited jobs a worker wants, as their worker and as an auditor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.worker.audits import PLAN
+from tests.worker.conftest import make_spec
+from tests.worker.jobs import ME, SCHEDULER, TOKEN, VERIFIER, make_terms
+
+from tensorgrid.domain.specs import Checkpoint
+from tensorgrid_worker.jobs.gate import Gate
+from tensorgrid_worker.policy.base import Free
+from tensorgrid_worker.policy.house import House
+from tensorgrid_worker.policy.price import PriceFloor
+
+AUDITS = "0x" + "d" * 40
+PRICE = 1_000_000
+
+
+def gate(*, least=0, min_reveal_seconds=0):
+    hardware = make_terms().hardware_class
+    house = House([PriceFloor({}, least)])
+    return Gate(
+        frozenset({TOKEN}),
+        SCHEDULER,
+        VERIFIER,
+        hardware,
+        "cpu",
+        house,
+        lambda: Free(0, 0),
+        min_reveal_seconds,
+        audits=AUDITS,
+    )
+
+
+def terms(**plan):
+    return make_terms(workers=1, verifier=AUDITS, price=PRICE, verifier_params=replace(PLAN, **plan).pack())
+
+
+def spec(checkpoint):
+    return replace(make_spec(b"def job(): ...\n"), tier="audit" if checkpoint else "replicate", checkpoint=checkpoint)
+
+
+def test_audited_job__a_network_that_knows_them__wanted():
+    assert gate().refusal(terms(), ME) == ""
+    assert "does not know" in replace(gate(), audits="").refusal(terms(), ME)
+
+
+def test_fee_of_an_auditor__as_for_the_whole_job__held_against_the_price_floor():
+    assert "works for" in gate(least=PRICE + 1).refusal(terms(), ME)
+    assert gate(least=PRICE * 3 // 2).refusal(terms(), ME, auditor=True) == ""
+    assert "works for" in gate(least=PRICE * 3 // 2 + 1).refusal(terms(), ME, auditor=True)
+
+
+def test_time_to_answer__less_than_the_owner_wants__refused():
+    assert "to answer" in gate(min_reveal_seconds=PLAN.respond_time + 1).refusal(terms(), ME)
+    assert gate(min_reveal_seconds=PLAN.respond_time).refusal(terms(), ME) == ""
+
+
+@pytest.mark.parametrize(
+    ("offered", "checkpoint", "words"),
+    [
+        (terms(), Checkpoint(PLAN.steps, 1000), ""),
+        (terms(), None, "do not agree"),
+        (terms(), Checkpoint(PLAN.steps + 1, 1000), "something else"),
+        (make_terms(), Checkpoint(PLAN.steps, 1000), "do not agree"),
+        (make_terms(), None, ""),
+    ],
+)
+def test_spec_and_terms__must_agree_on_the_audit(offered, checkpoint, words):
+    refusal = gate().judge(offered, spec(checkpoint))
+    assert words in str(refusal) if words else refusal is None
