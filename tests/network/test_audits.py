@@ -106,5 +106,15 @@ def test_attack_one_segment_differs__further_ones_are_looked_at__slashed(tmp_pat
         assert [seat.pay for seat in (first, further)] == [plan.fee(price, 1), plan.fee(price, plan.further)]
 
 
+def test_clean_audit__drawn_for_a_second_look__all_segments_and_as_many_more_are_confirmed(tmp_path):
+    with audit_net(tmp_path, workers=3, auditors=1, drawn=1, reaudit_bps=10_000) as net:
+        run = submit(net)
+        assert run.result(timeout=2 * PATIENCE)
+        worker, first, second = run.story().in_order
+        assert [seat.fault for seat in (worker, first, second)] == [Fault.NONE] * 3
+        plan, price = audit_plan(run), run.terms.price
+        assert [seat.pay for seat in (worker, first, second)] == [price, plan.fee(price, 1), plan.fee(price, 2)]
+
+
 def audit_plan(run):
     return AuditTerms.unpack(run.terms.verifier_params)

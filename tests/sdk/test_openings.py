@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sdk.test_traces import JOB, SEED, SPEC, make_trace
 
+from tensorgrid.domain.audits import AuditOpening
 from tensorgrid.domain.encoding import canonical_json, parse_canonical_json
 from tensorgrid.domain.errors import OpeningRejected, SpecInvalid
-from tensorgrid.domain.jobs import JobId
+from tensorgrid.domain.jobs import ExitClass, JobId
 from tensorgrid.domain.openings import (
     Found,
     OpenedSeat,
@@ -19,9 +21,14 @@ from tensorgrid.domain.openings import (
     Opening,
     end_proof,
     open_segment,
+    proves_result,
     read_end_proof,
+    result_from_bytes,
+    result_to_bytes,
+    show_result,
 )
 from tensorgrid.domain.receipts import SealedRef
+from tensorgrid.domain.results import result_root
 from tensorgrid.domain.traces import Trace, prove
 from tensorgrid.storage.cid import cid_of_bytes
 
@@ -148,3 +155,48 @@ def test_built_wrongly__refused() -> None:
     ):
         with pytest.raises(SpecInvalid):
             wrong()
+
+
+# ----------------------------------------------------------------------------------------------------------- the result
+
+
+def said(trace: Trace, result: bytes) -> AuditOpening:
+    return AuditOpening(b"\0" * 32, result, b"\0" * 32, trace.root(), len(trace.segments))
+
+
+def model_result(trace: Trace) -> bytes:
+    roots = trace.segments[-1].roots
+    assert roots is not None
+    return result_root(JOB, ExitClass.OK, roots.model)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 11, 100])
+def test_result__the_last_states_model__proven_and_read_back(count: int) -> None:
+    trace = make_trace(count)
+    shown = result_from_bytes(result_to_bytes(show_result(trace)))
+    assert shown == show_result(trace)
+    assert proves_result(shown, JOB, said(trace, model_result(trace)))
+    assert not proves_result(shown, JOB, said(make_trace(count + 1), model_result(trace)))
+
+
+def test_attack_result_of_another_model__not_proven() -> None:
+    other = result_root(JOB, ExitClass.OK, b"\x99" * 32)
+    assert not proves_result(show_result(TRACE), JOB, said(TRACE, other))
+    parts = (b"\x99" * 32, *show_result(TRACE).parts[1:])
+    assert not proves_result(replace(show_result(TRACE), parts=parts), JOB, said(TRACE, other))
+
+
+def test_result_of_a_run_that_failed__proven_as_that_failure_and_no_other() -> None:
+    trace = make_trace(3)
+    trace.fail(JOB, ExitClass.WALL_LIMIT)
+    shown = show_result(trace)
+    assert proves_result(shown, JOB, said(trace, result_root(JOB, ExitClass.WALL_LIMIT)))
+    assert not proves_result(shown, JOB, said(trace, result_root(JOB, ExitClass.RAISED)))
+    assert not proves_result(show_result(make_trace(4)), JOB, said(trace, model_result(make_trace(4))))
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.binary(max_size=300))
+def test_any_bytes_as_a_proof_of_the_result__refused(data: bytes) -> None:
+    with pytest.raises(OpeningRejected, match="accuse"):
+        result_from_bytes(data)

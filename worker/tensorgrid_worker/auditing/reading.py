@@ -76,7 +76,8 @@ class AuditReader:
             manifest=told.manifest if audit.served else ZERO32,
             audit_by=told.audit_by,
             seed=seed,
-            draw=self._draw(record.id, audit.round) if audit.done and not audit.clean else ZERO32,
+            # Once served, the record has it; the round may then be another one, that decides on a re-audit.
+            draw=self._draw(record.id, audit.round) if audit.done and not audit.served else ZERO32,
         )
         return self._accused(picture) if number == WORKER else picture
 

@@ -72,7 +72,7 @@ class Workshop:
     ) -> None:
         """`audits`: address of the verifier whose jobs are bound together with their trace; empty: there is none."""
         self.inputs, self.executor, self._receipts, self._journal = inputs, executor, receipts, journal
-        self._inputs, self._executor, self._audits = inputs, executor, audits
+        self._audits = audits
         self._logs, self._worker, self._publish, self._wake = logs, worker, publish, wake
         self._capacity, self.slots = capacity, Slots(max_threads, gpus)
         self._min_progress, self._most_waiting = min_progress_seconds, waiting_bytes
@@ -157,7 +157,7 @@ class Workshop:
 
     def holds(self, job: JobId) -> bool:
         """Whether something of that job lies on disk."""
-        return self._inputs.folder(job).exists()
+        return self.inputs.folder(job).exists()
 
     def waiting(self) -> dict[JobId, int]:
         """Bytes on disk of each job that was inspected before it was taken, and not forgotten since."""
@@ -166,18 +166,18 @@ class Workshop:
 
     def spec(self, job: JobId, terms: JobTerms) -> JobSpec | None:
         """As it lies here; None when it has gone."""
-        return self._inputs.spec(job, terms)
+        return self.inputs.spec(job, terms)
 
     def sweep(self, known: Collection[JobId], untaken: Iterable[JobId]) -> None:
         """Remove what lies on disk of any job that is not known: left by a crash, or by a journal that was lost."""
-        self._inputs.sweep(known)
-        sizes = {job: self._inputs.size(job) for job in untaken}
+        self.inputs.sweep(known)
+        sizes = {job: self.inputs.size(job) for job in untaken}
         with self._lock:
             self._waiting |= sizes
 
     def forget(self, job: JobId) -> None:
         """Remove what an ended job left on disk."""
-        self._inputs.forget(job)
+        self.inputs.forget(job)
         self._last_words.forget(job)
         with self._lock:
             self._pauses.pop(job, None)
@@ -240,11 +240,11 @@ class Workshop:
         try:
             if judge is not None and sum(self.waiting().values()) > self._most_waiting:
                 raise NotNow("jobs that wait to be taken fill the disk that they may fill")
-            need = self._inputs.prepare(job, terms, judge).spec.resources
+            need = self.inputs.prepare(job, terms, judge).spec.resources
             with self._lock:
                 self._loads[job] = Load(need.wall_seconds, need.threads, need.gpus)
                 if judge is not None:
-                    self._waiting[job] = self._inputs.size(job)
+                    self._waiting[job] = self.inputs.size(job)
             verdict = ""
             log.say("job.prepared")
         except JobRefused as error:
@@ -285,7 +285,7 @@ class Workshop:
 
     def _run_and_store(self, current: _Current, log: JobLog) -> None:
         job = current.job
-        prepared = self._inputs.prepare(job, current.terms)  # again: files may have gone or been changed since the take
+        prepared = self.inputs.prepare(job, current.terms)  # again: files may have gone or been changed since the take
         wants = prepared.spec.resources
         with self.slots.of(wants.threads, wants.gpus, current.stop) as gpus:
             task = Task(prepared.spec, current.seed, prepared.folder, gpus)
@@ -298,7 +298,7 @@ class Workshop:
         job, spec = current.job, task.spec
         log.say("run.started", wall_seconds=spec.resources.wall_seconds)
         first = sum(1 for known, kind in self._journal.kinds() if known == job and kind.startswith(PROGRESS))
-        store = self._inputs.store
+        store = self.inputs.store
 
         def publish(sequence: int, digest: bytes) -> None:
             self._publish(job, sequence, digest)
@@ -306,7 +306,7 @@ class Workshop:
         every = max(spec.progress_seconds, self._min_progress)
         pump = ProgressPump(job, self._worker, spec, store, publish, every=every, first_sequence=first)
         with pump:
-            run = self._executor.run(task, on_point=pump.add, stop=current.stop)
+            run = self.executor.run(task, on_point=pump.add, stop=current.stop)
         log.say("run.ended", exit=run.exit.name.lower(), seconds=round(run.seconds, 2))
         return run
 
