@@ -16,10 +16,10 @@ _BITS = (32, 32, 32, 32, 16, 8, 8, 16, 16, 16)
 class AuditTerms:
     """JobTerms.verifier_params of the audit tier, from the lowest bits. Times in seconds.
 
-    respond_time: what the worker has to open, to serve and to answer. take_time: for auditors to take seats. audit_time:
-    for one auditor's first share. move_time: each party's clock in a dispute. segments: into which the whole job is cut.
-    drawn: segments per auditor. audit_bps: fee per replayed segment, of the segment's price. reaudit_bps: share of clean
-    audits that are audited again. steps: per segment.
+    respond_time: what the worker has to open, to serve and to answer. take_time: for auditors to take seats.
+    audit_time: for one auditor's first share. move_time: each party's clock in a dispute. segments: into which the
+    whole job is cut. drawn: segments per auditor. audit_bps: fee per replayed segment, of the segment's price.
+    reaudit_bps: share of clean audits that are audited again. steps: per segment.
     """
 
     respond_time: int
