@@ -220,7 +220,11 @@ def test_attack_result_of_another_model__accused_first(world):
     assert found.wrong == (RESULT,)
 
 
-@pytest.mark.parametrize("sealed", [None, b"", b"\x00" * 100, seal(b"{}", [IDENTITY.recipient])])
+@pytest.mark.parametrize(
+    "sealed",
+    [None, b"", b"\x00" * 100, seal(b"{}", [IDENTITY.recipient])],
+    ids=["missing", "empty", "no age file", "sealed, but empty"],
+)
 def test_attack_result_not_proven__accused(world, sealed):
     assert DONE not in world.indices
     assert world.check(seat=world.seat(result=sealed)).wrong == (RESULT,)
