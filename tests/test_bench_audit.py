@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
-from scripts.audit import report
+import pytest
+from scripts.audit import draws, gas, report
+
+from tensorgrid.domain.audit_terms import AuditTerms
 
 MACHINE = {"cores": 2}
 PARTS = {
@@ -35,3 +38,30 @@ def test_document__what_was_not_run__has_no_figure_and_no_miss() -> None:
 def test_table__says_what_was_missed() -> None:
     lines = report.table(report.document(PARTS, MACHINE)).splitlines()
     assert lines[0].split() == ["commit_overhead", "1.03"] and lines[-1] == "missed: commit_overhead"
+
+
+def test_document__a_cheat_that_was_not_caught__is_a_miss() -> None:
+    part = {"real_cheats_tried": 11, "real_cheats_caught": 10, "full_fake_real_runs": 20, "full_fake_real_caught": 20}
+    assert report.document({"fakes": part}, MACHINE)["missed"] == ["real_cheats_caught"]
+
+
+def test_draws__all_faked__found_every_time__and_the_work_done_twice_is_small() -> None:
+    found = draws.drawn(200)
+    assert found["detect_full_fake"] == 1.0 and found["detect_full_fake_draws"] == 200
+    assert 0.04 < found["audit_compute"] <= 0.05
+    caught = list(found["caught_by_percent_faked"].values())
+    assert caught == sorted(caught) and 0 < caught[0] < 1
+
+
+def test_draws__one_segment_drawn__a_single_hit_slashes_only_with_a_second_one() -> None:
+    terms = AuditTerms(0, 0, 0, 0, segments=100, drawn=1, auditors=1, audit_bps=15_000, reaudit_bps=0, steps=1)
+    one = range(1, 2)
+    assert not any(draws.slashed(terms, one, job) for job in range(300))
+    assert draws.replayed(terms, 0) == 1
+
+
+def test_gas__read_from_the_baseline__or_says_what_to_run(tmp_path) -> None:
+    found = gas.of_baseline()
+    assert found["audited_job_gas"] < found["cold"]["audited_job_gas"] and found["dispute_rounds"] == 7
+    with pytest.raises(SystemExit, match="make bench-gas"):
+        gas.of_baseline(tmp_path / "none.json")

@@ -97,3 +97,12 @@ def test_trace__lost_or_damaged__the_job_is_done_once_more(world, tmp_path, left
 def test_trace__lost_and_the_machine_computes_otherwise_now__said(world, tmp_path):
     with pytest.raises(TraceLost, match="cannot be made again"):
         take(world, tmp_path, picture())
+
+
+def test_states__kept_or_not__is_known_before_anything_is_run(world, tmp_path):
+    traces = OwnTraces(world)
+    assert not traces.keeps(picture(), set())  # no trace at all
+    (tmp_path / "out" / LINES).write_bytes(lines())
+    assert traces.keeps(picture(), set())
+    assert not traces.keeps(picture(), {1})  # its state was not kept
+    assert world.runs == []

@@ -44,6 +44,7 @@ class WorkerConfig(BaseSettings):
     hardware_class: str = "cpu"
     sandbox: Literal["auto", "bubblewrap", "container", "none"] = "auto"
     allow_no_sandbox: bool = False
+    audited_jobs: bool = False  # as worker or auditor: a tier that is still being proven, see the threat model
     allow_root: bool = False  # root where no cgroup bounds how many processes a job starts
     container_image: str = ""  # made by the operator, with Python and this package; empty: the host's own
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from threading import Event
 
 import structlog
@@ -52,6 +53,15 @@ class OwnTraces:
             return None
         task = Task(spec, audit.seed, self._tools.inputs.folder(audit.id))
         return self._fitting(audit, opening, task, _loaded(task))
+
+    def keeps(self, audit: AuditPicture, segments: Collection[int]) -> bool:
+        """Whether the trace is there, and a state behind each of these segments."""
+        if self.known(audit) is None:
+            return False
+        with self._lock:
+            kept = self._known.get(audit.id)
+        traced = None if kept is None else kept[2]
+        return not segments or (traced is not None and set(segments) <= set(traced.kept.segments))
 
     def take(self, audit: AuditPicture, task: Task, stop: Event) -> tuple[Trace, Traced | None]:
         """With the states that were kept. Does the job again where it must: `task` has room on the machine.

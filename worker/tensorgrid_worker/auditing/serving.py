@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event
 
@@ -9,7 +10,7 @@ import structlog
 
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.audits import check_of
-from tensorgrid.domain.errors import StateRejected
+from tensorgrid.domain.errors import SpecInvalid, StateRejected
 from tensorgrid.domain.openings import (
     OpenedSeat,
     OpenedSegment,
@@ -44,7 +45,7 @@ class Serving:
 
         Raises TraceLost, StorageError, RunFailed, RunStopped, OSError, JobRefused.
         """
-        with self._tools.task(audit, stop) as task:
+        with self._task(audit, stop) as task:
             trace, traced = self._traces.take(audit, task, stop)
             seats, checks = [], []
             source = _Source(self._tools, audit, task, trace, traced, stop)
@@ -57,9 +58,21 @@ class Serving:
         workers = tuple(audit.held[number - 1].worker for number in audit.auditors)
         return Served(audit.audit.sitting, audit.draw, workers, opening.digest, tuple(checks))
 
+    def _task(self, audit: AuditPicture, stop: Event) -> AbstractContextManager[Task]:
+        """Without waiting for room on the machine where nothing has to be run: being late costs the stake."""
+        starts = {index - 1 for number in audit.auditors for index in audit.segments(number) if index > 1}
+        if self._traces.keeps(audit, starts):
+            return nullcontext(self._tools.reading(audit))
+        return self._tools.task(audit, stop)
+
     def _seat(self, audit: AuditPicture, number: int, segments: list[int], source: _Source) -> OpenedSeat:
         worker = audit.held[number - 1].worker
-        recipient = recipient_text(self._contracts.registry.profile_of(worker).recipient)
+        try:
+            recipient = recipient_text(self._contracts.registry.profile_of(worker).recipient)
+        except SpecInvalid as error:
+            # His own fault, and no reason to leave the others unserved, which costs our stake.
+            log.warning("audit.unsealable", job=short(audit.id), auditor=worker, reason=str(error))
+            return OpenedSeat(worker.lower(), ())
         opened = tuple(self._segment(audit, index, recipient, source) for index in segments)
         last = audit.audit.done in segments
         result = None if last else seal(result_to_bytes(show_result(source.trace)), [recipient])

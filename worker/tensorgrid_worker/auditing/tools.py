@@ -39,6 +39,11 @@ class Tools:
         with self.slots.of(wants.threads, wants.gpus, stop) as gpus:
             yield Task(prepared.spec, audit.seed, prepared.folder, gpus)
 
+    def reading(self, audit: AuditPicture) -> Task:
+        """The job, for who only reads what its run has left. Raises JobRefused, NotNow, StorageError."""
+        prepared = self.inputs.prepare(audit.id, audit.terms)
+        return Task(prepared.spec, audit.seed, prepared.folder)
+
     def room(self, job: JobId) -> Path:
         """A folder for states on their way, which is not part of any run."""
         folder = self.inputs.folder(job) / "audit"

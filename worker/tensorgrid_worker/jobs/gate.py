@@ -40,7 +40,7 @@ class Gate:
     free: Callable[[], Free]
     min_reveal_seconds: int = 0
     acceptance: str = ""  # the verifier of the tier in which silence is consent; empty: the network has none
-    audits: str = ""  # the verifier of the audit tier; empty: the network has none
+    audits: str = ""  # the verifier of the audit tier; empty: the network has none, or this worker keeps out
 
     @classmethod
     def of(cls, config: WorkerConfig, deployment: Deployment, least_stake: int) -> Gate:
@@ -68,7 +68,7 @@ class Gate:
             free=FreeReader(config.home, _gpu_memory(config.gpu) if config.policy else tuple),
             min_reveal_seconds=config.min_reveal_seconds,
             acceptance=deployment.address(ACCEPTANCE) if ACCEPTANCE in deployment.contracts else "",
-            audits=deployment.address(AUDITS) if AUDITS in deployment.contracts else "",
+            audits=deployment.address(AUDITS) if config.audited_jobs and AUDITS in deployment.contracts else "",
         )
 
     def refusal(self, terms: JobTerms, me: str, *, auditor: bool = False) -> str:
