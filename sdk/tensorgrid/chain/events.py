@@ -22,7 +22,16 @@ from tensorgrid.chain.audit_history import (
     Served,
     SittingOpened,
 )
+from tensorgrid.chain.bisection import Match, Span
 from tensorgrid.chain.connection import counted, data, hash32
+from tensorgrid.chain.dispute_history import (
+    MatchOpened,
+    MatchPicked,
+    MatchReferred,
+    MatchSplit,
+    MatchTimedOut,
+    StatesServed,
+)
 from tensorgrid.chain.history import (
     Allocated,
     BondForfeited,
@@ -138,6 +147,10 @@ def _domain(kind: type[Event], name: str, value: Any) -> Any:
             return WorkerProfile(*value)
         case "opening":
             return AuditOpening(*value)
+        case "disputed":
+            return Match(*value)
+        case "span":
+            return Span(*value)
         case "fault":
             try:
                 return Fault(value)
@@ -193,6 +206,11 @@ __all__ = [
     "JobTaken",
     "LockCapSet",
     "LogRef",
+    "MatchOpened",
+    "MatchPicked",
+    "MatchReferred",
+    "MatchSplit",
+    "MatchTimedOut",
     "NonceRetired",
     "OrderRelayed",
     "Rejected",
@@ -205,6 +223,7 @@ __all__ = [
     "StakeClaimed",
     "StakeDeposited",
     "StakeWithdrawn",
+    "StatesServed",
     "WorkerBeat",
     "WorkerReclassed",
     "WorkerRegistered",
