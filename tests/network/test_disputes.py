@@ -2,13 +2,16 @@
 
 import pytest
 from tests.network.audit_net import audit_net, train
-from tests.network.test_audits import FAKER, wait_for
+from tests.network.test_audits import FAKER, PATIENCE, wait_for
 
 import tensorgrid as tg
-from tensorgrid.chain.bisection import Stage
+from tensorgrid.chain.bisection import Stage, match_key
+from tensorgrid.chain.jury import Decision
 from tensorgrid.chain.send import Sender
 from tensorgrid.client import Client
 from tensorgrid.domain.audits import ClaimState
+from tensorgrid.domain.errors import AuditFailed
+from tensorgrid.domain.jobs import Fault
 
 pytestmark = pytest.mark.slow
 
@@ -22,6 +25,16 @@ def net(tmp_path_factory):
         yield network
 
 
+def enrol(net, worker):
+    """Its provider stakes it for the jury: that alone makes it a juror."""
+    contracts, sender = net.contracts, Sender(net.connection, worker.provider)
+    amount, token = contracts.jury.rules().juror_stake, net.stake_token
+    net.give(sender.address, token, amount)
+    sender.transact(contracts.token(token.address).approve(contracts.vault.address, amount))
+    sender.transact(contracts.vault.deposit(worker.address, amount))
+    sender.transact(contracts.vault.allocate(worker.address, contracts.jury.address, amount))
+
+
 def pay_bond(net, run, worker):
     """From the requester's pocket: the Escrow takes it from anybody."""
     contracts, sender = net.contracts, Sender(net.connection, net.requester)
@@ -30,11 +43,17 @@ def pay_bond(net, run, worker):
     sender.transact(contracts.escrow.deposit(contracts.audit.address, token, worker, 2 * bond))
 
 
-def test_attack_faker_contests__step_where_it_left_the_truth_is_found(net):
+def faked(net):
+    """A job whose worker makes up his states, and has the money to contest what an auditor says of it."""
     options = {"verify": "audit", "steps": SEGMENTS * EVERY, "checkpoint_every": EVERY, "budget": "50 USDC"}
     run = tg.job(**options)(train).options(client=Client(net.network_file)).submit(steps=SEGMENTS * EVERY)
     wait_for(lambda: run.story().first_seats)
     pay_bond(net, run, run.story().first_seats[0].worker)
+    return run
+
+
+def test_attack_faker_contests__step_where_it_left_the_truth_is_found(net):
+    run = faked(net)
 
     def narrowed():
         doubts = run.story().audit.doubts
@@ -47,3 +66,20 @@ def test_attack_faker_contests__step_where_it_left_the_truth_is_found(net):
         # What it says of single steps is true: only the end is made up.
         assert (doubt.dispute.span.low, doubt.dispute.span.high) == (EVERY - 1, EVERY)
         assert "step 4 of 4" in doubt.said
+
+
+def test_attack_faker_contests__five_jurors_repeat_the_step__slashed(tmp_path):
+    hooks, clocks = dict.fromkeys(range(7), FAKER), {"take_time": 40, "appeal_time": 10}
+    with audit_net(tmp_path, workers=7, hooks=hooks, jury=clocks, auditors=1, drawn=1, steps=EVERY) as net:
+        with net.paused():
+            for worker in net.workers:
+                enrol(net, worker)
+        run = faked(net)
+        with pytest.raises(AuditFailed, match="found another state"):
+            run.result(timeout=3 * PATIENCE)
+        worker, auditor = run.story().in_order
+        assert [seat.fault for seat in (worker, auditor)] == [Fault.SLASHED, Fault.NONE]
+        audits, bisection, jury = net.contracts.audit, net.contracts.bisection, net.contracts.jury
+        key = match_key(audits.address, run.id, 2, 0)
+        assert jury.decision_of(bisection.address, key) is Decision.ACCUSED
+        wait_for(lambda: jury.round_of(bisection.address, key)[0].released)

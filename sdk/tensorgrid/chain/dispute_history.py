@@ -1,4 +1,4 @@
-"""The events of a dispute, in its order. All are Bisection's; `key`: Match.key, 32 bytes."""
+"""The events of a dispute, in its order. All but the last are Bisection's; `key`: Match.key, 32 bytes."""
 
 from __future__ import annotations
 
@@ -65,6 +65,19 @@ class StatesServed(Event):
     key: bytes
     party: str
     manifest: bytes
+
+
+@dataclass(frozen=True)
+class CaseOpened(Event):
+    """`verifier`: who asks the jury. `id`: a match's key where that is the Bisection."""
+
+    SOURCE = ("Jury", "CaseOpened")
+    verifier: str
+    id: bytes
+    accuser: str
+    accused: str
+    hardware_class: bytes
+    evidence: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from tensorgrid.chain.audit_history import (
 from tensorgrid.chain.bisection import Match, Span
 from tensorgrid.chain.connection import counted, data, hash32
 from tensorgrid.chain.dispute_history import (
+    CaseOpened,
     MatchOpened,
     MatchPicked,
     MatchReferred,
@@ -184,6 +185,7 @@ __all__ = [
     "AuditClean",
     "BondForfeited",
     "BondReturned",
+    "CaseOpened",
     "Confirmed",
     "DisputeBondReleased",
     "DisputeOpened",

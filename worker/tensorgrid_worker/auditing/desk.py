@@ -54,7 +54,7 @@ class Desk:
         joblog: Callable[[JobId], JobLog],
     ) -> None:
         self._contracts, self._joblog = contracts, joblog
-        self._errands = Errands(wake)
+        self.errands = Errands(wake)
         self._traces = OwnTraces(tools)
         self._tools = tools
         self._serving = Serving(contracts, tools, self._traces)
@@ -66,16 +66,16 @@ class Desk:
 
     def running(self) -> frozenset[JobId]:
         """Jobs of which something is done now, beside the chain."""
-        return self._errands.running()
+        return self.errands.running()
 
     def forget(self, job: JobId) -> None:
         """It is closed."""
-        self._errands.forget(job)
+        self.errands.forget(job)
         self._traces.forget(job)
         self._told = {told for told in self._told if told[0] != job}
 
     def close(self) -> None:
-        self._errands.close()
+        self.errands.close()
 
     def step(
         self,
@@ -101,10 +101,10 @@ class Desk:
     ) -> Known:
         ours = {kind: status for (job, kind), status in outbox.items() if job == audit.id}
         result = results.get(audit.id)
-        served = self._errands.result(audit.id, _served(audit))
-        found = self._errands.result(audit.id, _found(audit))
-        walks = {key: self._errands.result(audit.id, _walked(audit, key)) for key in audit.disputes}
-        upheld = {key: self._errands.result(audit.id, (Step.CHECK, key)) for key in audit.claims}
+        served = self.errands.result(audit.id, _served(audit))
+        found = self.errands.result(audit.id, _found(audit))
+        walks = {key: self.errands.result(audit.id, _walked(audit, key)) for key in audit.disputes}
+        upheld = {key: self.errands.result(audit.id, (Step.CHECK, key)) for key in audit.claims}
         return Known(
             can_begin=result is not None and result.mark is not None,
             has_trace=not audit.open_claims() or self._traces.known(audit) is not None,
@@ -133,7 +133,7 @@ class Desk:
 
     def _begin(self, audit: AuditPicture, move: Move, now: int) -> None:
         what, work = self._work(audit, move, now)
-        if self._errands.start(audit.id, what, work, seconds=move.due - now):
+        if self.errands.start(audit.id, what, work, seconds=move.due - now):
             self._joblog(audit.id).say(f"audit.{move.step}", due=move.due)
 
     def _work(self, audit: AuditPicture, move: Move, now: int) -> tuple[Hashable, Work]:

@@ -17,6 +17,8 @@ from tensorgrid.chain.witness import Witnesses
 from tensorgrid.domain.errors import ChainError, InsufficientFunds
 from tensorgrid.domain.jobs import JobId
 from tensorgrid.privacy import Identity
+from tensorgrid_worker.auditing.bench import Bench
+from tensorgrid_worker.auditing.cases import CaseReader
 from tensorgrid_worker.auditing.desk import Desk
 from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.capability import fingerprints
@@ -106,11 +108,21 @@ class Daemon:
         self._standing = Standing(contracts, me, config.hardware_class)
         self._upkeep = upkeep
         self._workshop = workshop(self._publish, self._wake_plan.set)
+        tools = Tools(self._workshop.inputs, self._workshop.executor, self._workshop.slots)
         self._desk = Desk(
             contracts=contracts,
-            tools=Tools(self._workshop.inputs, self._workshop.executor, self._workshop.slots),
+            tools=tools,
             identity=identity,
             wake=self._wake_plan.set,
+            joblog=self._joblog,
+        )
+        self._bench = Bench(
+            contracts,
+            me,
+            cases=CaseReader(contracts, me, self._view.seed, self._view.unfit_to_replay),
+            tools=tools,
+            errands=self._desk.errands,
+            salt=openings.secrets.ballot,
             joblog=self._joblog,
         )
         self._larder = Larder(self._workshop, me, config.waiting_input_bytes)
@@ -277,7 +289,7 @@ class Daemon:
             self._wake_plan.set()
         gone, changed = self._fold(records, batch)
         changed |= self._note_inspections(records)
-        memory, actions = Memory(self._me), []
+        memory, actions, only_fold = Memory(self._me), [], views is not None
         if views is None:
             taking, now = self._interest.taking(records), batch.head.timestamp
             changed |= self._interest.judge(records) | self._larder.clear(records, taking, now)
@@ -295,6 +307,9 @@ class Daemon:
         calls = [(a.job, str(a.do), self._call(a, seen, memory)) for a in actions if a.do not in LOCAL]
         audits = [view.audit for view in views if view.audit is not None]
         sending = self._desk.step(audits, memory.outbox, memory.results, batch.head.timestamp)
+        if not only_fold and batch.rewound_to is None:
+            draining = self._drain_by is not None
+            sending += self._bench.step(records, memory.outbox, batch.head, draining=draining)
         calls += [(each.job, each.kind, each.call) for each in sending]
         closed = [action.job for action in actions if action.do is Do.CLOSE]
         closed += [job for job, record in records.items() if record.ended and not record.number_of(self._me)]
@@ -426,6 +441,8 @@ class Daemon:
         if self._told_to_stop():
             return True
         if any(unfinished(view, memory) for view in views) or self._workshop.running() or self._desk.running():
+            return False
+        if self._bench.sits:
             return False
         under_way = self._journal.outbox(Status.NEW, Status.SENT)
         return not any(row.status is Status.SENT or row.kind.startswith(RAISE_EPOCH) for row in under_way)
