@@ -1,17 +1,22 @@
 """A cheat who contests: the segment is narrowed down to the step where he left the truth, and a jury is asked."""
 
+from dataclasses import astuple
+
 import pytest
+from eth_account import Account
 from tests.network.audit_net import audit_net, train
 from tests.network.test_audits import FAKER, PATIENCE, wait_for
+from tests.worker.jobs import JOB, SEED, make_record
 
 import tensorgrid as tg
-from tensorgrid.chain.bisection import Stage, match_key
-from tensorgrid.chain.jury import Decision
+from tensorgrid.chain.bisection import Match, Stage, match_key
+from tensorgrid.chain.jury import Decision, Phase
 from tensorgrid.chain.send import Sender
 from tensorgrid.client import Client
 from tensorgrid.domain.audits import ClaimState
 from tensorgrid.domain.errors import AuditFailed
-from tensorgrid.domain.jobs import Fault
+from tensorgrid.domain.jobs import Fault, hardware_class
+from tensorgrid_worker.auditing.cases import CaseReader
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +71,19 @@ def test_attack_faker_contests__step_where_it_left_the_truth_is_found(net):
         # What it says of single steps is true: only the end is made up.
         assert (doubt.dispute.span.low, doubt.dispute.span.high) == (EVERY - 1, EVERY)
         assert "step 4 of 4" in doubt.said
+
+
+def test_attack_match_opened_by_a_stranger__no_juror_looks_at_it(net):
+    stranger = Sender(net.connection, Account.create())
+    net.anvil.fund(stranger.address, 10**18)
+    people = ("0x" + "1" * 40, "0x" + "2" * 40, hardware_class("cpu"))
+    match = Match(JOB, 2, 0, *people, b"\1" * 32, b"\2" * 32, b"\3" * 32, 1, 60)
+    bisection, jury = net.contracts.bisection, net.contracts.jury
+    stranger.transact(bisection.build("open", astuple(match)))
+    found, phase = jury.round_of(bisection.address, match.key(stranger.address))
+    assert (found.size, phase) == (5, Phase.FILLING)  # whoever likes may ask a jury
+    reader = CaseReader(net.contracts, net.workers[0].address, lambda *_: SEED, lambda _: "")
+    assert reader.read({JOB: make_record()}, net.connection.latest()) == []
 
 
 def test_attack_faker_contests__five_jurors_repeat_the_step__slashed(tmp_path):

@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from threading import Event
 
+import structlog
+
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import BlockRef
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.jury import Decision, vote_commitment
+from tensorgrid.domain.errors import ChainError
 from tensorgrid.domain.jobs import JobId
 from tensorgrid_worker.auditing.cases import CaseReader
 from tensorgrid_worker.auditing.desk import ToSend
@@ -20,6 +23,8 @@ from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.logs import JobLog
 from tensorgrid_worker.memory.records import JobRecord
 from tensorgrid_worker.memory.rows import Status
+
+log = structlog.get_logger()
 
 STAKE_SECONDS = 10.0
 """Between two looks at whether the owner has allocated stake to the jury: that alone makes a worker a juror."""
@@ -45,6 +50,8 @@ class Bench:
         self._staked, self._look_at = False, 0.0
         self.sits = False
         """Whether a vote of ours is still to come."""
+        self.holds: frozenset[JobId] = frozenset()
+        """Jobs in whose cases stake of ours is locked: to be remembered until it is free, also when they have ended."""
 
     def step(
         self,
@@ -54,17 +61,25 @@ class Bench:
         *,
         draining: bool,
     ) -> list[ToSend]:
-        """Begins what is to be done here, and returns what is to be sent. Raises Unreachable, ChainError."""
-        if not self._is_juror():
+        """Begins what is to be done here, and returns what is to be sent. What a node does not tell is asked again: our
+        own jobs do not wait for others' cases."""
+        try:
+            pictures = self._cases.read(records, head) if self._is_juror() else []
+        except ChainError as error:
+            log.warning("jury.unread", reason=str(error))
             return []
-        pictures = self._cases.read(records, head)
         self.sits = any(case.sits for case in pictures)
+        self.holds = frozenset(case.audit.id for case in pictures if case.number)
         return [
             sent
             for case in pictures
             if case.number or not draining
             for sent in self._case(case, outbox, head.timestamp)
         ]
+
+    def forget_all(self) -> None:
+        """After a reorganisation."""
+        self._cases.forget_all()
 
     def _is_juror(self) -> bool:
         contracts = self._contracts

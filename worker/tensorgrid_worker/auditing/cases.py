@@ -20,6 +20,8 @@ from tensorgrid_worker.memory.records import JobRecord
 
 LOOK_BACK, OVERLAP = 5_000, 64
 """Blocks: what a worker that starts looks through, and what is looked through again for a chain that has moved."""
+MOST_WINDOWS = 40
+"""So many times LOOK_BACK a dispute may have taken before the jury was asked."""
 
 
 @dataclass
@@ -34,7 +36,7 @@ class CaseReader:
     seed: Callable[[JobRecord, BlockRef], bytes]
     unfit: Callable[[JobRecord], str]
     _from: int = -1
-    _opened: dict[bytes, CaseOpened] = field(default_factory=dict)
+    _seen: set[bytes] = field(default_factory=set)
     _questions: dict[bytes, Question] = field(default_factory=dict)
     _numbers: dict[tuple[bytes, bool], int] = field(default_factory=dict)
     _rules: JuryRules | None = None
@@ -42,7 +44,13 @@ class CaseReader:
     def read(self, records: Mapping[JobId, JobRecord], head: BlockRef) -> list[CasePicture]:
         """The round that counts of each case that is open, or whose stake of ours is not free again."""
         self._look(head)
-        return [picture for key in list(self._opened) if (picture := self._picture(key, records, head)) is not None]
+        return [picture for key in list(self._questions) if (picture := self._picture(key, records, head)) is not None]
+
+    def forget_all(self) -> None:
+        """After a reorganisation: another match may have the same name."""
+        self._from = -1
+        for table in (self._seen, self._questions, self._numbers):
+            table.clear()
 
     @property
     def _jury(self) -> Jury:
@@ -56,14 +64,16 @@ class CaseReader:
 
     def _look(self, head: BlockRef) -> None:
         """For new cases of our class, of which neither we nor our provider are a party."""
-        if self._from < 0:
-            self._from = max(self.contracts.deployment.start_block, head.number - LOOK_BACK)
+        first = max(self._from, self.contracts.deployment.start_block, head.number - LOOK_BACK)
         topic = next(entry.hash for entry in interface("Jury").events.values() if entry.name == "CaseOpened")
         opener = "0x" + self._bisection[2:].lower().rjust(64, "0")
-        for event in self._logs(self._jury.address, "Jury", ["0x" + topic.hex(), opener], self._from):
-            if isinstance(event, CaseOpened) and event.id not in self._opened and self._is_ours(event):
-                self._opened[event.id] = event
-        self._from = max(self._from, head.number - OVERLAP)
+        for event in self._logs(self._jury.address, "Jury", ["0x" + topic.hex(), opener], first):
+            if isinstance(event, CaseOpened) and event.id not in self._seen:
+                question = self._question(event) if self._is_ours(event) else None
+                if question is not None:
+                    self._questions[event.id] = question
+                self._seen.add(event.id)
+        self._from = head.number - OVERLAP
 
     def _is_ours(self, event: CaseOpened) -> bool:
         registry = self.contracts.registry
@@ -73,11 +83,10 @@ class CaseReader:
         return all(registry.provider_of(party) != ours for party in (event.accuser, event.accused))
 
     def _picture(self, key: bytes, records: Mapping[JobId, JobRecord], head: BlockRef) -> CasePicture | None:
-        question = self._questions.get(key) or self._question(key, records)
-        record = None if question is None else records.get(question.match.id)
-        if question is None or record is None:
+        question = self._questions[key]
+        record = records.get(question.match.id)
+        if record is None:
             return None
-        self._questions[key] = question
         for appeal in (False, True):
             try:
                 found, phase = self._jury.round_of(self._bisection, key, appeal=appeal)
@@ -96,29 +105,33 @@ class CaseReader:
 
     def _forget(self, key: bytes) -> None:
         """It is decided: nothing of ours is left in it."""
-        for table in (self._opened, self._questions):
-            table.pop(key, None)
+        self._questions.pop(key, None)
         self._numbers = {known: number for known, number in self._numbers.items() if known[0] != key}
 
-    def _question(self, key: bytes, records: Mapping[JobId, JobRecord]) -> Question | None:
-        """None where its job, or its audit, is not this network's: whoever likes opens matches."""
-        audit = self.contracts.audit
+    def _question(self, case: CaseOpened) -> Question | None:
+        """None where the dispute is none of this network's audits: whoever likes opens matches."""
+        audit, events = self.contracts.audit, self._story(case)
         assert audit is not None
-        events = self._logs(
-            self._bisection, "Bisection", [None, "0x" + key.hex()], self.contracts.deployment.start_block
-        )
         opened = next((event for event in events if isinstance(event, MatchOpened)), None)
         asked = next((event for event in events if isinstance(event, MatchReferred)), None)
         if opened is None or asked is None or checksum(opened.verifier) != audit.address:
             return None
         match = opened.disputed
-        if match.id not in records or records[match.id].terms.verifier != audit.address:
-            return None
         claim = (match.number, match.claim)
         segment = audit.claim(match.id, *claim).index
-        if not segment:
-            return None
-        return Question(key, claim, match, segment, asked.low, asked.agreed, asked.defended)
+        return Question(case.id, claim, match, segment, asked.low, asked.agreed, asked.defended) if segment else None
+
+    def _story(self, case: CaseOpened) -> list[Event]:
+        """The match's events, backwards from the case to its opening: nodes refuse long ranges."""
+        events, last = list[Event](), case.log.block
+        for _ in range(MOST_WINDOWS):
+            first = max(self.contracts.deployment.start_block, last - LOOK_BACK)
+            topics = [None, "0x" + case.id.hex()]
+            events = self._logs(self._bisection, "Bisection", topics, first, hex(last)) + events
+            if any(isinstance(event, MatchOpened) for event in events) or last <= first:
+                break
+            last = first - 1
+        return events
 
     def _audit(self, record: JobRecord, head: BlockRef) -> AuditPicture:
         """As much of it as a replay needs."""
@@ -150,8 +163,8 @@ class CaseReader:
             return replace(case, hopeful=refusal.name == "NotDrawn")
         return replace(case, hopeful=True, may_take=True)
 
-    def _logs(self, address: str, name: str, topics: list[str | None], first: int) -> list[Event]:
-        query = {"address": address, "topics": topics, "fromBlock": hex(first), "toBlock": "latest"}
+    def _logs(self, address: str, name: str, topics: list[str | None], first: int, last: str = "latest") -> list[Event]:
+        query = {"address": address, "topics": topics, "fromBlock": hex(first), "toBlock": last}
         logs = self.contracts.connection.rpc("eth_getLogs", query)
         if not isinstance(logs, list):
             raise ChainError("the node sent no list of logs; use another node")

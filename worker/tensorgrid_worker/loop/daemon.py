@@ -301,6 +301,8 @@ class Daemon:
                 self._recovery.recall(views, memory.results, self._submitter.nothing(), after_rewind=self._rewound)
                 self._rewound, self._submitter.held = False, self._trust.held
             actions = self._interest.still(plan(views, memory, self._config.capacity, now), records)
+        held = self._bench.holds
+        actions = [action for action in actions if action.do is not Do.CLOSE or action.job not in held]
         seen = {view.record.id: view for view in views}
         actions = self._trust.allowed(actions, seen)
         actions = self._openable(actions, seen, memory)
@@ -312,7 +314,8 @@ class Daemon:
             sending += self._bench.step(records, memory.outbox, batch.head, draining=draining)
         calls += [(each.job, each.kind, each.call) for each in sending]
         closed = [action.job for action in actions if action.do is Do.CLOSE]
-        closed += [job for job, record in records.items() if record.ended and not record.number_of(self._me)]
+        others = (record for record in records.values() if record.ended and not record.number_of(self._me))
+        closed += [record.id for record in others if record.id not in held]
         closed += [job for job in over if job not in closed]
         self._journal.record(
             cursor=batch.cursor,
@@ -363,6 +366,7 @@ class Daemon:
             records |= self._journal.ended_above(batch.rewound_to)
             changed |= set(rewind(records, batch.rewound_to))
             self._view.forget_seeds()
+            self._bench.forget_all()
         for event in batch.events:
             if self._trust.invented(event):
                 continue
