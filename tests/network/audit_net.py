@@ -43,10 +43,17 @@ def train(steps: int) -> dict[str, Any]:
     return {}
 
 
-def audit_net(home: Path, workers: int, hooks: Mapping[int, WorkerHook] | None = None, **plan: int) -> Devnet:
-    """With the audit tier deployed, all workers ready. `plan`: what audits are proposed with there."""
+def audit_net(
+    home: Path,
+    workers: int,
+    hooks: Mapping[int, WorkerHook] | None = None,
+    jury: Mapping[str, int] | None = None,
+    **plan: int,
+) -> Devnet:
+    """With the audit tier deployed, all workers ready. `plan`: what audits are proposed with there. `jury`: clocks."""
     shipped = NetworkParameters.load("devnet")
-    parameters = replace(shipped, audit=replace(shipped.audit, **{"segments": SEGMENTS, **plan}))
+    audit = replace(shipped.audit, **{"segments": SEGMENTS, **plan})
+    parameters = replace(shipped, audit=audit, jury=replace(shipped.jury, **(jury or {})))
     net = Devnet(home, workers=workers, hooks=hooks, parameters=parameters, start_workers=False)
     try:
         if net.contracts.audit is None:

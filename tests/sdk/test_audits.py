@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tensorgrid.chain.bisection import Match, Span, Stage
 from tensorgrid.chain.deployments import REQUIRED, AuditProposal, Deployment, JobClocks
+from tensorgrid.chain.dispute_history import Position
 from tensorgrid.chain.events import (
     Accused,
     Answered,
@@ -55,6 +57,7 @@ from tensorgrid.ordering.terms import audited_prices, estimate_of
 from tensorgrid.parameters import NetworkParameters
 from tensorgrid.privacy import Identity
 from tensorgrid.runs.audit import raise_unless_clean, raise_unless_delivered, report_of
+from tensorgrid.runs.audit_story import Doubt
 from tensorgrid.runs.closing import _audit_may_move
 from tensorgrid.runs.story import fold
 
@@ -403,6 +406,26 @@ def test_result__not_shown_to_be_right__is_no_result_but_can_be_had(log, told):
     raise_unless_delivered(story, "it", BACK)
     assert (story.agreed, story.vouchers, story.state) == ([], [], JobState.SETTLED)
     assert story.phase == "settled: not audited"
+
+
+@pytest.mark.parametrize(
+    ("span", "stage", "told"),
+    [
+        ((0, 8), Stage.DEFENDING, "disputed, narrowed to steps 1 to 8 of 8 in 0 moves; the worker's turn"),
+        ((4, 6), Stage.CHALLENGING, "disputed, narrowed to steps 5 to 6 of 8 in 5 moves; the auditor's turn"),
+        ((4, 5), Stage.JUDGING, "disputed, narrowed to step 5 of 8 in 6 moves; a jury decides"),
+        (
+            (0, 8),
+            Stage.CHALLENGER_WON,
+            "disputed, narrowed to steps 1 to 8 of 8 in 0 moves; the worker ran out of time",
+        ),
+    ],
+)
+def test_doubt__disputed__says_down_to_which_steps(span, stage, told):
+    moves = {(0, 8): 0, (4, 6): 5, (4, 5): 6}[span]
+    match = Match(JOB, 2, 0, WORKERS[0], WORKERS[1], b"", b"", b"", b"", steps=8, clock=60)
+    position = Position(match, Span(*span, b"", b""), moves, stage)
+    assert Doubt(2, 0, 17, b"", ClaimState.CONTESTED, dispute=position).said == told
 
 
 def test_doubt__whose_auditor_has_lost_the_dispute__is_refuted_and_hides_nothing():

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.worker.audits import make_picture, served
+from tests.worker.audits import make_claim, make_picture, served
 from tests.worker.jobs import JOB, ME, SECOND, SEED, THIRD, make_record, make_result, make_terms
 from tests.worker.test_planner import COMMITTED_AT, NOW, job, posted, seen
 
-from tensorgrid.domain.audits import Answer
+from tensorgrid.domain.audits import Answer, ClaimState
 from tensorgrid.domain.jobs import ExtraSeats, JobId, JobState
 from tensorgrid_worker.loop.planner import Memory, plan, to_be_opened, unfinished
 
 EXTRA = ExtraSeats(count=2, round=70, opens_at=1_000, take_by=1_010, work_by=0)
 ANSWERED = (Answer.CONFIRMED, *[Answer.NONE] * 3)
+ACCUSING = (Answer.ACCUSED, *[Answer.NONE] * 3)
 ANOTHER = JobId(b"\x41" * 32)
 
 
@@ -60,6 +61,8 @@ def test_auditor__fills_the_hands_until_he_has_answered(picture, taken):
         (2, make_picture(2), True),
         (2, served(2), True),
         (2, served(2, answers=ANSWERED), False),
+        (2, served(2, answers=ACCUSING, claims={(2, 0): make_claim()}), True),  # it may be contested
+        (2, served(2, answers=ACCUSING, claims={(2, 0): make_claim(ClaimState.FALLEN)}), False),
     ],
 )
 def test_draining__stays_for_what_only_it_can_do(number, picture, stays):

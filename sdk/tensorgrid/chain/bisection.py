@@ -22,6 +22,32 @@ class Outcome(IntEnum):
     HUNG = 4
 
 
+class Stage(IntEnum):
+    """IBisection.Stage: whose turn it is, or how it ended."""
+
+    NONE = 0
+    DEFENDING = 1
+    CHALLENGING = 2
+    JUDGING = 3
+    DEFENDER_WON = 4
+    CHALLENGER_WON = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """IBisection.Clocks. `since`: chain time at which this turn began; what is `left` of each clock is in seconds."""
+
+    stage: Stage
+    since: int
+    defender_left: int
+    challenger_left: int
+
+    @property
+    def until(self) -> int:
+        """Last second of this turn, where a clock runs."""
+        return self.since + (self.defender_left if self.stage is Stage.DEFENDING else self.challenger_left)
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """What a dispute is about, as MatchOpened has shown it; in ABI order. Roots are 32 bytes, `clock` is in seconds."""
@@ -40,8 +66,7 @@ class Match:
 
     def key(self, verifier: str) -> bytes:
         """By which contracts and events name it; the jury's case id too."""
-        kinds = ["address", "bytes32", "uint8", "uint8"]
-        return keccak256(encode(kinds, [verifier, self.id, self.number, self.claim]))
+        return match_key(verifier, self.id, self.number, self.claim)
 
     def first_span(self) -> Span:
         return Span(0, self.steps, self.start, self.defended)
@@ -63,6 +88,11 @@ class Span:
         return self.low + (self.high - self.low) // 2
 
 
+def match_key(verifier: str, job_id: JobId, number: int, claim: int) -> bytes:
+    """What a match is named by; 32 bytes."""
+    return keccak256(encode(["address", "bytes32", "uint8", "uint8"], [verifier, job_id, number, claim]))
+
+
 class Bisection(Contract):
     """Every move passes match and span back; only a hash of them is kept."""
 
@@ -71,6 +101,11 @@ class Bisection(Contract):
     ) -> Outcome:
         """As it stands, whether or not anybody has said so."""
         return Outcome(self.read("outcomeOf", verifier, job_id, number, claim, block=block))
+
+    def clocks(self, key: bytes, *, block: int | str = "latest") -> Clocks:
+        """Stage NONE: no such match."""
+        stage, since, defender, challenger = self.read("clocksOf", key, block=block)
+        return Clocks(Stage(stage), int(since), int(defender), int(challenger))
 
     def max_time(self, steps: int, clock: int, *, block: int | str = "latest") -> int:
         """Seconds from opening to the latest decision, jury and appeal included."""

@@ -22,7 +22,17 @@ from tensorgrid.chain.audit_history import (
     Served,
     SittingOpened,
 )
+from tensorgrid.chain.bisection import Match, Span
 from tensorgrid.chain.connection import counted, data, hash32
+from tensorgrid.chain.dispute_history import (
+    CaseOpened,
+    MatchOpened,
+    MatchPicked,
+    MatchReferred,
+    MatchSplit,
+    MatchTimedOut,
+    StatesServed,
+)
 from tensorgrid.chain.history import (
     Allocated,
     BondForfeited,
@@ -138,6 +148,10 @@ def _domain(kind: type[Event], name: str, value: Any) -> Any:
             return WorkerProfile(*value)
         case "opening":
             return AuditOpening(*value)
+        case "disputed":
+            return Match(*value)
+        case "span":
+            return Span(*value)
         case "fault":
             try:
                 return Fault(value)
@@ -171,6 +185,7 @@ __all__ = [
     "AuditClean",
     "BondForfeited",
     "BondReturned",
+    "CaseOpened",
     "Confirmed",
     "DisputeBondReleased",
     "DisputeOpened",
@@ -193,6 +208,11 @@ __all__ = [
     "JobTaken",
     "LockCapSet",
     "LogRef",
+    "MatchOpened",
+    "MatchPicked",
+    "MatchReferred",
+    "MatchSplit",
+    "MatchTimedOut",
     "NonceRetired",
     "OrderRelayed",
     "Rejected",
@@ -205,6 +225,7 @@ __all__ = [
     "StakeClaimed",
     "StakeDeposited",
     "StakeWithdrawn",
+    "StatesServed",
     "WorkerBeat",
     "WorkerReclassed",
     "WorkerRegistered",

@@ -58,6 +58,16 @@ class JuryRound:
     released: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Juror:
+    """IJurySeats.Juror. `vote` PENDING: not shown. `tag` tells providers apart. `commitment` zero: not voted."""
+
+    worker: str
+    tag: int
+    vote: Decision
+    commitment: bytes
+
+
 def vote_commitment(verifier: str, case_id: bytes, appeal: bool, juror: str, decision: Decision, salt: bytes) -> bytes:
     """What a juror commits to, as the contract computes it; 32 bytes."""
     kinds = ["address", "bytes32", "bool", "address", "uint8", "bytes32"]
@@ -95,6 +105,13 @@ class Jury(Contract):
         """Raises Reverted (UnknownCase, NotAppealed)."""
         found, phase = self.read("roundOf", verifier, case_id, appeal, block=block)
         return JuryRound(*found), Phase(phase)
+
+    def juror_of(
+        self, verifier: str, case_id: bytes, number: int, *, appeal: bool = False, block: int | str = "latest"
+    ) -> Juror:
+        """Who has seat `number`, from 1, of a round."""
+        worker, tag, vote, commitment = self.read("jurorOf", verifier, case_id, appeal, number, block=block)
+        return Juror(str(worker), int(tag), Decision(vote), bytes(commitment))
 
     def drawn(self, verifier: str, case_id: bytes, worker: str, time: int, *, block: int | str = "latest") -> bool:
         """Whether the worker's ticket has won by `time` (Unix seconds, may lie ahead)."""

@@ -15,6 +15,8 @@ from tensorgrid.chain.audit_history import (
     Served,
     SittingOpened,
 )
+from tensorgrid.chain.bisection import Stage
+from tensorgrid.chain.dispute_history import Position
 from tensorgrid.chain.history import Event
 from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.audits import FIRST_AUDITOR, Answer, Audit, AuditOpening, AuditRecord, ClaimState, segments_of
@@ -24,11 +26,21 @@ PURPOSES = {1: "audit", 2: "replacement", 3: "second look"}
 AGAIN = "re-audit"
 
 
+_TURNS = {
+    Stage.NONE: "",
+    Stage.DEFENDING: "; the worker's turn",
+    Stage.CHALLENGING: "; the auditor's turn",
+    Stage.JUDGING: "; a jury decides",
+    Stage.DEFENDER_WON: "; the auditor ran out of time",
+    Stage.CHALLENGER_WON: "; the worker ran out of time",
+}
+
+
 @dataclass(slots=True)
 class Doubt:
     """One accusation of seat `number`. `index`: the segment, 0: the result. `mine`: the state that the auditor found.
 
-    `end`: what the worker has shown, None until he answers.
+    `end`: what the worker has shown, None until he answers. `dispute`: where a contested one stands.
     """
 
     number: int
@@ -37,6 +49,7 @@ class Doubt:
     mine: bytes
     state: ClaimState = ClaimState.OPEN
     end: bytes | None = None
+    dispute: Position | None = None
 
     @property
     def about(self) -> str:
@@ -50,8 +63,17 @@ class Doubt:
             ClaimState.OPEN: "not answered",
             ClaimState.FALLEN: "answered: the worker was right",
             ClaimState.DIFFERS: "answered with another state",
-            ClaimState.CONTESTED: "disputed",
+            ClaimState.CONTESTED: f"disputed{self._narrowed}",
         }[self.state]
+
+    @property
+    def _narrowed(self) -> str:
+        """Of how many of the segment's steps it is still open which is the wrong one."""
+        if self.dispute is None:
+            return ""
+        span, steps = self.dispute.span, self.dispute.match.steps
+        left = f"step {span.high}" if self.dispute.narrowed else f"steps {span.low + 1} to {span.high}"
+        return f", narrowed to {left} of {steps} in {_many(self.dispute.moves, 'move')}{_TURNS[self.dispute.stage]}"
 
 
 @dataclass(slots=True)

@@ -6,11 +6,15 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from tensorgrid.chain.bisection import match_key
 from tensorgrid.chain.connection import Connection
 from tensorgrid.chain.contracts import Contracts
+from tensorgrid.chain.dispute_history import Position, position_of
 from tensorgrid.chain.events import Event, JobPosted, decode
+from tensorgrid.domain.audits import ClaimState
 from tensorgrid.domain.errors import ChainError, JobUnknown, NodeRefused
 from tensorgrid.domain.jobs import JobId
+from tensorgrid.runs.audit_story import Doubt
 from tensorgrid.runs.story import Story, fold
 
 WINDOW = 5_000
@@ -46,9 +50,21 @@ class Trail:
                 raise JobUnknown(
                     f"no job 0x{self._job.hex()} on chain {self._contracts.chain_id}; check the id and the network"
                 )
+            for doubt in story.audit.doubts if story.audit is not None else ():
+                if doubt.state is ClaimState.CONTESTED:
+                    doubt.dispute = self._dispute(doubt, head.number)
             self._first = max(self._first, story.posted_block - REORG_DEPTH)
             self._seen = (head.hash, story)
             return story
+
+    def _dispute(self, doubt: Doubt, last: int) -> Position | None:
+        """Its events are found by its own key. None on a network that has another contract for disputes."""
+        contracts = self._contracts
+        if contracts.bisection is None or contracts.audit is None:
+            return None
+        key = match_key(contracts.audit.address, self._job, doubt.number, doubt.claim)
+        topics = [None, "0x" + key.hex()]
+        return position_of(_events(self._connection, contracts, ("Bisection",), topics, self._first, last), key)
 
 
 def events_of(connection: Connection, contracts: Contracts, job: JobId, first: int, last: int) -> Iterator[Event]:

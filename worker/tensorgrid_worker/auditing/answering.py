@@ -43,9 +43,7 @@ class Answering:
         """
         index = audit.claims[key].index
         with self._tools.task(audit, stop) as task:
-            trace, traced = self._traces.take(audit, task, stop)
-            target, start = self._tools.room(audit.id) / f"again-{index}", None
-            if index > 1 and traced is not None and index - 1 in traced.kept.segments:
-                start = traced.kept.take(index - 1, target)
+            trace, _ = self._traces.take(audit, task, stop)
+            start = self._traces.start(audit, task, index, stop)
             end = replay(self._tools.executor, audit, task, index, start, stop=stop)
         return end.state == trace.segments[index - 1].state

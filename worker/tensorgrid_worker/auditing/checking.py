@@ -72,7 +72,7 @@ class Checking:
 
         A start that is missing or wrong does not keep us from the truth: the job begins alike for everybody.
         """
-        start, reason = self._start(audit, index, opened, patient)
+        start, reason = self.start(audit, index, opened, patient)
         executor = self._tools.executor
         try:
             end = replay(executor, audit, task, index, start, stop=stop)
@@ -86,10 +86,13 @@ class Checking:
             reason = "its end is not under the trace root"
         return end, f"segment {index}: {printable(reason)}" if reason else ""
 
-    def _start(
+    def start(
         self, audit: AuditPicture, index: int, opened: OpenedSegment | None, patient: bool
     ) -> tuple[Path | None, str]:
-        """The checked start state, or why there is none to go by; neither where there need not be one."""
+        """The checked start state, or why there is none to go by; neither where there need not be one.
+
+        The caller deletes it. Raises StorageError while `patient`, OSError.
+        """
         if opened is None:
             return None, "nothing is opened of it"
         if index == 1:

@@ -16,13 +16,15 @@ from tensorgrid.privacy import Identity
 from tensorgrid_worker.auditing.answering import Answering
 from tensorgrid_worker.auditing.calls import call_of
 from tensorgrid_worker.auditing.checking import Checking
+from tensorgrid_worker.auditing.disputes import DISPUTING, move_call, moves
 from tensorgrid_worker.auditing.errands import Errands, Work
 from tensorgrid_worker.auditing.opened import Opened
 from tensorgrid_worker.auditing.owntrace import OwnTraces
-from tensorgrid_worker.auditing.picture import WORKER, AuditPicture
+from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, ClaimKey
 from tensorgrid_worker.auditing.plan import LOCAL, Known, Move, Step, steps
 from tensorgrid_worker.auditing.serving import Serving
 from tensorgrid_worker.auditing.tools import Tools
+from tensorgrid_worker.auditing.walking import Walking
 from tensorgrid_worker.logs import JobLog
 from tensorgrid_worker.memory.rows import Result, Status
 
@@ -52,26 +54,28 @@ class Desk:
         joblog: Callable[[JobId], JobLog],
     ) -> None:
         self._contracts, self._joblog = contracts, joblog
-        self._errands = Errands(wake)
+        self.errands = Errands(wake)
         self._traces = OwnTraces(tools)
         self._tools = tools
         self._serving = Serving(contracts, tools, self._traces)
-        self._checking = Checking(tools, Opened(tools, identity))
+        opened = Opened(tools, identity)
+        self._checking = Checking(tools, opened)
+        self._walking = Walking(tools, self._traces, opened, self._checking)
         self._answering = Answering(tools, self._traces)
         self._told: set[tuple[JobId, str]] = set()
 
     def running(self) -> frozenset[JobId]:
         """Jobs of which something is done now, beside the chain."""
-        return self._errands.running()
+        return self.errands.running()
 
     def forget(self, job: JobId) -> None:
         """It is closed."""
-        self._errands.forget(job)
+        self.errands.forget(job)
         self._traces.forget(job)
         self._told = {told for told in self._told if told[0] != job}
 
     def close(self) -> None:
-        self._errands.close()
+        self.errands.close()
 
     def step(
         self,
@@ -84,7 +88,7 @@ class Desk:
         sending = []
         for audit in audits:
             known = self._known(audit, outbox, results)
-            for move in steps(audit, known, now):
+            for move in (*moves(audit, known, now), *steps(audit, known, now)):
                 if move.step in LOCAL:
                     self._begin(audit, move, now)
                 else:
@@ -97,28 +101,39 @@ class Desk:
     ) -> Known:
         ours = {kind: status for (job, kind), status in outbox.items() if job == audit.id}
         result = results.get(audit.id)
-        served = self._errands.result(audit.id, _served(audit))
-        found = self._errands.result(audit.id, _found(audit))
-        upheld = {key: self._errands.result(audit.id, (Step.CHECK, key)) for key in audit.claims}
+        served = self.errands.result(audit.id, _served(audit))
+        found = self.errands.result(audit.id, _found(audit))
+        walks = {key: self.errands.result(audit.id, _walked(audit, key)) for key in audit.disputes}
+        upheld = {key: self.errands.result(audit.id, (Step.CHECK, key)) for key in audit.claims}
         return Known(
             can_begin=result is not None and result.mark is not None,
             has_trace=not audit.open_claims() or self._traces.known(audit) is not None,
             served=served,
             found=found,
             upheld={key: value for key, value in upheld.items() if value is not None},
+            walks={key: walk for key, walk in walks.items() if walk is not None},
             outbox=ours,
         )
 
     def _call(self, audit: AuditPicture, move: Move, known: Known, result: Result | None) -> ToSend:
         assert self._contracts.audit is not None
+        if move.step in DISPUTING:
+            return self._dispute(audit, move, known)
         trace = self._traces.known(audit) if move.claim is not None else None
         call = call_of(self._contracts.audit, audit, move, known, trace, result)
         self._joblog(audit.id).say(f"audit.{move.step}", due=move.due)
         return ToSend(audit.id, move.kind, call, move.due)
 
+    def _dispute(self, audit: AuditPicture, move: Move, known: Known) -> ToSend:
+        bisection, verifier = self._contracts.bisection, self._contracts.audit
+        assert bisection is not None and verifier is not None and move.claim is not None
+        call, span = move_call(bisection, verifier.address, audit, move, known), audit.disputes[move.claim].span
+        self._joblog(audit.id).say(f"audit.{move.step}", low=span.low, high=span.high, due=move.due)
+        return ToSend(audit.id, move.kind, call, move.due)
+
     def _begin(self, audit: AuditPicture, move: Move, now: int) -> None:
         what, work = self._work(audit, move, now)
-        if self._errands.start(audit.id, what, work, seconds=move.due - now):
+        if self.errands.start(audit.id, what, work, seconds=move.due - now):
             self._joblog(audit.id).say(f"audit.{move.step}", due=move.due)
 
     def _work(self, audit: AuditPicture, move: Move, now: int) -> tuple[Hashable, Work]:
@@ -132,6 +147,8 @@ class Desk:
                 return (Step.RETRACE, audit.seed), lambda stop: self._retrace(audit, stop)
         key = move.claim
         assert key is not None
+        if move.step is Step.WALK:
+            return _walked(audit, key), lambda stop: self._walking.walk(audit, key, stop)
         return (Step.CHECK, key), lambda stop: self._answering.upheld(audit, key, stop)
 
     def _retrace(self, audit: AuditPicture, stop: Event) -> bool:
@@ -169,6 +186,11 @@ class Desk:
 def _served(audit: AuditPicture) -> Hashable:
     """For whom a sitting is prepared: other seats, or another draw, are another errand."""
     return Step.PREPARE, audit.audit.sitting, audit.draw, audit.auditors
+
+
+def _walked(audit: AuditPicture, key: ClaimKey) -> Hashable:
+    """A reorganisation may bring another claim under the same key."""
+    return Step.WALK, key, audit.disputes[key].match
 
 
 def _found(audit: AuditPicture) -> Hashable:

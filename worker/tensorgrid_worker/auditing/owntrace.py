@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection
+from pathlib import Path
 from threading import Event
 
 import structlog
 
 from tensorgrid.domain.audits import AuditOpening
-from tensorgrid.domain.errors import TraceInvalid
+from tensorgrid.domain.errors import StateRejected, TraceInvalid
 from tensorgrid.domain.jobs import ExitClass, JobId
 from tensorgrid.domain.results import result_root
 from tensorgrid.domain.traces import Trace
@@ -79,6 +80,20 @@ class OwnTraces:
         if kept is None or kept[0] != opening.trace_root:
             raise TraceLost("the trace that was committed to cannot be made again; does this machine compute alike?")
         return kept[1], kept[2]
+
+    def start(self, audit: AuditPicture, task: Task, index: int, stop: Event) -> Path | None:
+        """The state before a segment, where it was kept and is whole. The caller deletes it.
+
+        Raises what `take` raises.
+        """
+        _, traced = self.take(audit, task, stop)
+        if index == 1 or traced is None or index - 1 not in traced.kept.segments:
+            return None
+        try:
+            return traced.kept.take(index - 1, self._tools.room(audit.id) / f"again-{index}")
+        except StateRejected as error:
+            log.warning("state.damaged", job=short(audit.id), segment=index - 1, reason=str(error))
+            return None
 
     def _fitting(self, audit: AuditPicture, opening: AuditOpening, task: Task, traced: Traced | None) -> Trace | None:
         """With the end that was committed to. How the job ended shows in its result root."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from tensorgrid.chain.bisection import Clocks, Match, Span, Stage
 from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.audits import (
     FIRST_AUDITOR,
@@ -26,13 +27,35 @@ ClaimKey = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Dispute:
+    """A contested claim over `segment`: where it stands, as events and clocks have shown it."""
+
+    segment: int
+    match: Match
+    span: Span
+    clocks: Clocks
+
+    @property
+    def stage(self) -> Stage:
+        """NONE where clocks and events were read at different moments: the next look tells."""
+        shown, turn = self.clocks.stage, Stage.DEFENDING if self.span.middle == ZERO32 else Stage.CHALLENGING
+        return shown if shown not in (Stage.DEFENDING, Stage.CHALLENGING) or shown is turn else Stage.NONE
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether one step is left."""
+        return self.span.high - self.span.low == 1
+
+
+@dataclass(frozen=True, slots=True)
 class AuditPicture:
     """Of a job that is Committed, since `committed_at`. Times are chain time, hashes 32 bytes.
 
     held: all seats. number: of our own, 0: none. opening: None before the audit has begun. manifest: sha256 of what the
     present sitting was served, zero until it is; audit_by: until when its auditors answer. seed: of the job. draw: seed
     of the present sitting's draw, zero while its round is not due. free, bond: what the worker has deposited for
-    disputes, and what one would take of it; asked only where we are accused.
+    disputes, and what one would take of it; asked only where we are accused. claims: those against us, or our own.
+    disputes: the contested ones among them.
     """
 
     id: JobId
@@ -50,6 +73,7 @@ class AuditPicture:
     claims: Mapping[ClaimKey, Claim] = field(default_factory=dict)
     free: int = 0
     bond: int = 0
+    disputes: Mapping[ClaimKey, Dispute] = field(default_factory=dict)
 
     @property
     def plan(self) -> AuditTerms:
@@ -114,6 +138,12 @@ class AuditPicture:
         """Those that the worker can still do something about, if their time lets him."""
         live = (ClaimState.OPEN, ClaimState.DIFFERS)
         return {key: claim for key, claim in self.claims.items() if claim.state in live}
+
+    @property
+    def stands_by_its_word(self) -> bool:
+        """Whether we have accused, and are in a dispute about it, or may still come into one."""
+        running = any(dispute.clocks.stage <= Stage.CHALLENGING for dispute in self.disputes.values())
+        return self.number >= FIRST_AUDITOR and (running or bool(self.open_claims()))
 
     def answer_by(self, claim: Claim) -> int:
         """Until when the worker can respond to an open claim, and contest one that he has answered."""

@@ -13,18 +13,20 @@ from tensorgrid.domain.audits import RESULT, Claim, ClaimState, check_of
 from tensorgrid.domain.jobs import ZERO32
 from tensorgrid_worker.auditing.findings import Findings, Served
 from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, ClaimKey
+from tensorgrid_worker.auditing.segments import Walk
 from tensorgrid_worker.memory.rows import Status
 
 UNDER_WAY = frozenset({Status.NEW, Status.SENT})
 
 
 class Step(StrEnum):
-    """PREPARE to CHECK happen here, on threads; the others are transactions."""
+    """PREPARE to WALK happen here, on threads; the others are transactions."""
 
     PREPARE = "prepare"  # seal what the auditors of the sitting need
     REPLAY = "replay"  # our segments, as an auditor
     RETRACE = "retrace"  # the whole job, whose trace is lost
     CHECK = "check"  # the accused segment, once more, as its worker
+    WALK = "walk"  # the disputed one, step by step
     BEGIN = "begin"
     SERVE = "serve"
     CONFIRM = "confirm"
@@ -32,36 +34,42 @@ class Step(StrEnum):
     RESPOND = "respond"
     RESPOND_RESULT = "respond_result"
     CONTEST = "contest"
+    SPLIT = "split"
+    PICK = "pick"
+    TIMEOUT = "timeout"
 
 
-LOCAL = frozenset({Step.PREPARE, Step.REPLAY, Step.RETRACE, Step.CHECK})
+LOCAL = frozenset({Step.PREPARE, Step.REPLAY, Step.RETRACE, Step.CHECK, Step.WALK})
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """`due`: chain time by which it must be done, or mined. `claim`: of RESPOND to CONTEST, and CHECK."""
+    """`due`: chain time by which it must be done, or mined. `claim`: of RESPOND to TIMEOUT, CHECK and WALK. `span`: of
+    SPLIT and PICK, first and last step of what is left."""
 
     step: Step
     due: int
     claim: ClaimKey | None = None
+    span: tuple[int, ...] = ()
 
     @property
     def kind(self) -> str:
         """What the outbox keeps it under: no job has two of one kind under way."""
-        return str(self.step) if self.claim is None else f"{self.step}.{self.claim[0]}.{self.claim[1]}"
+        return ".".join(map(str, (self.step, *(self.claim or ()), *self.span)))
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What we know beside the chain. `can_begin`: what opens our commitment. `has_trace`: of our own run. `served`: of
     the present sitting's seats. `found`: of our own seat. `upheld`: our own replay of an accused segment ended as the
-    trace says, by claim. `outbox`: of this job, by kind."""
+    trace says, by claim. `walks`: our own replay of disputed segments, by claim. `outbox`: of this job, by kind."""
 
     can_begin: bool = False
     has_trace: bool = True
     served: Served | None = None
     found: Findings | None = None
     upheld: Mapping[ClaimKey, bool] = field(default_factory=dict)
+    walks: Mapping[ClaimKey, Walk] = field(default_factory=dict)
     outbox: Mapping[str, Status] = field(default_factory=dict)
 
     def free(self, move: Move) -> bool:

@@ -14,7 +14,8 @@ from tensorgrid.domain.audits import FIRST_AUDITOR, Answer, Audit, AuditOpening,
 from tensorgrid.domain.draws import draw_seed
 from tensorgrid.domain.errors import ChainError
 from tensorgrid.domain.jobs import ZERO32, Job, JobId, JobTerms, Seat
-from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, ClaimKey
+from tensorgrid_worker.auditing.matches import MatchReader
+from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, ClaimKey, Dispute
 from tensorgrid_worker.memory.records import JobRecord
 
 
@@ -41,6 +42,10 @@ class AuditReader:
     fingerprint: Callable[[], bytes | None] = lambda: None
     _told: dict[JobId, _Told] = field(default_factory=dict)
     _draws: dict[tuple[JobId, int], bytes] = field(default_factory=dict)
+    _matches: MatchReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._matches = MatchReader(self.contracts)
 
     @property
     def verifier(self) -> AuditVerifier:
@@ -52,6 +57,7 @@ class AuditReader:
 
     def forget(self, job: JobId) -> None:
         self._told.pop(job, None)
+        self._matches.forget(job)
         for key in [key for key in self._draws if key[0] == job]:
             del self._draws[key]
 
@@ -59,6 +65,7 @@ class AuditReader:
         """After a reorganisation."""
         self._told.clear()
         self._draws.clear()
+        self._matches.forget_all()
 
     def picture(self, record: JobRecord, job: Job, held: tuple[Seat, ...], number: int, seed: bytes) -> AuditPicture:
         """Of a job that is Committed. `number`: our seat's, 0 without one; `seed`: the job's."""
@@ -79,7 +86,8 @@ class AuditReader:
             # Once served, the record has it; the round may then be another one, that decides on a re-audit.
             draw=self._draw(record.id, audit.round) if audit.done and not audit.served else ZERO32,
         )
-        return self._accused(picture) if number == WORKER else picture
+        picture = self._accused(picture) if number == WORKER else self._accuser(picture)
+        return replace(picture, disputes=self._disputes(picture, record))
 
     def unfit(self, record: JobRecord, *, auditor: bool) -> str:
         """Why a seat of an audited job is not for us; empty: it is. A worker who computes unlike the others is slashed,
@@ -103,14 +111,26 @@ class AuditReader:
         balance = self.contracts.escrow.balance(self.verifier.address, token, self.me)
         return replace(picture, claims=claims, free=balance.free, bond=self.verifier.bond_for(picture.terms))
 
+    def _accuser(self, picture: AuditPicture) -> AuditPicture:
+        mine = picture.number >= FIRST_AUDITOR and picture.audit.answer_of(picture.number) is Answer.ACCUSED
+        return replace(picture, claims=dict(self._claims_of(picture.id, picture.number))) if mine else picture
+
+    def _disputes(self, picture: AuditPicture, record: JobRecord) -> dict[ClaimKey, Dispute]:
+        contested = [(key, claim) for key, claim in picture.claims.items() if claim.state is ClaimState.CONTESTED]
+        found = ((key, self._matches.dispute(record, key, claim.index)) for key, claim in contested)
+        return {key: dispute for key, dispute in found if dispute is not None}
+
     def _claims(self, job: JobId, audit: Audit) -> Iterable[tuple[ClaimKey, Claim]]:
         for number, answer in enumerate(audit.answers, FIRST_AUDITOR):
             # One whose every claim has fallen counts as confirmed, and needs nothing more.
             if answer is Answer.ACCUSED:
-                for which in (0, 1):
-                    claim = self.verifier.claim(job, number, which)
-                    if claim.state is not ClaimState.NONE:
-                        yield (number, which), claim
+                yield from self._claims_of(job, number)
+
+    def _claims_of(self, job: JobId, number: int) -> Iterable[tuple[ClaimKey, Claim]]:
+        for which in (0, 1):
+            claim = self.verifier.claim(job, number, which)
+            if claim.state is not ClaimState.NONE:
+                yield (number, which), claim
 
     def _events(self, record: JobRecord, audit: Audit) -> _Told:
         """Read again when the slot has changed: everything that they tell changes it."""

@@ -31,6 +31,22 @@ class SegmentEnd:
     model: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A segment step by step. states: the root before it, then after each of its steps; the last is the segment's end.
+    Where the job ended within it, the steps that were not done leave the end as it is."""
+
+    states: tuple[bytes, ...]
+
+
+def walk(executor: Executor, audit: AuditPicture, task: Task, index: int, start: Path | None, *, stop: Event) -> Walk:
+    """As `replay`."""
+    found = _replayed(executor, audit, task, index, start, stop, step_roots=True)
+    end, every = _end(audit, found, index, start), audit.plan.steps
+    passed = (found.states.get((index - 1) * every + step) for step in range(1, every))
+    return Walk((end.start, *(end.state if roots is None else roots.root() for roots in passed), end.state))
+
+
 def replay(
     executor: Executor, audit: AuditPicture, task: Task, index: int, start: Path | None, *, stop: Event
 ) -> SegmentEnd:
@@ -38,17 +54,34 @@ def replay(
 
     Raises StateRejected where the start state does not load, ReplayBroken, RunFailed, RunStopped, OSError.
     """
+    return _end(audit, _replayed(executor, audit, task, index, start, stop), index, start)
+
+
+def _replayed(
+    executor: Executor,
+    audit: AuditPicture,
+    task: Task,
+    index: int,
+    start: Path | None,
+    stop: Event,
+    step_roots: bool = False,
+) -> Replayed:
     every, most = audit.plan.steps, audit.plan.segments
     # Behind the last segment that is paid for nothing may follow: one step more tells.
     last = index * every + (1 if index == most else 0)
-    found = executor.replay(task, Replay(start, (index - 1) * every if start else 0, last), stop=stop)
+    wanted = Replay(start, (index - 1) * every if start else 0, last, step_roots)
+    found = executor.replay(task, wanted, stop=stop)
     match found.end:
         case ReplayEnd.UNLOADABLE:
             raise StateRejected(f"the state before segment {index} does not load ({found.reason}); replay without it")
         case ReplayEnd.BROKEN:
             raise ReplayBroken(f"the replay of segment {index} broke ({found.reason}); it is tried again")
+    return found
+
+
+def _end(audit: AuditPicture, found: Replayed, index: int, start: Path | None) -> SegmentEnd:
     before = _before(found, index, first=index == 1 or start is not None)
-    if index == most and _went_on(found, index):
+    if index == audit.plan.segments and _went_on(found, index):
         return SegmentEnd(before, result_root(audit.id, ExitClass.RAISED), NO_METRICS, None)
     if index in found.segments:
         told = found.segments[index]

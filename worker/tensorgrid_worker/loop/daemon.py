@@ -17,6 +17,8 @@ from tensorgrid.chain.witness import Witnesses
 from tensorgrid.domain.errors import ChainError, InsufficientFunds
 from tensorgrid.domain.jobs import JobId
 from tensorgrid.privacy import Identity
+from tensorgrid_worker.auditing.bench import Bench
+from tensorgrid_worker.auditing.cases import CaseReader
 from tensorgrid_worker.auditing.desk import Desk
 from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.capability import fingerprints
@@ -106,11 +108,21 @@ class Daemon:
         self._standing = Standing(contracts, me, config.hardware_class)
         self._upkeep = upkeep
         self._workshop = workshop(self._publish, self._wake_plan.set)
+        tools = Tools(self._workshop.inputs, self._workshop.executor, self._workshop.slots)
         self._desk = Desk(
             contracts=contracts,
-            tools=Tools(self._workshop.inputs, self._workshop.executor, self._workshop.slots),
+            tools=tools,
             identity=identity,
             wake=self._wake_plan.set,
+            joblog=self._joblog,
+        )
+        self._bench = Bench(
+            contracts,
+            me,
+            cases=CaseReader(contracts, me, self._view.seed, self._view.unfit_to_replay),
+            tools=tools,
+            errands=self._desk.errands,
+            salt=openings.secrets.ballot,
             joblog=self._joblog,
         )
         self._larder = Larder(self._workshop, me, config.waiting_input_bytes)
@@ -277,7 +289,7 @@ class Daemon:
             self._wake_plan.set()
         gone, changed = self._fold(records, batch)
         changed |= self._note_inspections(records)
-        memory, actions = Memory(self._me), []
+        memory, actions, only_fold = Memory(self._me), [], views is not None
         if views is None:
             taking, now = self._interest.taking(records), batch.head.timestamp
             changed |= self._interest.judge(records) | self._larder.clear(records, taking, now)
@@ -289,15 +301,21 @@ class Daemon:
                 self._recovery.recall(views, memory.results, self._submitter.nothing(), after_rewind=self._rewound)
                 self._rewound, self._submitter.held = False, self._trust.held
             actions = self._interest.still(plan(views, memory, self._config.capacity, now), records)
+        held = self._bench.holds
+        actions = [action for action in actions if action.do is not Do.CLOSE or action.job not in held]
         seen = {view.record.id: view for view in views}
         actions = self._trust.allowed(actions, seen)
         actions = self._openable(actions, seen, memory)
         calls = [(a.job, str(a.do), self._call(a, seen, memory)) for a in actions if a.do not in LOCAL]
         audits = [view.audit for view in views if view.audit is not None]
         sending = self._desk.step(audits, memory.outbox, memory.results, batch.head.timestamp)
+        if not only_fold and batch.rewound_to is None:
+            draining = self._drain_by is not None
+            sending += self._bench.step(records, memory.outbox, batch.head, draining=draining)
         calls += [(each.job, each.kind, each.call) for each in sending]
         closed = [action.job for action in actions if action.do is Do.CLOSE]
-        closed += [job for job, record in records.items() if record.ended and not record.number_of(self._me)]
+        others = (record for record in records.values() if record.ended and not record.number_of(self._me))
+        closed += [record.id for record in others if record.id not in held]
         closed += [job for job in over if job not in closed]
         self._journal.record(
             cursor=batch.cursor,
@@ -348,6 +366,7 @@ class Daemon:
             records |= self._journal.ended_above(batch.rewound_to)
             changed |= set(rewind(records, batch.rewound_to))
             self._view.forget_seeds()
+            self._bench.forget_all()
         for event in batch.events:
             if self._trust.invented(event):
                 continue
@@ -426,6 +445,8 @@ class Daemon:
         if self._told_to_stop():
             return True
         if any(unfinished(view, memory) for view in views) or self._workshop.running() or self._desk.running():
+            return False
+        if self._bench.sits:
             return False
         under_way = self._journal.outbox(Status.NEW, Status.SENT)
         return not any(row.status is Status.SENT or row.kind.startswith(RAISE_EPOCH) for row in under_way)

@@ -60,6 +60,10 @@ class Secrets:
         secret = self._secret(job, seed)
         return b"".join(keccak256(bytes([part]) + secret + commitment) for part in range(TRAILER_BYTES // 32))
 
+    def ballot(self, case: bytes, appeal: bool) -> bytes:
+        """Salt of our vote in a case before the jury; another one in its appeal."""
+        return keccak256(b"ballot" + self._secret(JobId(case), bytes([appeal]) * 32))
+
     def _secret(self, job: JobId, seed: bytes) -> bytes:
         signable = encode_defunct(text=f"{self._where}\njob {job.hex()}\nseed {seed.hex()}")
         signed = self._account.sign_message(signable)

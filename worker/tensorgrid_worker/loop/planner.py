@@ -128,7 +128,8 @@ def unfinished(view: JobView, memory: Memory) -> bool:
     if not view.number:
         return _occupies(view, memory)
     if view.audited and view.job.state is JobState.COMMITTED:
-        return not view.is_extra or _auditing(view)  # its worker may be accused until it is settled
+        # Its worker may be accused until it is settled, and who has accused be contested.
+        return not view.is_extra or _auditing(view) or (view.audit is not None and view.audit.stands_by_its_word)
     if view.committed:
         return _replicated(view) and not _revealed(view)
     if view.record.preparation is Preparation.REFUSED:

@@ -38,6 +38,12 @@ ALREADY = {
     "respond": {"ClaimClosed"},
     "respond_result": {"ClaimClosed"},
     "contest": {"ClaimClosed"},
+    "split": {"WrongSpan", "NotYourTurn"},  # the kind names the span: the match has left it
+    "pick": {"WrongSpan", "NotYourTurn"},
+    "timeout": {"MatchOver"},
+    "jury_vote": {"AlreadyVoted"},
+    "jury_show": {"AlreadyVoted"},
+    "jury_release": {"AlreadyReleased"},
 }
 # A refusal that no later block will take back. WrongSeats is none: others' steps change what must be shown, and it is
 # planned again with what the chain shows then.

@@ -97,6 +97,10 @@ class ViewReader:
     def _rounds(self, record: JobRecord) -> int:
         return self._looks.get(record.id, 0) // PATIENCE
 
+    def unfit_to_replay(self, record: JobRecord) -> str:
+        """Why our replays of an audited job would say nothing; empty: they do. Raises Unreachable, ChainError."""
+        return self._audits.unfit(record, auditor=True)
+
     def forget_seeds(self) -> None:
         """After a reorganisation: another block, another value."""
         self._known.clear()
@@ -112,7 +116,7 @@ class ViewReader:
             return JobView(record, job)
         tally, extra = self._second_round(record, job)
         number = _number_in(held, self.me)
-        seed = self._seed(record, head) if number else ZERO32
+        seed = self.seed(record, head) if number else ZERO32
         audited = self._audits.is_audited(record.terms)
         view = JobView(record, job, held, number, seed, tally, extra, audited=audited)
         if audited and number and job.state is JobState.COMMITTED:
@@ -239,8 +243,8 @@ class ViewReader:
             self._passed[tried] = now + PASSED_SECONDS
         return True
 
-    def _seed(self, record: JobRecord, head: BlockRef) -> bytes:
-        """Zero while the round is not due."""
+    def seed(self, record: JobRecord, head: BlockRef) -> bytes:
+        """Of a job; zero while its round is not due. Raises Unreachable, ChainError."""
         if record.id not in self._seeds:
             value = self._values.get(record.round) or self.contracts.beacon.value_of(record.round)
             if value == ZERO32 and head.number > record.round:

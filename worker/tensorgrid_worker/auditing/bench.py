@@ -1,0 +1,136 @@
+"""The worker as a juror: cases about one step of an audited job, judged by doing the segment once more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Mapping
+from threading import Event
+
+import structlog
+
+from tensorgrid.chain.calls import Call
+from tensorgrid.chain.connection import BlockRef
+from tensorgrid.chain.contracts import Contracts
+from tensorgrid.chain.jury import Decision, vote_commitment
+from tensorgrid.domain.errors import ChainError
+from tensorgrid.domain.jobs import JobId
+from tensorgrid_worker.auditing.cases import CaseReader
+from tensorgrid_worker.auditing.desk import ToSend
+from tensorgrid_worker.auditing.errands import Errands
+from tensorgrid_worker.auditing.judging import CasePicture, Duty, duties, sealed_vote
+from tensorgrid_worker.auditing.segments import walk
+from tensorgrid_worker.auditing.tools import Tools
+from tensorgrid_worker.logs import JobLog
+from tensorgrid_worker.memory.records import JobRecord
+from tensorgrid_worker.memory.rows import Status
+
+log = structlog.get_logger()
+
+STAKE_SECONDS = 10.0
+"""Between two looks at whether the owner has allocated stake to the jury: that alone makes a worker a juror."""
+
+
+class Bench:
+    """Asked by the loop that plans. `errands`: shared with the audits: a job has one folder. `salt`: of a vote, by case
+    and whether it is the appeal's."""
+
+    def __init__(
+        self,
+        contracts: Contracts,
+        me: str,
+        *,
+        cases: CaseReader,
+        tools: Tools,
+        errands: Errands,
+        salt: Callable[[bytes, bool], bytes],
+        joblog: Callable[[JobId], JobLog],
+    ) -> None:
+        self._contracts, self._me, self._cases = contracts, me, cases
+        self._tools, self._errands, self._salt, self._joblog = tools, errands, salt, joblog
+        self._staked, self._look_at = False, 0.0
+        self.sits = False
+        """Whether a vote of ours is still to come."""
+        self.holds: frozenset[JobId] = frozenset()
+        """Jobs in whose cases stake of ours is locked: to be remembered until it is free, also when they have ended."""
+
+    def step(
+        self,
+        records: Mapping[JobId, JobRecord],
+        outbox: Mapping[tuple[JobId, str], Status],
+        head: BlockRef,
+        *,
+        draining: bool,
+    ) -> list[ToSend]:
+        """Begins what is to be done here, and returns what is to be sent. What a node does not tell is asked again: our
+        own jobs do not wait for others' cases."""
+        try:
+            pictures = self._cases.read(records, head) if self._is_juror() else []
+        except ChainError as error:
+            log.warning("jury.unread", reason=str(error))
+            return []
+        self.sits = any(case.sits for case in pictures)
+        self.holds = frozenset(case.audit.id for case in pictures if case.number)
+        return [
+            sent
+            for case in pictures
+            if case.number or not draining
+            for sent in self._case(case, outbox, head.timestamp)
+        ]
+
+    def forget_all(self) -> None:
+        """After a reorganisation."""
+        self._cases.forget_all()
+
+    def _is_juror(self) -> bool:
+        contracts = self._contracts
+        if contracts.jury is None or contracts.bisection is None or contracts.audit is None:
+            return False
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + STAKE_SECONDS
+            provider = contracts.registry.provider_of(self._me)
+            allocation = contracts.vault.allocation_of(provider, self._me, contracts.jury.address)
+            self._staked = allocation.active + allocation.locked > 0
+        return self._staked
+
+    def _case(self, case: CasePicture, outbox: Mapping[tuple[JobId, str], Status], now: int) -> list[ToSend]:
+        job, sending = case.audit.id, list[ToSend]()
+        ours = {kind: status for (of, kind), status in outbox.items() if of == job}
+        answer = self._errands.result(job, _what(case))
+        for duty, due in duties(case, answer, ours, now):
+            said = {"segment": case.question.segment, "step": case.question.low + 1, "due": due}
+            if duty is Duty.JUDGE:
+                if self._errands.start(job, _what(case), lambda stop: self._judge(case, stop), seconds=due - now):
+                    self._joblog(job).say("jury.judge", **said)
+                continue
+            call = self._call(case, duty, answer)
+            if call is not None:
+                self._joblog(job).say(f"jury.{duty.removeprefix('jury_')}", **said)
+                sending.append(ToSend(job, case.kind(duty), call, due))
+        return sending
+
+    def _judge(self, case: CasePicture, stop: Event) -> Decision:
+        """From the beginning of the job, which is alike for everybody: no party's word is needed."""
+        with self._tools.task(case.audit, stop) as task:
+            found = walk(self._tools.executor, case.audit, task, case.question.segment, None, stop=stop)
+        return case.question.answer(found)
+
+    def _call(self, case: CasePicture, duty: Duty, answer: Decision | None) -> Call | None:
+        jury, bisection, key = self._contracts.jury, self._contracts.bisection, case.question.key
+        assert jury is not None and bisection is not None
+        verifier, salt = bisection.address, self._salt(key, case.appeal)
+        match duty:
+            case Duty.TAKE:
+                return jury.take(verifier, key)
+            case Duty.VOTE:
+                assert answer is not None
+                sealed = vote_commitment(verifier, key, case.appeal, self._me, answer, salt)
+                return jury.vote(verifier, key, case.number, sealed)
+            case Duty.SHOW:
+                vote = sealed_vote(case, verifier, self._me, salt)
+                return None if vote is None else jury.show(verifier, key, case.number, vote, salt)
+        return jury.release(verifier, key, appeal=case.appeal)
+
+
+def _what(case: CasePicture) -> Hashable:
+    """One answer serves the appeal too."""
+    return Duty.JUDGE, case.question

@@ -1,0 +1,58 @@
+"""The moves of a dispute over one segment, for worker and accuser. Pure: what the chain shows in, moves out.
+
+Each move is known as soon as our own replay of the segment is: nobody waits for a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tensorgrid.chain.bisection import Bisection, Stage
+from tensorgrid.chain.calls import Call
+from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, ClaimKey, Dispute
+from tensorgrid_worker.auditing.plan import LOCAL, Known, Move, Step
+from tensorgrid_worker.auditing.segments import Walk
+
+TURNS = {Stage.DEFENDING: Step.SPLIT, Stage.CHALLENGING: Step.PICK}
+
+DISPUTING = frozenset({Step.SPLIT, Step.PICK, Step.TIMEOUT})
+
+
+def moves(audit: AuditPicture, known: Known, now: int) -> list[Move]:
+    """In all disputes that we are a party of, nearest deadline first. What is past its time is not planned."""
+    found = [move for key, dispute in audit.disputes.items() for move in _moves(audit, key, dispute, known, now)]
+    found = [move for move in found if now <= move.due and (move.step in LOCAL or known.free(move))]
+    return sorted(found, key=lambda move: move.due)
+
+
+def _moves(audit: AuditPicture, key: ClaimKey, dispute: Dispute, known: Known, now: int) -> Iterator[Move]:
+    clocks = dispute.clocks
+    if dispute.stage not in TURNS:
+        return
+    ours = (dispute.stage is Stage.DEFENDING) == (audit.number == WORKER)
+    if now > clocks.until:
+        if not ours:
+            # It is won as it is; said aloud, so that people find it among the events.
+            yield Move(Step.TIMEOUT, clocks.until + audit.plan.respond_time, key)
+    elif key not in known.walks:
+        yield Move(Step.WALK, clocks.since + clocks.defender_left + clocks.challenger_left, key)
+    elif ours:
+        yield Move(TURNS[dispute.stage], clocks.until, key, (dispute.span.low, dispute.span.high))
+
+
+def middle_of(dispute: Dispute, walk: Walk) -> bytes:
+    """What we found in the middle of what is left."""
+    return walk.states[dispute.span.half]
+
+
+def move_call(bisection: Bisection, verifier: str, audit: AuditPicture, move: Move, known: Known) -> Call:
+    """Of SPLIT, PICK and TIMEOUT."""
+    assert move.claim is not None
+    dispute = audit.disputes[move.claim]
+    key, match, span = dispute.match.key(verifier), dispute.match, dispute.span
+    if move.step is Step.TIMEOUT:
+        return bisection.timeout(key)
+    found = middle_of(dispute, known.walks[move.claim])
+    if move.step is Step.SPLIT:
+        return bisection.split(key, match, span, found)
+    return bisection.pick(key, match, span, found == span.middle)
