@@ -94,6 +94,7 @@ def test_attack_faked_states__accused_by_both__slashed(fakers):
     assert all(seat.pay for seat in auditors)
 
 
+@pytest.mark.cheats
 def test_attack_one_segment_differs__further_ones_are_looked_at__slashed(tmp_path):
     hooks = dict.fromkeys(range(3), FAKER)
     with audit_net(tmp_path, workers=3, hooks=hooks, auditors=1, drawn=1) as net:
@@ -106,6 +107,7 @@ def test_attack_one_segment_differs__further_ones_are_looked_at__slashed(tmp_pat
         assert [seat.pay for seat in (first, further)] == [plan.fee(price, 1), plan.fee(price, plan.further)]
 
 
+@pytest.mark.cheats
 def test_clean_audit__drawn_for_a_second_look__all_segments_and_as_many_more_are_confirmed(tmp_path):
     with audit_net(tmp_path, workers=3, auditors=1, drawn=1, reaudit_bps=10_000) as net:
         run = submit(net)

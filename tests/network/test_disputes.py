@@ -18,7 +18,7 @@ from tensorgrid.domain.errors import AuditFailed
 from tensorgrid.domain.jobs import Fault, hardware_class
 from tensorgrid_worker.auditing.cases import CaseReader
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.cheats]
 
 SEGMENTS, EVERY = 20, 4
 HOOKS = dict.fromkeys(range(3), FAKER)
