@@ -25,7 +25,7 @@ PYTHONS := $(PYTHON) python3.11 python3.12 python3 python3.13 python3.14 python
 IS_GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11) or sys.implementation.name != "cpython")
 PIP_INSTALL := $(BIN)/python -m pip install -qq --constraint constraints.txt
 
-.PHONY: help demo test chaos test-hostile sandbox-probes test-ipfs test-deep mutation bench-gas bench-capability economics lint typecheck layers pytest wheel test-wheel docs clean
+.PHONY: help demo test chaos test-hostile test-cheats sandbox-probes test-ipfs test-deep mutation bench-gas bench-capability economics lint typecheck layers pytest wheel test-wheel docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -63,7 +63,7 @@ economics: $(STAMPS)/run ## what cheating in an audited job is worth, from the s
 bench-load: $(STAMPS)/run node_modules/.package-lock.json ## how many jobs a worker carries, and what it costs; ARGS=--only\ throughput
 	@$(BIN)/python scripts/bench_load.py $(ARGS)
 
-bench-audit: $(STAMPS)/run ## what a trace costs a training job, and whether an honest one is ever accused; ARGS=--only\ overhead
+bench-audit: $(STAMPS)/run node_modules/.package-lock.json ## what a trace costs a training job, whether an honest one is ever accused, and a cheat always caught; ARGS=--only\ overhead
 	@$(BIN)/python scripts/bench_audit.py $(ARGS)
 
 test-deep: $(STAMPS)/dev $(STAMPS)/deep-tools node_modules/.package-lock.json toolchain ## the contracts at length: fuzzing, coverage, proofs, slither; CHECK=...
@@ -77,6 +77,9 @@ chaos: $(STAMPS)/dev node_modules/.package-lock.json ## 900 workers that die at 
 
 test-hostile: $(STAMPS)/dev ## 10,000 generated specs, archives, tensors, outputs and answers of nodes
 	@TENSORGRID_HOSTILE=10000 $(BIN)/python -m pytest -q tests/worker/test_hostile_bytes.py
+
+test-cheats: $(STAMPS)/dev node_modules/.package-lock.json ## every cheat that an audited job invites, tried on a running network
+	@$(BIN)/python -m pytest -q -m cheats tests/network $(ARGS)
 
 sandbox-probes: $(STAMPS)/run ## try to break out of the sandbox, each attack first without it; ARGS=--sandbox\ none shows what no sandbox means
 	@$(BIN)/python scripts/sandbox_probes.py $(ARGS)

@@ -1,6 +1,7 @@
 """What audits cost and how sure they are, measured in the real sandbox. Writes build/bench/audit.json.
 
-Parts: `overhead` (what the trace costs a training job), `honest` (replays of honest runs, none of which may differ).
+Parts: `overhead` (what the trace costs a training job), `honest` (replays of honest runs, none of which may differ),
+`fakes` (cheats on a running network), `draws` (the protocol's draw, often), `gas` (read from the gas bench's file).
 Misses are told, not hidden; the exit code is 0 whenever everything ran.
 
 For example:
@@ -17,7 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from audit import report
+from audit import draws, gas, report
+from audit.fakes import RUNS as RUNS_FAKED
+from audit.fakes import fakes
 from audit.honest import RUNS, false_slash
 from audit.overhead import PAIRS, SECONDS, commit_overhead
 from load import machine
@@ -27,17 +30,27 @@ FILE = Path(__file__).parents[1] / "build" / "bench" / "audit.json"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("overhead", "honest"), action="append", help="this part alone; repeatable")
+    parser.add_argument(
+        "--only",
+        choices=("overhead", "honest", "fakes", "draws", "gas"),
+        action="append",
+        help="this part alone; repeatable",
+    )
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of each run of the overhead part, about")
     parser.add_argument("--pairs", type=int, default=PAIRS, help="of the overhead part")
     parser.add_argument("--runs", type=int, default=RUNS, help="of the honest part")
+    parser.add_argument("--fakes", type=int, default=RUNS_FAKED, help="whole fakes of the fakes part")
+    parser.add_argument("--draws", type=int, default=draws.DRAWS, help="of the draws part")
     parser.add_argument("--json", action="store_true", help="print the document instead of the table")
     chosen = parser.parse_args()
-    if min(chosen.seconds, chosen.pairs, chosen.runs) < 1:
-        parser.error("--seconds, --pairs and --runs are at least 1")
+    if min(chosen.seconds, chosen.pairs, chosen.runs, chosen.fakes, chosen.draws) < 1:
+        parser.error("--seconds, --pairs, --runs, --fakes and --draws are at least 1")
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "overhead": lambda: commit_overhead(chosen.seconds, chosen.pairs),
         "honest": lambda: false_slash(chosen.runs),
+        "fakes": lambda: fakes(chosen.fakes),
+        "draws": lambda: draws.drawn(chosen.draws),
+        "gas": gas.of_baseline,
     }
     found = kept()
     for name in chosen.only or parts:

@@ -28,9 +28,9 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Run a whole network on this machine and watch a job: five workers, one of them a liar; or follow the money; or
-    break the workers.
+    break the workers; or have a training audited.
 
-    Examples: tensorgrid demo; tensorgrid demo money; tensorgrid demo crash; tensorgrid demo --seed 7 --report demo.json
+    Examples: tensorgrid demo; tensorgrid demo money; tensorgrid demo crash; tensorgrid demo audit --seed 7 --json
     """
     from tensorgrid.demo import SCENARIOS, Options
     from tensorgrid.demo import scenario as named

@@ -67,6 +67,12 @@ SCENARIOS = {
             "tensorgrid.demo.crash_job:run",
             Path("build/demo-crash.json"),
         ),
+        Scenario(
+            "audit",
+            "a training that auditors look into; one whose worker makes up the rest is found out and slashed",
+            "tensorgrid.demo.audited_job:run",
+            Path("build/demo-audit.json"),
+        ),
     )
 }
 

@@ -1,0 +1,164 @@
+"""The people of the story about audits, and the pages of the books."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tensorgrid.chain.events import Slashed
+from tensorgrid.client import Client
+from tensorgrid.demo import DemoFailed, Options, audited_digits, digits, truth
+from tensorgrid.demo.audit import Check, Ended, Slash, checks_of, checks_of_job
+from tensorgrid.demo.book import ACTIVE, EXITING, UNUSED, Book, Page
+from tensorgrid.demo.live import View
+from tensorgrid.devnet import Devnet
+from tensorgrid.domain.jobs import JobState
+from tensorgrid.parameters import NetworkParameters
+from tensorgrid.runs.run import Run
+from tensorgrid.runs.story import Story
+
+HONEST = 3
+"""Workers: one trains, two look at it, and whoever is left looks again."""
+STEPS, EVERY = 300, 3
+PATIENCE = 120
+"""Seconds that anything may take before the story is given up."""
+WORK: dict[str, Any] = {
+    "verify": "audit",
+    "budget": "20 USDC",
+    "steps": STEPS,
+    "checkpoint_every": EVERY,
+    "wall": "60s",
+    "memory": "1GiB",
+    "output": "1MiB",
+    "keep_bytes": "64MiB",
+}
+
+
+def quick() -> NetworkParameters:
+    """The devnet's, with the shortest clocks that two cores keep: who is accused lets all of his time pass."""
+    shipped = NetworkParameters.load("devnet")
+    assert shipped.audit is not None, "the devnet sells audits"
+    clocks, audit = replace(shipped.clocks, take=8, extra_take=8), replace(shipped.audit, take=8, respond=12)
+    return replace(shipped, clocks=clocks, audit=audit)
+
+
+class AuditedStage:
+    """Bob buys trainings; the faker sleeps until `buy_from_faker`.
+
+    `checks`, `jobs`, `wrong`: what was found on the way.
+    """
+
+    def __init__(self, net: Devnet, console: Console, options: Options) -> None:
+        self.net, self.console = net, console
+        self.honest, self.faker = net.workers[:HONEST], net.workers[HONEST]
+        for worker in net.workers:
+            worker.start()
+        for worker in net.workers:
+            worker.await_ready()
+        self.faker.signal(signal.SIGSTOP)
+        net.resume_mining()
+        self.data = digits.load_digits(options.seed or 0)
+        self.bob = Client(net.network_file)
+        if self.bob.contracts.audit is None:
+            raise DemoFailed("this devnet sells no audits")
+        self.usdc, self.tgs = self.bob.token("USDC"), net.stake_token
+        self.book = self._book()
+        self.names = {address: name for name, address in self.book.parties.items()}
+        self.view = View(console, self.names, live=options.live)
+        self.checks: list[Check] = []
+        self.jobs: list[Ended] = []
+        self.wrong: list[str] = []
+        self.first = self.look()
+
+    def _book(self) -> Book:
+        parties: dict[str, str] = {"Bob": self.bob.account.address}
+        stakes: dict[str, tuple[str, str]] = {}
+        for worker in self.net.workers:
+            name = "faker" if worker is self.faker else f"worker {worker.number}"
+            provider = f"{name}'s provider"
+            parties |= {provider: worker.provider.address, name: worker.address}
+            stakes[provider] = (worker.provider.address, worker.address)
+        return Book(self.bob.contracts, parties, stakes, self.usdc, self.tgs)
+
+    # ------------------------------------------------------------------------------------------------- what people do
+
+    def buy(self) -> Run:
+        """The same training every time."""
+        arguments = {"images": self.data.images, "labels": self.data.labels, "steps": STEPS}
+        return self.bob.submit(audited_digits.train, arguments, **WORK)
+
+    def buy_from_faker(self) -> Run:
+        """The honest ones sleep until he has the seat, or the story might have to be told twice."""
+        self.faker.signal(signal.SIGCONT)
+        for worker in self.honest:
+            worker.signal(signal.SIGSTOP)
+        try:
+            run = self.buy()
+            self.wait_for(lambda: run.story().in_order, "the faker to take the job")
+        finally:
+            for worker in self.honest:
+                worker.signal(signal.SIGCONT)
+        return run
+
+    def follow(self, run: Run, keep: Path | None = None) -> Story:
+        """To its end. `keep`: where a copy of what the faker has of it goes, while he still has it."""
+        scratch = self.faker.config.parent / "scratch" / run.id.hex()
+        with self.view.watching():
+            for story in run.watch(timeout=PATIENCE):
+                self.view.show(story, [])
+                begun = story.audit is not None and story.audit.opening is not None
+                if keep is not None and begun and not keep.exists() and story.state is JobState.COMMITTED:
+                    truth.keep(scratch, keep)
+        return run.story()
+
+    # -------------------------------------------------------------------------------------------------- what is noted
+
+    def look(self) -> Page:
+        """Every balance at the latest block, checked."""
+        page = self.book.look()
+        self.checks += checks_of(self.book, page)
+        return page
+
+    def end(self, run: Run, how: str) -> Page:
+        """Note where a job's money went; returns the books after it. Somebody was paid, so that nobody got a bounty."""
+        story = run.story()
+        escrowed = self.bob.contracts.board.escrow_for(story.terms)
+        self.jobs.append(Ended(run.hex, how, escrowed, story.paid, story.fee, 0, story.returned))
+        self.checks += checks_of_job(self.jobs[-1])
+        return self.look()
+
+    def slashed(self, before: Page, after: Page) -> Slash:
+        """What the faker lost between two looks, and where the vault says it went."""
+        told = [event for event in self.book.vault_events(after.block) if event.log.block > before.block]
+        events = [event for event in told if isinstance(event, Slashed)]
+        places, name = (UNUSED, ACTIVE, EXITING), "faker's provider"
+        lost = sum(before.of(name, place, self.tgs) - after.of(name, place, self.tgs) for place in places)
+        return Slash(lost, sum(event.burned for event in events), sum(event.finder_share for event in events))
+
+    def accuracy(self, model: Any) -> float:
+        """On digits that no worker has seen."""
+        return audited_digits.accuracy_of(model, self.data.held_out_images, self.data.held_out_labels)
+
+    def title(self, text: str) -> None:
+        """Of an act."""
+        self.console.print()
+        self.console.print(text, style="bold")
+
+    def demand(self, held: bool, sentence: str) -> None:
+        """Note `sentence` unless it held; the story goes on, and fails at its end."""
+        if not held:
+            self.wrong.append(sentence)
+
+    def wait_for(self, what: Callable[[], object], why: str) -> None:
+        """Raises DemoFailed when it takes too long."""
+        give_up = time.monotonic() + PATIENCE
+        while not what():
+            if time.monotonic() > give_up:
+                raise DemoFailed(f"waited {PATIENCE} s for {why}; see the logs in {self.net.folder / 'logs'}")
+            time.sleep(0.05)
