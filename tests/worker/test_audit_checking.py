@@ -115,9 +115,9 @@ class Tools:
 
 
 class World:
-    """An honest worker's opening to seat 2, for a test to spoil."""
+    """An honest worker's opening to an auditor's seat, for a test to spoil."""
 
-    def __init__(self, folder, draw=DRAW):
+    def __init__(self, folder, draw=DRAW, number=2):
         self.store, self.executor = Store(), Executor()
         tools = Tools(self.store, self.executor, folder)
         tools.inputs = tools
@@ -128,8 +128,10 @@ class World:
         )
         audit = make_audit(served=True, clock=SERVED_AT, done=DONE)
         record = AuditRecord(draw, ZERO32, FINGERPRINT)
-        self.picture = make_picture(2, audit=audit, record=record, audit_by=AUDIT_BY, opening=self.opening, draw=draw)
-        self.indices = self.picture.segments(2)
+        self.picture = make_picture(
+            number, audit=audit, record=record, audit_by=AUDIT_BY, opening=self.opening, draw=draw
+        )
+        self.indices = self.picture.segments(number)
         self.roots = tuple(self.trace.segments[index - 1].state for index in self.indices)
 
     def seat(self, **changes):
@@ -141,13 +143,13 @@ class World:
         shown = None
         if DONE not in self.indices:
             shown = seal(result_to_bytes(show_result(self.trace)), [IDENTITY.recipient])
-        me = self.picture.held[1].worker.lower()
+        me = self.picture.held[self.picture.number - 1].worker.lower()
         return replace(OpenedSeat(me, tuple(segments), shown), **changes)
 
     def check(self, data=None, *, seat=None, roots=None, opening=None, patient=False):
         data = Opening(JOB, 1, (seat or self.seat(),)).to_bytes() if data is None else data
         digest = self.store.put(data).digest
-        record = replace(self.picture.record, checks=(check_of(roots or self.roots), ZERO32))
+        record = replace(self.picture.record, checks=(check_of(roots or self.roots),) * 2)
         picture = replace(self.picture, manifest=digest, record=record, opening=opening or self.opening)
         return self.checking.audit(picture, Event(), patient=patient)
 
@@ -220,6 +222,16 @@ def test_attack_result_of_another_model__accused_first(world):
     assert found.wrong == (RESULT,)
 
 
+def test_attack_last_segment_faked__accused_alone_though_the_result_is_its_model(tmp_path):
+    world = next(one for draw in range(256) if DONE in (one := World(tmp_path, bytes([draw]) * 32, number=3)).indices)
+    fake = Trace(SPEC_DIGEST, SEED, PLAN.steps, STATES[0])
+    for index, roots in enumerate(STATES[1:], 1):
+        fake.add(PLAN.steps, replace(roots, model=b"\x66" * 32) if index == DONE else roots, NO_METRICS)
+    world.trace = fake
+    opening = replace(world.opening, trace_root=fake.root(), result_root=result_root(JOB, ExitClass.OK, b"\x66" * 32))
+    assert world.check(opening=opening).wrong == (world.indices.index(DONE),)
+
+
 @pytest.mark.parametrize(
     "sealed",
     [None, b"", b"\x00" * 100, seal(b"{}", [IDENTITY.recipient])],
@@ -236,7 +248,7 @@ def test_attack_check_of_other_states__accused(world):
 
 def test_attack_opening_of_another_sitting__all_accused(world):
     found = world.check(Opening(JOB, 2, (world.seat(),)).to_bytes())
-    assert found.wrong == (RESULT, 0)
+    assert found.wrong == (0, RESULT)
 
 
 @pytest.mark.parametrize("part", ["opening", "state"])
@@ -252,7 +264,7 @@ def test_store_without_it__tried_again_at_first__then_replayed_without(world, pa
     with pytest.raises(BlobNotFound):
         world.checking.audit(picture, Event(), patient=True)
     found = world.checking.audit(picture, Event(), patient=False)
-    assert (found.roots, found.wrong) == (world.roots, (RESULT, 0))
+    assert (found.roots, found.wrong) == (world.roots, (0, RESULT))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

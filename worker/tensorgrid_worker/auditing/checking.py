@@ -49,9 +49,13 @@ class Checking:
                 if reason:
                     wrong.append(position)
                     reasons.append(reason)
-        if reason := self._result(audit, seat, dict(zip(indices, ends, strict=True))):
-            wrong.insert(0, RESULT)
-            reasons.append(reason)
+        # Where the last segment itself is doubted, the result may well be its model: that claim would only fall.
+        if _said(audit).done not in {indices[position] for position in wrong}:
+            reason, proven = self._result(audit, seat, dict(zip(indices, ends, strict=True)))
+            if reason:
+                # Two claims there are: what was not opened may still be shown, and leaves the first place to a segment.
+                wrong.insert(0 if proven else 1, RESULT)
+                reasons.append(reason)
         found = Findings(tuple(end.state for end in ends), tuple(wrong[:MOST_CLAIMS]), tuple(reasons))
         return found.against(audit.record.checks[audit.number - 2])
 
@@ -117,19 +121,24 @@ class Checking:
         if not right or not opened.starts_from(roots.root(), said.trace_root, said.done):
             raise StateRejected("the state opened is not the one of the trace; replay without it")
 
-    def _result(self, audit: AuditPicture, seat: OpenedSeat | None, ends: dict[int, SegmentEnd]) -> str:
-        """Why the result is not the model of the last state, as we found that or were shown it; empty: it is."""
+    def _result(self, audit: AuditPicture, seat: OpenedSeat | None, ends: dict[int, SegmentEnd]) -> tuple[str, bool]:
+        """Why the result is not the model of the last state, as we found that or were shown it, and whether that is
+        proven; empty: it is."""
         said = _said(audit)
         end = ends.get(said.done)
         if end is not None:
             model = None if end.model is None else result_root(audit.id, ExitClass.OK, end.model)
             right = said.result_root == (end.state if model is None else model)
-            return "" if right else "the result is not the model that the last segment ends with"
+            return ("", True) if right else ("the result is not the model that the last segment ends with", True)
         try:
             shown = self._opened.result(seat)
         except UNUSABLE as error:
-            return printable(str(error))
-        return "" if proves_result(shown, audit.id, said) else "the result is not the model of the last state"
+            return printable(str(error)), False
+        return (
+            ("", True)
+            if proves_result(shown, audit.id, said)
+            else ("the result is not the model of the last state", True)
+        )
 
 
 def _said(audit: AuditPicture) -> AuditOpening:
