@@ -46,7 +46,7 @@ layers: $(STAMPS)/dev ## which package may import which
 	@$(BIN)/lint-imports --no-logo >$(STAMPS)/layers.log || { cat $(STAMPS)/layers.log; exit 1; }
 
 pytest: $(STAMPS)/dev node_modules/.package-lock.json toolchain ## the tests alone; ARGS=... goes to pytest
-	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-ipfs: $(STAMPS)/dev node-on-path ## the stores against a real IPFS daemon (its first set-up downloads 300 MB)
 	@$(BIN)/python scripts/ipfs_daemon.py -- $(BIN)/python -m pytest -m ipfs $(ARGS)

@@ -56,7 +56,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+LONGEST = ("tests/test_abi_in_sync.py", "tests/worker/test_restart.py", "tests/network/", "tests/chaos/")
+"""Begun first: what takes minutes, or waits for blocks, must not be what all the others are waited for."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: next((at for at, path in enumerate(LONGEST) if item.nodeid.startswith(path)), 99))
     wanting = [item for item in items if item.get_closest_marker("gpu")]
     if wanting and (reason := _no_gpu()):
         for item in wanting:

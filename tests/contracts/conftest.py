@@ -25,8 +25,8 @@ def court(world: World) -> Court:
     return Court(world)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def crowded_court(court: Court) -> Court:
-    """With jurors for an appeal."""
+    """With jurors for an appeal. Per test: ape undoes what a session's fixture does when another test came before it."""
     court.fill_bench()
     return court

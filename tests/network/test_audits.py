@@ -69,6 +69,7 @@ def test_honest_worker__two_auditors_confirm__all_are_paid(net):
     assert [seat.pay for seat in story.in_order] == [price] + [plan.fee(price, plan.drawn)] * 2
 
 
+@pytest.mark.cheats
 def test_worker_killed_before_serving__auditors_before_answering__confirmed_all_the_same(net):
     run = submit(net, keep_bytes=FEW_STATES)
     wait_for(lambda: audit_of(net, run).done)

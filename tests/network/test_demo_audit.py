@@ -10,7 +10,7 @@ import pytest
 
 from tensorgrid.demo.survivors import processes_naming
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.cheats]
 PROGRAM = Path(sys.executable).parent / "tensorgrid"
 STAKE = 100 * 10**18
 
