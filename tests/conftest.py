@@ -56,16 +56,33 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-LONGEST = ("tests/test_abi_in_sync.py", "tests/worker/test_restart.py", "tests/network/", "tests/chaos/")
-"""Begun first: what takes minutes, or waits for blocks, must not be what all the others are waited for."""
+WAITING = ("tests/worker/test_restart.py", "tests/network/", "tests/chaos/")
+"""Files that mostly wait for blocks. One beside every few others keeps the machine busy from beginning to end."""
+FIRST = "tests/test_abi_in_sync.py"
+"""Compiles everything, on one core."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: next((at for at, path in enumerate(LONGEST) if item.nodeid.startswith(path)), 99))
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    items[:] = [item for name in _spread(list(files)) for item in files[name]]
     wanting = [item for item in items if item.get_closest_marker("gpu")]
     if wanting and (reason := _no_gpu()):
         for item in wanting:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _spread(files: list[str]) -> list[str]:
+    waiting = [name for name in files if name.startswith(WAITING)]
+    working = sorted((name for name in files if name not in waiting), key=lambda name: name != FIRST)
+    every = max(1, len(working) * 2 // 3 // max(1, len(waiting)))  # all of them in the first two thirds
+    spread: list[str] = []
+    for at, name in enumerate(working):
+        spread.append(name)
+        if waiting and at % every == 0:
+            spread.append(waiting.pop(0))
+    return spread + waiting
 
 
 def _no_gpu() -> str:
