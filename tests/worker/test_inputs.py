@@ -17,7 +17,7 @@ from tests.worker.jobs import JOB, ME, SCHEDULER, SECOND, TOKEN, VERIFIER, make_
 from tensorgrid.domain.cids import Cid
 from tensorgrid.domain.errors import BlobMismatch, BlobNotFound
 from tensorgrid.domain.jobs import JobTerms
-from tensorgrid.domain.specs import InputRef, JobSpec
+from tensorgrid.domain.specs import Checkpoint, InputRef, JobSpec
 from tensorgrid.storage.cid import cid_of_bytes
 from tensorgrid.storage.local import LocalStore
 from tensorgrid_worker.config import WorkerConfig
@@ -69,6 +69,12 @@ def test_prepare__all_there__laid_out_for_the_runner(store: LocalStore, inputs: 
     assert inputs.prepare(JOB, posted(store, spec)).folder == prepared.folder
     inputs.forget(JOB)
     assert not prepared.folder.exists()
+
+
+def test_attack_states_larger_than_the_worker_keeps__refused(store: LocalStore, inputs: Inputs) -> None:
+    spec = replace(full_spec(store), tier="audit", checkpoint=Checkpoint(every=1, keep_bytes=5 << 30))
+    with pytest.raises(JobRefused, match="bytes of kept states"):
+        inputs.prepare(JOB, posted(store, spec))
 
 
 def test_prepare__bundle_missing__perhaps_later(store: LocalStore, inputs: Inputs) -> None:

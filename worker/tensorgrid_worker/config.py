@@ -70,6 +70,7 @@ class WorkerConfig(BaseSettings):
     max_memory_bytes: int = Field(default=8 * GIB, ge=64 * MIB)
     max_output_bytes: int = Field(default=256 * MIB, ge=1)
     max_input_bytes: int = Field(default=1 * GIB, ge=1)
+    max_state_bytes: int = Field(default=4 * GIB, ge=1)  # that an audited job may keep of its states
     waiting_input_bytes: int = Field(default=4 * GIB, ge=1)  # of all jobs fetched and not taken; the oldest give way
     capacity: int = Field(default=1, ge=1, le=1000)  # jobs that run at once; also seats that it takes and has not done
     max_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import tempfile
 import time
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from rich.console import Console
 from tensorgrid.demo import DemoFailed, Options, truth
 from tensorgrid.demo.audit import broken, checks_of_slash, missing
 from tensorgrid.demo.audited_stage import EVERY, HONEST, STEPS, AuditedStage, quick
+from tensorgrid.demo.ending import finish
 from tensorgrid.demo.report import table_of
 from tensorgrid.demo.statement import print_balances, print_jobs, print_missing
 from tensorgrid.demo.survivors import processes_naming
@@ -58,13 +58,7 @@ def run(options: Options) -> None:
             tale = _Tale(net, console, options)
             numbers = tale.tell()
         left = processes_naming(folder)
-    numbers |= {"seconds": round(time.monotonic() - began, 1)}
-    options.report.parent.mkdir(parents=True, exist_ok=True)
-    options.report.write_text(json.dumps(numbers, indent=2) + "\n")
-    console.print(f"{numbers['seconds']} s; numbers in {options.report}")
-    wrong = broken(tale.checks) + tale.wrong + ([f"processes were left behind: {left}"] if left else [])
-    if wrong:
-        raise DemoFailed("; ".join(wrong))
+    finish(console, options.report, numbers, began=began, wrong=broken(tale.checks) + tale.wrong, left=left)
 
 
 class _Tale(AuditedStage):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from dataclasses import asdict
@@ -14,10 +13,11 @@ from eth_account import Account
 from rich.console import Console
 
 from tensorgrid.chain.events import Event, JobTaken
-from tensorgrid.demo import DemoFailed, Options
+from tensorgrid.demo import Options
 from tensorgrid.demo.audit import broken, missing
 from tensorgrid.demo.crash_stage import WORK, CrashStage
 from tensorgrid.demo.crash_work import escape, patient_primes
+from tensorgrid.demo.ending import finish
 from tensorgrid.demo.statement import print_balances, print_jobs, print_missing
 from tensorgrid.demo.survivors import processes_naming
 from tensorgrid.devnet import Devnet, WorkerHook
@@ -59,13 +59,7 @@ def run(options: Options) -> None:
             finally:
                 tale.close()
         left = processes_naming(folder)
-    numbers |= {"seconds": round(time.monotonic() - began, 1)}
-    options.report.parent.mkdir(parents=True, exist_ok=True)
-    options.report.write_text(json.dumps(numbers, indent=2) + "\n")
-    console.print(f"{numbers['seconds']} s; numbers in {options.report}")
-    wrong = broken(tale.checks) + tale.wrong + ([f"processes were left behind: {left}"] if left else [])
-    if wrong:
-        raise DemoFailed("; ".join(wrong))
+    finish(console, options.report, numbers, began=began, wrong=broken(tale.checks) + tale.wrong, left=left)
 
 
 class _Tale(CrashStage):

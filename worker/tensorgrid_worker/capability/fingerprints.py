@@ -5,8 +5,6 @@ Auditors and replicas of one fingerprint get the same bits; what is in it and wh
 
 from __future__ import annotations
 
-import json
-import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +19,7 @@ from tensorgrid.domain.payload import json_of_payload
 from tensorgrid.domain.specs import BundleRef, JobSpec, Resources
 from tensorgrid.privacy import Identity
 from tensorgrid.storage.cid import cid_of_bytes
-from tensorgrid_worker.capability import machine
+from tensorgrid_worker.capability import keeping, machine
 from tensorgrid_worker.capability.classes import gpus_of
 from tensorgrid_worker.capability.measured import CapabilityUnknown
 from tensorgrid_worker.config import WorkerConfig
@@ -65,27 +63,17 @@ class Fingerprint:
 
     def save(self, home: Path) -> None:
         """At once or not at all."""
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        target, draft = home / FILE, home / f"{FILE}.tmp"
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump(self.to_json(), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
+        keeping.save(home / FILE, self.to_json())
 
 
 def load(home: Path) -> Fingerprint | None:
     """None: never taken. Raises CapabilityUnknown for a file that cannot be read."""
-    path = home / FILE
-    try:
-        with path.open("rb") as file:
-            value = json.loads(file.read(_MAX_BYTES))
-        named = [{str(name): str(text) for name, text in value[part].items()} for part in ("parts", "machine")]
-        return Fingerprint(named[0], named[1], int(value["at"]))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CapabilityUnknown(f"{path} cannot be read ({type(error).__name__}); delete it, and register") from error
+    return keeping.load(home / FILE, _read, "delete it, and register")
+
+
+def _read(value: Any) -> Fingerprint:
+    named = [{str(name): str(text) for name, text in value[part].items()} for part in ("parts", "machine")]
+    return Fingerprint(named[0], named[1], int(value["at"]))
 
 
 def kept(home: Path) -> bytes | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tensorgrid_worker.capability import keeping
 from tensorgrid_worker.capability.classes import HardwareClass
 from tensorgrid_worker.capability.measured import CapabilityUnknown, Measured
 
@@ -43,29 +42,20 @@ class Record:
 
     def save(self, home: Path) -> None:
         """At once or not at all."""
-        target, draft = home / FILE, home / f"{FILE}.tmp"
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump(self.to_json(), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
+        keeping.save(home / FILE, self.to_json())
 
 
 def load(home: Path) -> Record | None:
     """None: never measured. Raises CapabilityUnknown for a file that cannot be read."""
-    path = home / FILE
-    try:
-        with path.open("rb") as file:
-            value = json.loads(file.read(_MAX_BYTES))
-        if value["version"] != VERSION:
-            raise CapabilityUnknown(f"{path} is of another version; measure again: bench")
-        machine = {str(name): str(text) for name, text in value["machine"].items()}
-        measured = tuple(Measured.of_json(found) for found in value["devices"])
-        return Record(measured, int(value["at"]), str(value["nonce"]), machine, bool(value["judged"]))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CapabilityUnknown(f"{path} cannot be read ({type(error).__name__}); measure again: bench") from error
+    return keeping.load(home / FILE, _read, "measure again: bench")
+
+
+def _read(value: Any) -> Record:
+    if value["version"] != VERSION:
+        raise CapabilityUnknown(f"{FILE} is of another version; measure again: bench")
+    machine = {str(name): str(text) for name, text in value["machine"].items()}
+    measured = tuple(Measured.of_json(found) for found in value["devices"])
+    return Record(measured, int(value["at"]), str(value["nonce"]), machine, bool(value["judged"]))
 
 
 def weakest(measured: Sequence[Measured], wanted: HardwareClass) -> str:

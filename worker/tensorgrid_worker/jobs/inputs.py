@@ -135,6 +135,7 @@ def check_spec(spec: JobSpec, terms: JobTerms, config: WorkerConfig, gpus: int) 
         ("threads", need.threads, config.max_threads),
         ("gpus", need.gpus, gpus),
         ("bytes of inputs", sum(ref.bytes for ref in spec.inputs.values()), config.max_input_bytes),
+        ("bytes of kept states", spec.checkpoint.keep_bytes if spec.checkpoint else 0, config.max_state_bytes),
     )
     for name, wanted, most in limits:
         if wanted > most:

@@ -170,11 +170,13 @@ def _disk(fleet: Fleet) -> Check:
     home = next(folder for folder in (fleet.home, *fleet.home.parents) if folder.exists())
     free = shutil.disk_usage(home).free
     need = SPARE_DISK + sum(
-        config.capacity * (config.max_input_bytes + config.max_output_bytes) for config in fleet.workers
+        config.capacity
+        * (config.max_input_bytes + config.max_output_bytes + config.audited_jobs * config.max_state_bytes)
+        for config in fleet.workers
     )
     said = f"{free / GIB:.1f} GiB free at {home}"
     if free < need:
-        fix = "free some, or lower max_input_bytes, max_output_bytes or capacity"
+        fix = "free some, or lower max_input_bytes, max_output_bytes, max_state_bytes or capacity"
         return red("disk", f"{said}, {need / GIB:.1f} GiB may be needed", fix)
     if fleet.home.exists() and stat.S_IMODE(fleet.home.stat().st_mode) & 0o077:
         return red("disk", f"others can look into {fleet.home}", f"chmod 700 {fleet.home}")
