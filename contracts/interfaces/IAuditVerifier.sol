@@ -109,6 +109,8 @@ interface IAuditVerifier is IVerifier {
     event AuditClean(JobId indexed id, uint40 round);
     event Accused(JobId indexed id, address indexed auditor, uint8 number, uint8 claim, uint16 index, bytes32 mine);
     event Answered(JobId indexed id, uint8 number, uint8 claim, bool fallen, bytes32 end);
+    /// @param matched he had found all that the worker has promised, so that he has confirmed it; else he has said nothing
+    event ClaimsFallen(JobId indexed id, uint8 number, bool matched);
     event DisputeOpened(JobId indexed id, uint8 number, uint8 claim, uint128 bond);
     /// @param to the worker, or the jurors' purse where they have found him wrong
     event DisputeBondReleased(JobId indexed id, address indexed to, uint128 bond);

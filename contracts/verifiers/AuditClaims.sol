@@ -240,7 +240,9 @@ abstract contract AuditClaims is AuditSittings {
     function _fall(AuditCase memory c, Claim storage claim, uint256 number, uint256 which) private {
         claim.state = ClaimState.Fallen;
         if (!_isSpent(_claims[c.id][number][1 - which].state)) return;
-        c.audit = c.audit.withAnswer(number, claim.matched ? CONFIRMED : VOID);
+        bool matched = claim.matched;
+        c.audit = c.audit.withAnswer(number, matched ? CONFIRMED : VOID);
+        emit ClaimsFallen(c.id, uint8(number), matched);
         _keep(c);
     }
 
