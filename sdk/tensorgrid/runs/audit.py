@@ -24,7 +24,7 @@ from tensorgrid.runs.story import SeatStory, Story
 @dataclass(frozen=True, slots=True)
 class AuditSeat:
     """One auditor. `purpose`: audit, replacement, second look or re-audit; `segments`: those drawn for him, empty while
-    that is not known; `said`: nothing yet, confirmed, declined, withdrawn, accused, or refuted where he has lost a
+    that is not known; `said`: nothing yet, confirmed, left undone, withdrawn, accused, or refuted where he has lost a
     dispute; `doubts`: what he said is wrong, and what became of it; `phase`: taken, and once the job has ended paid,
     unpaid, no-show or slashed; `pay`: None before that.
     """

@@ -192,10 +192,10 @@ class AuditStory:
         return [d for d in self.doubts if d.number == number and d.state is not ClaimState.FALLEN]
 
     def said(self, number: int) -> str:
-        """What an auditor has said, in a word: nothing yet, confirmed, declined, withdrawn, accused."""
+        """What an auditor has said, in a word: nothing yet, confirmed, left undone, withdrawn, accused."""
         answer = self.answers.get(number, Answer.NONE)
         if answer is Answer.VOID:
-            return "withdrawn" if any(doubt.number == number for doubt in self.doubts) else "declined"
+            return "withdrawn" if any(doubt.number == number for doubt in self.doubts) else "left undone"
         if answer is not Answer.ACCUSED:
             return "confirmed" if answer else "nothing yet"
         return "accused" if self.standing(number) else "withdrawn"
