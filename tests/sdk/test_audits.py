@@ -357,6 +357,18 @@ def test_opening__of_a_run_that_a_limit_ended__does_not_count_its_last_segment(f
     assert replace(OPENING, result_root=result_root(JOB, failed)).counted(JOB) == counted
 
 
+def test_fold__a_run_that_a_limit_ended_at_once__waits_for_nobody():
+    ended = replace(OPENING, done=1, result_root=result_root(JOB, ExitClass.WALL_LIMIT))
+    log = Log().add(JobPosted, terms=TERMS, round=5).taken(1, work_by=160)
+    log.add(JobSealed, worker=WORKERS[0], commitment=ended.commitment(JOB, WORKERS[0]), since=200)
+    log.add(AuditBegun, worker=WORKERS[0], opening=ended, fingerprint=bytes(32)).sitting(1, 2, 0)
+    assert "a limit ended" in log.story.phase
+    assert _audit_may_move(log.story.audit, 200, 201)
+    settled = log.settled(seat1=(0, Fault.NONE, False)).story
+    with pytest.raises(NotAudited, match="in its first segment"):
+        raise_unless_clean(settled, "it", BACK)
+
+
 def test_report__a_re_audit__has_all_segments_and_as_many_again():
     log = served().confirmed(2).confirmed(3).add(AuditClean, round=12)
     log.sitting(3, 4, 1, take_by=500).taken(4).served(1, fresh=b"\x0a" * 32)

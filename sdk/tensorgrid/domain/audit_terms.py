@@ -9,8 +9,6 @@ from tensorgrid.domain.jobs import BPS_WHOLE
 MOST_SEGMENTS = 4096
 MOST_FURTHER = 30
 """Segments of the second round, after one seat has found that some differ."""
-MOST_DRAWN = 64
-"""Segments of the first round, of all auditors together."""
 _BITS = (32, 32, 32, 32, 16, 8, 8, 16, 16, 16)
 
 

@@ -211,6 +211,8 @@ class AuditStory:
         sitting = self.sitting
         if sitting is None:
             return "done: waiting for the worker to show the trace"
+        if not self.done:
+            return "audit: a limit ended the first segment, so nothing is audited or paid"
         name = AGAIN if sitting.number == 3 and self.reaudit else PURPOSES[sitting.number]
         here = [number for number in self.seated if number >= sitting.first]
         doubts = [doubt for number in here for doubt in self.standing(number)]
