@@ -1,4 +1,4 @@
-"""A training that is cut off goes on bit for bit; one that is left early keeps what is whole; a third goes on from it."""
+"""A training that is cut off goes on bit for bit; one that is left early keeps what is whole; a third begins there."""
 
 from __future__ import annotations
 

@@ -67,6 +67,7 @@ class WorkerConfig(BaseSettings):
     min_reveal_seconds: int = Field(default=10, ge=0)  # silence costs the stake: what one reveal may take, at worst
     max_wall_seconds: int = Field(default=3600, ge=1)
     min_progress_seconds: float = Field(default=30, gt=0)  # each one is a transaction that this worker pays for
+    snapshot_segments: int = Field(default=25, ge=0, le=4096)  # of audited jobs, each a transaction; 0: none; see docs
     work_margin_seconds: int = Field(default=10, ge=0)  # start, sealing, storing and committing beside the wall time
     max_memory_bytes: int = Field(default=8 * GIB, ge=64 * MIB)
     max_output_bytes: int = Field(default=256 * MIB, ge=1)

@@ -14,6 +14,7 @@ from tensorgrid.chain.audit_history import (
     DisputeOpened,
     Served,
     SittingOpened,
+    Snapshot,
 )
 from tensorgrid.chain.bisection import Stage
 from tensorgrid.chain.dispute_history import Position
@@ -89,7 +90,8 @@ class Sitting:
 
 @dataclass(slots=True)
 class AuditStory:
-    """`seated`: numbers of the auditors' seats that were taken. `reaudit`: the last sitting is one."""
+    """`seated`: numbers of the auditors' seats that were taken. `reaudit`: the last sitting is one. `snapshots`: the
+    worker's own, in chain order."""
 
     plan: AuditTerms
     opening: AuditOpening | None = None
@@ -100,6 +102,15 @@ class AuditStory:
     doubts: list[Doubt] = field(default_factory=list)
     clean: bool = False
     reaudit: bool = False
+    snapshots: list[Snapshot] = field(default_factory=list)
+
+    @property
+    def running(self) -> str:
+        """How far the worker is, in words, by what he has shown last; empty: he has shown nothing."""
+        if not self.snapshots:
+            return ""
+        last = self.snapshots[-1]
+        return f"running: segment {last.up_to} of {self.plan.segments}, snapshot at block {last.log.block}"
 
     @property
     def done(self) -> int:
@@ -126,6 +137,8 @@ class AuditStory:
             self.answers[event.number] = Answer.CONFIRMED
         elif isinstance(event, AuditClean):
             self.clean = True
+        elif isinstance(event, Snapshot):
+            self.snapshots.append(event)
         else:
             self._doubt(event)
 
@@ -229,5 +242,6 @@ EVENTS: tuple[type[Event], ...] = (
     Answered,
     DisputeOpened,
     DisputeBondReleased,
+    Snapshot,
 )
 """What `AuditStory.apply` is given."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tensorgrid.chain.plugins import Acceptance
 from tensorgrid.domain.arrays import Kind
@@ -14,6 +14,7 @@ from tensorgrid.domain.errors import (
     ChainError,
     InsufficientFunds,
     KeyMissing,
+    NotContinuable,
     ResultRejected,
     Reverted,
     SpecInvalid,
@@ -27,6 +28,9 @@ from tensorgrid.domain.money import Amount
 from tensorgrid.domain.receipts import Scalar
 from tensorgrid.domain.refusals import FreeTooSmall
 from tensorgrid.domain.specs import MAX_SPEC_BYTES, JobSpec
+from tensorgrid.domain.states import SavedState
+from tensorgrid.domain.traces import Trace
+from tensorgrid.ordering.continuing import rest_of
 from tensorgrid.ordering.funding import have_free
 from tensorgrid.runs.access import Access
 from tensorgrid.runs.audit import (
@@ -44,6 +48,7 @@ from tensorgrid.runs.ending import function_failed, open_agreed, raise_unless_ag
 from tensorgrid.runs.outcome import Claim, Provenance, Result, read_log, read_receipt
 from tensorgrid.runs.points import Points
 from tensorgrid.runs.story import SeatStory, Story
+from tensorgrid.runs.trained import open_state, open_trace
 from tensorgrid.storage.cid import Cid
 from tensorgrid.text import plain_lines, short_id
 
@@ -249,7 +254,50 @@ class Run:
         Raises SpecInvalid for a job of another kind, ResultRejected, JobUnknown, Unreachable.
         """
         story = self.story()
-        return report_of(self.id, story, self._must_be_audited(story), self._client.token(story.terms.pay_token))
+        audit, trace, continues = self._must_be_audited(story), None, None
+        with suppress(StorageError, ResultRejected, KeyMissing, SpecInvalid):  # what is not ours to read is left out
+            continues = self.spec.resume.job if self.spec.resume is not None else None
+            trace = self._trace(story, audit) if audit.opening is not None else None
+        token = self._client.token(story.terms.pay_token)
+        return report_of(self.id, story, audit, token, trace, continues)
+
+    def resume(
+        self, *, budget: Amount | str | None = None, steps: int | None = None, unaudited: bool = False, **options: Any
+    ) -> Run:
+        """With verify="audit": wait, then buy the rest of a training that did not come to its end, as a new job that
+        begins with this one's last whole state. Its result is the whole model.
+
+        budget: of the new job; when left out, this one's in proportion. steps: calls of tg.checkpoint of the whole
+        training, where they are not a multiple of checkpoint_every. unaudited: also where no auditor has found the
+        worker right: nobody then knows what the state is worth. options: as of `submit`. The state becomes an input of
+        the new job, which everybody can read.
+
+        Raises NotContinuable, AuditFailed, ResultRejected, StorageError and what `Client.submit` raises.
+        """
+        self.wait(options.pop("timeout", None))
+        story = self.story()
+        audit = self._must_be_audited(story)
+        raise_unless_delivered(story, repr(self), self._amount(story, story.returned))
+        if not (story.agreed or unaudited):
+            raise NotContinuable(f"{self!r} has no clean audit; pass unaudited=True to go on from it all the same")
+        client, token = self._client, self._client.token(story.terms.pay_token)
+        rest = rest_of(client.contracts, self.spec, story.terms, token, self._state(story, audit), steps)
+        more = options if budget is None else {**options, "budget": budget}
+        found: Run = client.submit(rest.packed, **{**rest.options, **more})
+        return found
+
+    def _trace(self, story: Story, audit: AuditStory) -> Trace:
+        worker = story.first_seats[0]
+        assert audit.opening is not None, "it was shown"
+        check_opening(self.id, worker, audit.opening)
+        receipt = read_receipt(self._claim(story, worker), job=self.id, store=self._client.store)
+        return open_trace(receipt, self.id, audit.opening, store=self._client.store, identity=self._client.identity)
+
+    def _state(self, story: Story, audit: AuditStory) -> SavedState:
+        store, identity = self._client.store, self._client.identity
+        receipt = read_receipt(self._claim(story, story.first_seats[0]), job=self.id, store=store)
+        trace = self._trace(story, audit)
+        return open_state(receipt, self.id, self.spec, trace, store=store, identity=identity)
 
     def partial(self, timeout: float | None = None, *, kind: Kind | None = None) -> Partial:
         """With verify="audit": wait, then open what was made, also where `result` raises NotAudited or PartlyDone.
@@ -266,6 +314,7 @@ class Run:
             segments=audit.plan.segments,
             paid=self._amount(story, worker[0].pay or 0),
             audited=bool(story.agreed),
+            left=lambda: self._state(story, audit),
         )
 
     def _opened(self, story: Story, audit: AuditStory, kind: Kind | None) -> Result:

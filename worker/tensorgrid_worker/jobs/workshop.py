@@ -22,6 +22,7 @@ from tensorgrid_worker.jobs.leave import Leave
 from tensorgrid_worker.jobs.progress import ProgressPump
 from tensorgrid_worker.jobs.receipts import Receipts
 from tensorgrid_worker.jobs.slots import Load, Slots, crowded
+from tensorgrid_worker.jobs.snapshots import Snap, Snapshots
 from tensorgrid_worker.logs import JobLog, in_context
 from tensorgrid_worker.memory.journal import Journal
 from tensorgrid_worker.memory.rows import PROGRESS, Result
@@ -66,6 +67,8 @@ class Workshop:
         publish: Publish,
         wake: Callable[[], None],
         min_progress_seconds: float,
+        snap: Snap = lambda *_: None,
+        snapshot_segments: int = 0,
         capacity: int = 1,
         max_threads: int = 1,
         waiting_bytes: int = 4 << 30,
@@ -76,6 +79,7 @@ class Workshop:
         self._audits = audits
         self._logs, self._worker, self._publish, self._wake = logs, worker, publish, wake
         self._capacity, self.slots = capacity, Slots(max_threads, gpus)
+        self._snap, self._snapshot_segments = snap, snapshot_segments
         self._min_progress, self._most_waiting = min_progress_seconds, waiting_bytes
         self._last_words = LastWords(inputs, worker, publish)
         self._lock = threading.Lock()
@@ -317,7 +321,10 @@ class Workshop:
         every = max(spec.progress_seconds, self._min_progress)
         pump = ProgressPump(job, self._worker, spec, store, publish, every=every, first_sequence=first)
         with pump:
-            run = self.executor.run(task, on_point=pump.add, stop=current.stop, leave=self._leave_of(job))
+            snapshots = Snapshots(job, self._snap, segments=self._snapshot_segments, seconds=every)
+            run = self.executor.run(
+                task, on_point=pump.add, stop=current.stop, on_segment=snapshots.add, leave=self._leave_of(job)
+            )
         log.say("run.left" if run.left else "run.ended", exit=run.exit.name.lower(), seconds=round(run.seconds, 2))
         return run
 
