@@ -93,12 +93,12 @@ class Audited:
     def send(self, who, call):
         return self.crew[who].sender.transact(call)
 
-    def begin(self, stored=PAYLOAD):
-        """`stored`: what is sealed to the requester in place of the result."""
+    def begin(self, stored=PAYLOAD, **left):
+        """`stored`: what is sealed to the requester in place of the result. `left`: trace and state, in the receipt."""
         worker, job = self.crew[0], self.run.id
         sealed = seal(stored, self.run.spec.recipients)
         ref = SealedRef(self.client.store.put(sealed), len(sealed))
-        receipt = Receipt(job, worker.address, ExitClass.OK, ref, None, Environment("3.11", None, "test"))
+        receipt = Receipt(job, worker.address, ExitClass.OK, ref, None, Environment("3.11", None, "test"), **left)
         self.client.store.put(receipt.to_bytes())
         root = result_root(job, ExitClass.OK, payload_root(PAYLOAD))
         opening = AuditOpening(b"\1" * 32, root, receipt.digest, self.trace.root(), len(self.trace.segments))
