@@ -10,19 +10,25 @@ from threading import Event
 from typing import Any
 
 import pytest
-from tests.worker.conftest import MIB, MakeTask
+from tests.worker.conftest import MIB, READER, MakeTask
+from tests.worker.jobs import ME
 from tests.worker.test_traces import COUNTING, JOB
 
 from tensorgrid.domain.cids import Cid
 from tensorgrid.domain.jobs import ExitClass, JobId
+from tensorgrid.domain.manifests import trace_from_bytes
 from tensorgrid.domain.payload import Payload, payload_root
+from tensorgrid.domain.receipts import Environment, Receipt, SealedRef
 from tensorgrid.domain.specs import Checkpoint, Resume
 from tensorgrid.domain.states import StateFile
 from tensorgrid.domain.traces import Segment
+from tensorgrid.privacy import open_sealed
+from tensorgrid.storage.local import LocalStore
 from tensorgrid_worker.jobs.endings import ended
 from tensorgrid_worker.jobs.executor import Executor, Run, RunKilled, RunStopped, Task
 from tensorgrid_worker.jobs.interrupted import interrupted
 from tensorgrid_worker.jobs.leave import Leave
+from tensorgrid_worker.jobs.receipts import Receipts
 from tensorgrid_worker.jobs.replays import Replay, ReplayEnd
 from tensorgrid_worker.jobs.traces import LINES
 from tensorgrid_worker.runtime.trace import ORIGIN, STATES
@@ -258,3 +264,45 @@ def test_nothing_whole__nothing_to_go_on_from(make_audited: MakeAudited) -> None
     (task.folder / "out").mkdir(exist_ok=True)
     (task.folder / "out" / LINES).write_bytes(b"{")
     assert interrupted(task) is None
+
+
+class TestReceipt:
+    """What the requester is given beside the result: sealed to him."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> LocalStore:
+        return LocalStore(tmp_path / "store")
+
+    def receipt(self, store: LocalStore, task: Task, run: Run, segments: int = 6) -> Receipt:
+        receipts = Receipts(store, ME, Environment("3.11", None, "test"), lambda *_: bytes(32))
+        result = receipts.of_run(JOB, task.seed, task.spec, run, segments=segments)
+        assert result.mark is not None
+        found = Receipt.from_bytes(store.get(Cid.of_digest(result.receipt), max_bytes=10_000))
+        assert found.trace is not None
+        trace = trace_from_bytes(self.opened(store, found.trace), JOB)
+        assert (trace.root(), len(trace.segments)) == (result.mark.trace, result.mark.done)
+        return found
+
+    def opened(self, store: LocalStore, ref: SealedRef) -> bytes:
+        return open_sealed(store.get(ref.cid, max_bytes=ref.bytes), READER)
+
+    def test_left_early__has_the_state_behind_the_last_segment(
+        self, make_audited: MakeAudited, store: LocalStore
+    ) -> None:
+        task, leave = make_audited(arguments=slow()), Leave()
+        run = run_of(task, leave=leave, on_segment=lambda _: leave.ask())
+        found = self.receipt(store, task, run)
+        assert found.state is not None and run.traced is not None
+        state = StateFile.parse(self.opened(store, found.state))
+        last = run.traced.trace.segments[-1]
+        assert (state.step, state.roots()) == (last.index * EVERY, last.roots)
+
+    def test_failed_in_the_middle__has_the_last_whole_one(self, make_audited: MakeAudited, store: LocalStore) -> None:
+        task = make_audited(arguments={"steps": STEPS, "fault": "step == 13 and 1 / 0"})
+        found = self.receipt(store, task, run_of(task))
+        assert found.exit is ExitClass.RAISED and found.state is not None
+        assert StateFile.parse(self.opened(store, found.state)).step == 12
+
+    def test_whole__needs_none(self, make_audited: MakeAudited, store: LocalStore) -> None:
+        task = make_audited(arguments={"steps": 24})
+        assert self.receipt(store, task, run_of(task)).state is None
