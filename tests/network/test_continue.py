@@ -18,7 +18,7 @@ from tests.network.test_audits import PATIENCE, again, audit_plan, wait_for
 import tensorgrid as tg
 from tensorgrid.client import Client
 from tensorgrid.domain.errors import NotContinuable, PartlyDone
-from tensorgrid.domain.jobs import ExitClass, Fault
+from tensorgrid.domain.jobs import ExitClass, Fault, job_seed
 from tensorgrid.domain.specs import JobSpec
 from tensorgrid.storage.cid import Cid
 from tensorgrid_worker.jobs.executor import Executor, Task
@@ -33,11 +33,12 @@ STEPS, EVERY = 80, 2
 def train(steps: int) -> dict:
     """Slow enough to be stopped in the middle."""
     x = torch.randn(64, 8)
-    y = (x[:, 0] > 0).long()
     model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Dropout(0.2), torch.nn.Linear(16, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     state = tg.State(model=model, optimizer=optimizer, data=x)
-    for step in range(tg.resume(state), steps):
+    first = tg.resume(state)  # x too is then as the first part had it
+    y = (x[:, 0] > 0).long()
+    for step in range(first, steps):
         pick = tg.batch_indices(step, 16, 64)
         loss = torch.nn.functional.cross_entropy(model(x[pick]), y[pick])
         optimizer.zero_grad()
@@ -85,8 +86,7 @@ def by_hand(net, run, folder, origin=b""):
     (inside / "bundle.py").write_bytes(client.store.get(spec.bundle.cid, max_bytes=spec.bundle.bytes))
     if origin:
         (inside / ORIGIN).write_bytes(origin)
-    job = net.contracts.board.job(run.terms.requester, run.terms.nonce)
-    seed = net.contracts.first_draw(run.terms, job).seed
+    seed = job_seed(run.id, net.contracts.beacon.value_of(run.story().round))
     executor = Executor(Plain(), tmp_bytes=1 << 28, processes=256)
     found = executor.run(Task(spec, seed, folder), on_point=lambda _: None, stop=Event())
     assert found.exit is ExitClass.OK, found.log.decode()
