@@ -75,8 +75,9 @@ def test_snapshot__of_the_worker__says_how_far_he_is__a_strangers_says_nothing(b
     assert audited.run.status().phase == "running: 0 of 1 workers done"
     audited.snap(10)
     assert audited.run.status().phase.startswith("running: segment 10 of 100, snapshot at block ")
-    report = audited.run.audit()
-    assert [segment for segment, _ in report.snapshots] == [10]
+    report, [told] = audited.run.audit(), audited.run.snapshots()
+    assert (told.up_to, told.head) == (10, audited.trace.links[9])
+    assert report.snapshots == ((10, told.log.block),)
     assert not report.compared
 
 

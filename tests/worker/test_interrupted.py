@@ -159,7 +159,9 @@ class TestLeft:
         assert run.traced is not None
         told, exit_class = ended(run.traced, task.spec, task.seed, JOB, ExitClass.OK, 6)
         again = run_of(task, anew=True)
-        same, _ = ended(again.traced, task.spec, task.seed, JOB, ExitClass.OK, 6, upto=len(told.segments))
+        assert again.traced is not None
+        cut = again.traced.upto(len(told.segments))
+        same, _ = ended(cut, task.spec, task.seed, JOB, ExitClass.OK, 6)
         assert exit_class is ExitClass.OK and same.root() == told.root()
 
     def test_asked_between_two_runs__nothing_is_run(self, make_audited: MakeAudited) -> None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from tensorgrid.chain.audit_history import Snapshot
 from tensorgrid.chain.plugins import Acceptance
 from tensorgrid.domain.arrays import Kind
 from tensorgrid.domain.errors import (
@@ -298,6 +299,12 @@ class Run:
         receipt = read_receipt(self._claim(story, story.first_seats[0]), job=self.id, store=store)
         trace = self._trace(story, audit)
         return open_state(receipt, self.id, self.spec, trace, store=store, identity=identity)
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """With verify="audit": what the worker has told of its trace while it ran: `up_to` segments done, `head` of the
+        trace there, `log.block`. In chain order. Raises SpecInvalid for a job of another kind, JobUnknown, Unreachable.
+        """
+        return tuple(self._must_be_audited(self.story()).snapshots)
 
     def partial(self, timeout: float | None = None, *, kind: Kind | None = None) -> Partial:
         """With verify="audit": wait, then open what was made, also where `result` raises NotAudited or PartlyDone.

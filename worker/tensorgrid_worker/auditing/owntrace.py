@@ -102,8 +102,8 @@ class OwnTraces:
             if not is_it:
                 continue
             # A job that was left early, done again to its end, has more than was committed to.
-            upto = opening.done if exit_class is ExitClass.OK else audit.plan.segments
-            trace, _ = ended(traced, task.spec, audit.seed, audit.id, exit_class, audit.plan.segments, upto=upto)
+            left = traced.upto(opening.done) if exit_class is ExitClass.OK and traced is not None else traced
+            trace, _ = ended(left, task.spec, audit.seed, audit.id, exit_class, audit.plan.segments)
             if len(trace.segments) == opening.done and trace.root() == opening.trace_root:
                 with self._lock:
                     self._known[audit.id] = (opening.trace_root, trace, traced)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tensorgrid.domain.errors import StateRejected, TraceInvalid
@@ -26,6 +26,10 @@ class Traced:
 
     trace: Trace
     kept: KeptStates
+
+    def upto(self, segments: int) -> Traced:
+        """As if it had ended behind so many."""
+        return replace(self, trace=replace(self.trace, segments=self.trace.segments[:segments]))
 
 
 class LineReader:
