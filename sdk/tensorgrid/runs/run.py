@@ -29,8 +29,6 @@ from tensorgrid.domain.money import Amount
 from tensorgrid.domain.receipts import Scalar
 from tensorgrid.domain.refusals import FreeTooSmall
 from tensorgrid.domain.specs import MAX_SPEC_BYTES, JobSpec
-from tensorgrid.domain.states import SavedState
-from tensorgrid.domain.traces import Trace
 from tensorgrid.ordering.continuing import rest_of
 from tensorgrid.ordering.funding import have_free
 from tensorgrid.runs.access import Access
@@ -49,7 +47,7 @@ from tensorgrid.runs.ending import function_failed, open_agreed, raise_unless_ag
 from tensorgrid.runs.outcome import Claim, Provenance, Result, read_log, read_receipt
 from tensorgrid.runs.points import Points
 from tensorgrid.runs.story import SeatStory, Story
-from tensorgrid.runs.trained import open_state, open_trace
+from tensorgrid.runs.trained import Remains
 from tensorgrid.storage.cid import Cid
 from tensorgrid.text import plain_lines, short_id
 
@@ -258,7 +256,7 @@ class Run:
         audit, trace, continues = self._must_be_audited(story), None, None
         with suppress(StorageError, ResultRejected, KeyMissing, SpecInvalid):  # what is not ours to read is left out
             continues = self.spec.resume.job if self.spec.resume is not None else None
-            trace = self._trace(story, audit) if audit.opening is not None else None
+            trace = self._remains(story, audit).trace() if audit.opening is not None else None
         token = self._client.token(story.terms.pay_token)
         return report_of(self.id, story, audit, token, trace, continues)
 
@@ -282,23 +280,17 @@ class Run:
         if not (story.agreed or unaudited):
             raise NotContinuable(f"{self!r} has no clean audit; pass unaudited=True to go on from it all the same")
         client, token = self._client, self._client.token(story.terms.pay_token)
-        rest = rest_of(client.contracts, self.spec, story.terms, token, self._state(story, audit), steps)
+        saved = self._remains(story, audit).state(self.spec)
+        rest = rest_of(client.contracts, self.spec, story.terms, token, saved, steps)
         more = options if budget is None else {**options, "budget": budget}
         found: Run = client.submit(rest.packed, **{**rest.options, **more})
         return found
 
-    def _trace(self, story: Story, audit: AuditStory) -> Trace:
-        worker = story.first_seats[0]
-        assert audit.opening is not None, "it was shown"
+    def _remains(self, story: Story, audit: AuditStory) -> Remains:
+        worker, client = story.first_seats[0], self._client
+        assert audit.opening is not None, "asked of those who have shown something"
         check_opening(self.id, worker, audit.opening)
-        receipt = read_receipt(self._claim(story, worker), job=self.id, store=self._client.store)
-        return open_trace(receipt, self.id, audit.opening, store=self._client.store, identity=self._client.identity)
-
-    def _state(self, story: Story, audit: AuditStory) -> SavedState:
-        store, identity = self._client.store, self._client.identity
-        receipt = read_receipt(self._claim(story, story.first_seats[0]), job=self.id, store=store)
-        trace = self._trace(story, audit)
-        return open_state(receipt, self.id, self.spec, trace, store=store, identity=identity)
+        return Remains(self.id, self._claim(story, worker), audit.opening, client.store, client.identity)
 
     def snapshots(self) -> tuple[Snapshot, ...]:
         """With verify="audit": what the worker has told of its trace while it ran: `up_to` segments done, `head` of the
@@ -321,7 +313,7 @@ class Run:
             segments=audit.plan.segments,
             paid=self._amount(story, worker[0].pay or 0),
             audited=bool(story.agreed),
-            left=lambda: self._state(story, audit),
+            left=lambda: self._remains(story, audit).state(self.spec),
         )
 
     def _opened(self, story: Story, audit: AuditStory, kind: Kind | None) -> Result:

@@ -17,6 +17,7 @@ from tensorgrid.domain.specs import JobSpec
 from tensorgrid.domain.states import SavedState, StateFile
 from tensorgrid.domain.traces import Trace
 from tensorgrid.privacy import Identity, open_sealed, sealed_size_limit
+from tensorgrid.runs.outcome import Claim, read_receipt
 from tensorgrid.storage.base import BlobStore
 
 
@@ -46,43 +47,56 @@ def mismatches(snapshots: list[Snapshot], trace: Trace) -> tuple[SnapshotMismatc
     )
 
 
-def open_trace(receipt: Receipt, job: JobId, opening: AuditOpening, *, store: BlobStore, identity: Identity) -> Trace:
-    """All roots of the run, held against the chain. Raises ResultRejected, StorageError."""
-    if receipt.trace is None:
-        raise ResultRejected("the worker's receipt names no trace")
-    try:
-        trace = trace_from_bytes(_opened(receipt.trace, MAX_MANIFEST_BYTES, store, identity), job)
-        right = (trace.root(), len(trace.segments)) == (opening.trace_root, opening.done)
-    except TraceInvalid as error:
-        raise ResultRejected(f"the worker's trace is malformed: {error}") from error
-    if not right:
-        raise ResultRejected("the trace that the worker stored is not the one under the root on chain; keep it")
-    return trace
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """Of one audited run, fetched when they are asked for. `opening`: held against the worker's commitment already."""
 
+    job: JobId
+    claim: Claim
+    opening: AuditOpening
+    store: BlobStore
+    identity: Identity
 
-def open_state(
-    receipt: Receipt, job: JobId, spec: JobSpec, trace: Trace, *, store: BlobStore, identity: Identity
-) -> SavedState:
-    """The last whole state, held against the trace. Raises NotContinuable where none was left, ResultRejected,
-    StorageError."""
-    if receipt.state is None or spec.checkpoint is None:
-        raise NotContinuable("the worker has left no state to go on from: the job came to its end, or never began")
-    data = _opened(receipt.state, spec.checkpoint.keep_bytes, store, identity)
-    segment = sum(one.roots is not None and one.steps == trace.every for one in trace.segments)
-    try:
-        state = StateFile.parse(data)
-        found = (state.step, state.roots())
-    except StateRejected as error:
-        raise ResultRejected(f"the state that the worker left is malformed: {error}") from error
-    step = spec.origin + segment * trace.every
-    roots = trace.segments[segment - 1].roots if segment else None
-    if roots is None or found != (step, roots):
-        raise ResultRejected("the state that the worker left is not the one of its trace; keep it as evidence")
-    return SavedState(job, segment, step, roots.root(), data)
+    def trace(self) -> Trace:
+        """All roots of the run, held against the chain. Raises ResultRejected, StorageError."""
+        return self._trace(self._receipt())
 
+    def state(self, spec: JobSpec) -> SavedState:
+        """The last whole state, held against the trace. Raises NotContinuable where none was left, ResultRejected,
+        StorageError."""
+        receipt = self._receipt()
+        if receipt.state is None or spec.checkpoint is None:
+            raise NotContinuable("the worker has left no state to go on from: the job came to its end, or never began")
+        trace, data = self._trace(receipt), self._opened(receipt.state, spec.checkpoint.keep_bytes)
+        segment = sum(one.roots is not None and one.steps == trace.every for one in trace.segments)
+        try:
+            state = StateFile.parse(data)
+            found = (state.step, state.roots())
+        except StateRejected as error:
+            raise ResultRejected(f"the state that the worker left is malformed: {error}") from error
+        step = spec.origin + segment * trace.every
+        roots = trace.segments[segment - 1].roots if segment else None
+        if roots is None or found != (step, roots):
+            raise ResultRejected("the state that the worker left is not the one of its trace; keep it as evidence")
+        return SavedState(self.job, segment, step, roots.root(), data)
 
-def _opened(ref: SealedRef, most: int, store: BlobStore, identity: Identity) -> bytes:
-    limit = sealed_size_limit(most)
-    if ref.bytes > limit:
-        raise BlobTooLarge(f"the worker names a blob of {ref.bytes} bytes, at most {limit} are read")
-    return open_sealed(store.get(ref.cid, max_bytes=limit), identity)
+    def _receipt(self) -> Receipt:
+        return read_receipt(self.claim, job=self.job, store=self.store)
+
+    def _trace(self, receipt: Receipt) -> Trace:
+        if receipt.trace is None:
+            raise ResultRejected("the worker's receipt names no trace")
+        try:
+            trace = trace_from_bytes(self._opened(receipt.trace, MAX_MANIFEST_BYTES), self.job)
+            right = (trace.root(), len(trace.segments)) == (self.opening.trace_root, self.opening.done)
+        except TraceInvalid as error:
+            raise ResultRejected(f"the worker's trace is malformed: {error}") from error
+        if not right:
+            raise ResultRejected("the trace that the worker stored is not the one under the root on chain; keep it")
+        return trace
+
+    def _opened(self, ref: SealedRef, most: int) -> bytes:
+        limit = sealed_size_limit(most)
+        if ref.bytes > limit:
+            raise BlobTooLarge(f"the worker names a blob of {ref.bytes} bytes, at most {limit} are read")
+        return open_sealed(self.store.get(ref.cid, max_bytes=limit), self.identity)
