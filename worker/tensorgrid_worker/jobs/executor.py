@@ -124,7 +124,7 @@ class Executor:
         `task.folder` holds in/, and must not be in use by another run. Raises RunFailed, RunStopped, OSError.
         """
         assert task.spec.checkpoint is not None, "only audited jobs can be replayed"
-        follower = ReplayFollower(wanted, task.spec.checkpoint.every, task.spec.origin)
+        follower = ReplayFollower(wanted, task.spec.checkpoint.every, origin=task.spec.origin)
         start = wanted.start or origin_of(task)
         put_start(start, task.folder / "in")
         tracing = Tracing(follower.plan(), follower.reader.feed, start=start)

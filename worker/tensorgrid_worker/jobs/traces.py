@@ -119,7 +119,7 @@ class Follower:
         if self._trace is None:
             return None
         origin = 0 if self._resume is None else self._resume.step
-        return Traced(self._trace, KeptStates(self._folder / STATES, dict(self._extents), self._trace, origin))
+        return Traced(self._trace, KeptStates(self._folder / STATES, dict(self._extents), self._trace, origin=origin))
 
     def _take(self, line: Line, text: bytes) -> None:
         match line:
@@ -176,7 +176,7 @@ def replace_lines(folder: Path, lines: bytes) -> None:
 class KeptStates:
     """States in one file that the job's process could write to: each is checked against the trace when it is taken."""
 
-    def __init__(self, path: Path, extents: Mapping[int, tuple[int, int]], trace: Trace, origin: int = 0) -> None:
+    def __init__(self, path: Path, extents: Mapping[int, tuple[int, int]], trace: Trace, *, origin: int = 0) -> None:
         """`origin`: steps that earlier jobs have done."""
         self._path, self._extents, self._trace, self._origin = path, extents, trace, origin
 
