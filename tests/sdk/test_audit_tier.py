@@ -169,7 +169,7 @@ def test_estimate__enough__says_what_auditors_get_and_what_is_held(client, crew)
     assert estimate.audit_fees.units * 100 // estimate.price_per_worker.units in {5, 6}
     assert estimate.likely + estimate.refund_if_agreed == estimate.ceiling
     with pytest.raises(NotAuditable, match="gas"):
-        client.estimate(train, {"steps": 1}, coin_price="1000000000 USDC", **options)
+        client.estimate(train, {"steps": 1}, coin_price="1000000000000000 USDC", **options)
     with pytest.raises(SpecInvalid, match="how often"):
         client.estimate(train, {"steps": 1}, **options | {"steps": None})
 
