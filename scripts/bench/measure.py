@@ -40,6 +40,7 @@ DRAWN: dict[str, Callable[[Walk], Steps]] = {
     "half_revealed": Walk.half_revealed,
     "kept_round": Walk.kept_round,
     "audited_job_gas": Walk.audited,
+    "snapshot": Walk.snapshot,
 }
 LEDGERS: dict[str, Callable[[Network], Steps]] = {
     "money": ledgers.money,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         NodesDisagree,
         NotAuditable,
         NotAudited,
+        NotContinuable,
         NotRepeatable,
         OfferUnusable,
         OpeningRejected,
@@ -60,12 +61,14 @@ if TYPE_CHECKING:
     from tensorgrid.domain.offers import StandingOffer
     from tensorgrid.domain.orders import SignedOrder
     from tensorgrid.domain.specs import JobSpec
+    from tensorgrid.domain.states import SavedState
     from tensorgrid.metrics import report
     from tensorgrid.ordering.terms import Estimate
     from tensorgrid.privacy import Identity
     from tensorgrid.runs.audit import AuditReport, AuditSeat, Partial
     from tensorgrid.runs.outcome import Provenance, Result
     from tensorgrid.runs.run import Run, RunStatus, SeatStatus
+    from tensorgrid.runs.trained import SnapshotMismatch
     from tensorgrid.training.fitting import fit, shuffled
     from tensorgrid.training.recording import checkpoint, resume
     from tensorgrid.training.state import State
@@ -89,8 +92,10 @@ _HOME = {
     "Result": "tensorgrid.runs.outcome",
     "Run": "tensorgrid.runs.run",
     "RunStatus": "tensorgrid.runs.run",
+    "SavedState": "tensorgrid.domain.states",
     "SeatStatus": "tensorgrid.runs.run",
     "SignedOrder": "tensorgrid.domain.orders",
+    "SnapshotMismatch": "tensorgrid.runs.trained",
     "StandingOffer": "tensorgrid.domain.offers",
     "State": "tensorgrid.training.state",
     "Token": "tensorgrid.domain.money",
@@ -133,6 +138,7 @@ __all__ = [
     "NodesDisagree",
     "NotAuditable",
     "NotAudited",
+    "NotContinuable",
     "NotRepeatable",
     "OfferUnusable",
     "OpeningRejected",
@@ -147,8 +153,10 @@ __all__ = [
     "Run",
     "RunStatus",
     "SandboxUnavailable",
+    "SavedState",
     "SeatStatus",
     "SignedOrder",
+    "SnapshotMismatch",
     "SpecInvalid",
     "StandingOffer",
     "State",

@@ -94,12 +94,12 @@ class Audited:
     def send(self, who, call):
         return self.crew[who].sender.transact(call)
 
-    def begin(self, stored=PAYLOAD):
-        """`stored`: what is sealed to the requester in place of the result."""
+    def begin(self, stored=PAYLOAD, **left):
+        """`stored`: what is sealed to the requester in place of the result. `left`: trace and state, in the receipt."""
         worker, job = self.crew[0], self.run.id
         sealed = seal(stored, self.run.spec.recipients)
         ref = SealedRef(self.client.store.put(sealed), len(sealed))
-        receipt = Receipt(job, worker.address, ExitClass.OK, ref, None, Environment("3.11", None, "test"))
+        receipt = Receipt(job, worker.address, ExitClass.OK, ref, None, Environment("3.11", None, "test"), **left)
         self.client.store.put(receipt.to_bytes())
         root = result_root(job, ExitClass.OK, payload_root(PAYLOAD))
         opening = AuditOpening(b"\1" * 32, root, receipt.digest, self.trace.root(), len(self.trace.segments))
@@ -169,7 +169,7 @@ def test_estimate__enough__says_what_auditors_get_and_what_is_held(client, crew)
     assert estimate.audit_fees.units * 100 // estimate.price_per_worker.units in {5, 6}
     assert estimate.likely + estimate.refund_if_agreed == estimate.ceiling
     with pytest.raises(NotAuditable, match="gas"):
-        client.estimate(train, {"steps": 1}, coin_price="1000000000 USDC", **options)
+        client.estimate(train, {"steps": 1}, coin_price="1000000000000000 USDC", **options)
     with pytest.raises(SpecInvalid, match="how often"):
         client.estimate(train, {"steps": 1}, **options | {"steps": None})
 

@@ -23,7 +23,7 @@ from tensorgrid.domain.receipts import (
     SealedRef,
     check_point,
 )
-from tensorgrid.domain.specs import MAX_SPEC_BYTES, BundleRef, Checkpoint, InputRef, JobSpec, Resources
+from tensorgrid.domain.specs import MAX_SPEC_BYTES, BundleRef, Checkpoint, InputRef, JobSpec, Resources, Resume
 from tensorgrid.privacy import Identity, seal
 from tensorgrid.storage.cid import CHUNK_BYTES, Cid, cid_of_bytes
 
@@ -41,6 +41,14 @@ SPEC = JobSpec(
 RECEIPT = Receipt(
     JOB, WORKER, ExitClass.OK, SealedRef(LARGE, 300_000), SealedRef(SMALL, 6), Environment("3.11.7", None, "Linux")
 )
+AUDITED = replace(
+    SPEC,
+    tier="audit",
+    checkpoint=Checkpoint(10, 1 << 20),
+    resume=Resume(JOB, 41, 410, b"\3" * 32, LARGE, 300_000),
+)
+"""One that goes on from an earlier job."""
+TRAINED = replace(RECEIPT, trace=SealedRef(SMALL, 6), state=SealedRef(LARGE, 300_000))
 PROGRESS = ProgressBlob(JOB, WORKER, 3, ({"epoch": 1, "loss": 0.5, "note": "ok", "best": True, "next": None},), 17)
 
 
@@ -116,6 +124,43 @@ class TestSpec:
         spec = replace(SPEC, tier="audit", checkpoint=Checkpoint(every=100, keep_bytes=1 << 30))
         assert JobSpec.from_bytes(spec.to_bytes()) == spec
         assert loaded(spec)["checkpoint"] == {"every": 100, "keep_bytes": 1 << 30}
+
+    def test_resume__is_read_back__and_where_there_is_none_no_byte_tells(self) -> None:
+        assert JobSpec.from_bytes(AUDITED.to_bytes()) == AUDITED
+        assert (AUDITED.origin, SPEC.origin) == (410, 0)
+        assert b"resume" not in replace(AUDITED, resume=None).to_bytes()
+        assert {"trace", "state"}.isdisjoint(loaded(RECEIPT))
+        assert Receipt.from_bytes(TRAINED.to_bytes()) == TRAINED
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"tier": "replicate", "checkpoint": None}, {"checkpoint": Checkpoint(10, 299_999)}],
+        ids=["another tier", "no room to keep it"],
+    )
+    def test_resume__where_no_state_is_kept__refused(self, change: dict[str, Any]) -> None:
+        with pytest.raises(SpecInvalid, match="resume belongs"):
+            replace(AUDITED, **change)
+
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            (["resume"], None),
+            (["resume", "job"], "0x00"),
+            (["resume", "segment"], 0),
+            (["resume", "step"], -1),
+            (["resume", "root"], "0x"),
+            (["resume", "state", "bytes"], 2**60),
+            (["resume", "state", "cid"], "x"),
+            (["resume", "state"], None),
+            (["resume", "extra"], 1),
+        ],
+        ids=range(9),
+    )
+    def test_attack_malformed_resume(self, path: list[str], value: object) -> None:
+        spec = loaded(AUDITED)
+        _at(spec, path[:-1])[path[-1]] = value
+        with pytest.raises(SpecInvalid):
+            JobSpec.from_bytes(canonical_json(spec))
 
     def test_references_have_bounds(self) -> None:
         for wrong in (
@@ -313,7 +358,13 @@ class TestProgress:
             ProgressBlob.from_bytes(data)
 
 
-CASES = [(SPEC, SpecInvalid), (RECEIPT, ResultRejected), (PROGRESS, ResultRejected)]
+CASES = [
+    (SPEC, SpecInvalid),
+    (AUDITED, SpecInvalid),
+    (RECEIPT, ResultRejected),
+    (TRAINED, ResultRejected),
+    (PROGRESS, ResultRejected),
+]
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
@@ -321,7 +372,7 @@ JUNK = st.recursive(
 )
 
 
-@pytest.mark.parametrize(("thing", "error"), CASES, ids=["spec", "receipt", "progress"])
+@pytest.mark.parametrize(("thing", "error"), CASES, ids=["spec", "audited", "receipt", "trained", "progress"])
 class TestNoBytesCrash:
     @settings(max_examples=600, deadline=None)
     @given(noise=st.binary(max_size=200))

@@ -10,6 +10,7 @@ from threading import Event
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from tests.worker.audits import AUDIT_BY, DRAW, FINGERPRINT, PLAN, SERVED_AT, make_audit, make_picture
 from tests.worker.jobs import JOB, SEED
 
@@ -72,6 +73,8 @@ class Store:
 class Spec:
     digest: bytes = SPEC_DIGEST
     checkpoint: Checkpoint = CHECKPOINT
+    origin: int = 0
+    resume: None = None
 
 
 @dataclass
@@ -117,11 +120,11 @@ class Tools:
 class World:
     """An honest worker's opening to an auditor's seat, for a test to spoil."""
 
-    def __init__(self, folder, draw=DRAW, number=2):
+    def __init__(self, folder, draw=DRAW, number=2, shown=None):
         self.store, self.executor = Store(), Executor()
         tools = Tools(self.store, self.executor, folder)
         tools.inputs = tools
-        self.checking = Checking(tools, Opened(tools, IDENTITY))
+        self.checking = Checking(tools, Opened(tools, IDENTITY), lambda _: shown or {})
         self.trace = honest_trace()
         self.opening = AuditOpening(
             ZERO32, result_root(JOB, ExitClass.OK, STATES[DONE].model), ZERO32, self.trace.root(), DONE
@@ -168,6 +171,18 @@ def test_honest_opening__every_end_found__nothing_wrong(world):
 @pytest.mark.parametrize("draw", [bytes([number]) * 32 for number in range(1, 9)])
 def test_honest_opening__any_draw__nothing_wrong(tmp_path, draw):
     assert World(tmp_path, draw).check().wrong == ()
+
+
+@pytest.mark.parametrize("right", [True, False], ids=["as committed", "another one"])
+def test_snapshot_of_a_replayed_segment__another_than_was_committed__said_and_not_accused_of(tmp_path, right):
+    trace = honest_trace()
+    shown = {index: trace.links[index - 1] if right else b"\7" * 32 for index in range(1, DONE + 1)}
+    world = World(tmp_path, shown=shown)
+    with capture_logs() as lines:
+        assert world.check().wrong == ()
+    told = {line["segment"] for line in lines if line["event"] == "audit.snapshot_mismatch"}
+    looked_at = {near for index in world.indices for near in (index - 1, index) if near}
+    assert told == (set() if right else looked_at)
 
 
 def test_attack_start_state_of_another_segment__replayed_from_the_beginning_and_accused(world):

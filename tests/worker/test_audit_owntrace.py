@@ -36,7 +36,8 @@ class World:
     def spec(self, job, terms):
         return Spec()
 
-    def run(self, task, *, on_point, stop):
+    def run(self, task, *, on_point, stop, anew):
+        assert anew, "what lies there is not what was committed to"
         self.runs.append(task)
         return Run(ExitClass.OK, b"", b"", 0.0, self.found)
 

@@ -16,8 +16,10 @@ from tests.worker.jobs import JOB, ME, SCHEDULER, SECOND, TOKEN, VERIFIER, make_
 
 from tensorgrid.domain.cids import Cid
 from tensorgrid.domain.errors import BlobMismatch, BlobNotFound
-from tensorgrid.domain.jobs import JobTerms
-from tensorgrid.domain.specs import Checkpoint, InputRef, JobSpec
+from tensorgrid.domain.jobs import JobId, JobTerms
+from tensorgrid.domain.payload import pack_payload
+from tensorgrid.domain.specs import Checkpoint, InputRef, JobSpec, Resume
+from tensorgrid.domain.states import StateFile
 from tensorgrid.storage.cid import cid_of_bytes
 from tensorgrid.storage.local import LocalStore
 from tensorgrid_worker.config import WorkerConfig
@@ -25,6 +27,7 @@ from tensorgrid_worker.jobs.gate import Gate
 from tensorgrid_worker.jobs.inputs import Inputs, JobRefused
 from tensorgrid_worker.policy.base import Free
 from tensorgrid_worker.policy.house import House
+from tensorgrid_worker.runtime.trace import ORIGIN
 
 CODE = b"def job(x): return {'sum': float(x.sum())}"
 ARRAY = safetensors.numpy.save({"value": np.arange(4.0)})
@@ -69,6 +72,43 @@ def test_prepare__all_there__laid_out_for_the_runner(store: LocalStore, inputs: 
     assert inputs.prepare(JOB, posted(store, spec)).folder == prepared.folder
     inputs.forget(JOB)
     assert not prepared.folder.exists()
+
+
+STATE = pack_payload(
+    {"model/w": ("F32", (1,), b"1234")}, {"model": None, "optimizer": None, "rng": None, "cursor": {"step": 8}}
+)
+ROOT = StateFile.parse(STATE).roots().root()
+
+
+def continuing(store: LocalStore, data: bytes = STATE, step: int = 8, root: bytes = ROOT) -> JobSpec:
+    resume = Resume(JobId(b"\1" * 32), 4, step, root, store.put(data), len(data))
+    return replace(full_spec(store), tier="audit", checkpoint=Checkpoint(2, 1 << 20), resume=resume)
+
+
+def test_prepare__a_job_that_goes_on_from_another__its_state_lies_there(store: LocalStore, inputs: Inputs) -> None:
+    prepared = inputs.prepare(JOB, posted(store, continuing(store)))
+    assert (prepared.folder / "in" / ORIGIN).read_bytes() == STATE
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"root": b"\7" * 32}, {"step": 9}, {"data": b"rubbish, and long enough"}],
+    ids=["another root", "another step", "no state"],
+)
+def test_attack_state_to_go_on_from_is_not_what_the_spec_says__refused(
+    store: LocalStore, inputs: Inputs, changes: dict[str, Any]
+) -> None:
+    terms = posted(store, continuing(store, **changes))
+    with pytest.raises(JobRefused, match="the state to go on from"):
+        inputs.prepare(JOB, terms)
+
+
+def test_attack_state_to_go_on_from_is_too_large__counts_as_an_input(
+    store: LocalStore, config: WorkerConfig, tmp_path: Path
+) -> None:
+    small = Inputs(store, tmp_path / "scratch", config.model_copy(update={"max_input_bytes": len(ARRAY)}), gpus=0)
+    with pytest.raises(JobRefused, match="bytes of inputs"):
+        small.prepare(JOB, posted(store, continuing(store)))
 
 
 def test_attack_states_larger_than_the_worker_keeps__refused(store: LocalStore, inputs: Inputs) -> None:

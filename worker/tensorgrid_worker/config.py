@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +58,7 @@ class WorkerConfig(BaseSettings):
     witness_urls: list[str] = Field(default_factory=list)  # other nodes that must tell the same story as ours
     finality_blocks: int = Field(default=0, ge=0, le=256)  # below the head, where nodes are compared; 0: by the chain
     witness_patience_seconds: float = Field(default=600, gt=0)  # silence of all, then nothing new is taken
+    drain_abandons: bool = False  # when told to drain: end audited jobs early, and be paid for what is done
     drain_seconds: float = Field(default=3600, ge=0)  # after SIGTERM: most that jobs in progress may still take
 
     accepted_tokens: list[str] = Field(default_factory=list)  # symbols or addresses; empty: all of the deployment
@@ -66,6 +67,7 @@ class WorkerConfig(BaseSettings):
     min_reveal_seconds: int = Field(default=10, ge=0)  # silence costs the stake: what one reveal may take, at worst
     max_wall_seconds: int = Field(default=3600, ge=1)
     min_progress_seconds: float = Field(default=30, gt=0)  # each one is a transaction that this worker pays for
+    snapshot_segments: int = Field(default=25, ge=0, le=4096)  # of audited jobs, each a transaction; 0: none; see docs
     work_margin_seconds: int = Field(default=10, ge=0)  # start, sealing, storing and committing beside the wall time
     max_memory_bytes: int = Field(default=8 * GIB, ge=64 * MIB)
     max_output_bytes: int = Field(default=256 * MIB, ge=1)
@@ -119,6 +121,10 @@ class Fleet:
             return found[0]
         names = ", ".join(config.name for config in self.workers if config.name) or "none that has a name"
         raise ConfigInvalid(f"which worker? pass --worker with one of: {names}")
+
+    def changed(self, **settings: Any) -> Fleet:
+        """A copy in which all have these settings."""
+        return replace(self, workers=tuple(one.model_copy(update=settings) for one in self.workers))
 
     def some(self, name: str = "") -> tuple[WorkerConfig, ...]:
         """All, or the one of that name. Raises ConfigInvalid."""

@@ -16,7 +16,6 @@ from typing import IO, TYPE_CHECKING
 import structlog
 
 from tensorgrid.domain.errors import SandboxUnavailable, TensorgridError
-from tensorgrid.domain.jobs import JobId
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.control import FILE as DRAIN
 from tensorgrid_worker.sandbox.base import Sandbox
@@ -30,7 +29,8 @@ if TYPE_CHECKING:
     from tensorgrid_worker.capability.measured import Measured
     from tensorgrid_worker.capability.upkeep import Upkeep
     from tensorgrid_worker.hardware import Gpu
-    from tensorgrid_worker.jobs.workshop import Workshop
+    from tensorgrid_worker.jobs.snapshots import Snap
+    from tensorgrid_worker.jobs.workshop import Publish
     from tensorgrid_worker.loop.daemon import Daemon
     from tensorgrid_worker.parts import Parts
     from tensorgrid_worker.watch.readings import Readings
@@ -107,7 +107,7 @@ def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
     me, contracts = parts.account.address, parts.contracts
     store, gpus = open_store(config.store), hardware.chosen(hardware.gpus(), config.gpu)
 
-    def workshop(publish: Callable[[JobId, int, bytes], None], wake: Callable[[], None]) -> Workshop:
+    def workshop(publish: Publish, snap: Snap, wake: Callable[[], None]) -> Workshop:
         return Workshop(
             inputs=Inputs(store, config.home / "scratch", config, len(gpus)),
             executor=Executor(sandbox, tmp_bytes=config.tmp_bytes, processes=config.max_processes),
@@ -119,6 +119,8 @@ def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
             publish=publish,
             wake=wake,
             min_progress_seconds=config.min_progress_seconds,
+            snap=snap,
+            snapshot_segments=config.snapshot_segments,
             capacity=config.capacity,
             max_threads=config.max_threads,
             audits=contracts.audit.address if contracts.audit is not None else "",

@@ -20,6 +20,17 @@ class AuditBegun(Event):
 
 
 @dataclass(frozen=True)
+class Snapshot(Event):
+    """While the job runs: link `up_to` of the trace of whoever calls himself `worker`; anybody may, of any job."""
+
+    SOURCE = ("Snapshots", "Snapshot")
+    id: JobId
+    worker: str
+    up_to: int
+    head: bytes
+
+
+@dataclass(frozen=True)
 class SittingOpened(Event):
     """`count` seats from number `from_` on can be taken until `take_by`; `round` draws who, and what they replay."""
 

@@ -13,7 +13,7 @@ from tensorgrid.chain.deployments import Deployment
 from tensorgrid.chain.jury import Jury
 from tensorgrid.chain.money import Escrow, TokenContract
 from tensorgrid.chain.network import Beacon, Parameters, Reputation, WorkerRegistry
-from tensorgrid.chain.plugins import Acceptance, Lottery, Offers, Replication
+from tensorgrid.chain.plugins import Acceptance, Lottery, Offers, Replication, Snapshots
 from tensorgrid.chain.records import Draw
 from tensorgrid.chain.stake import StakeVault
 from tensorgrid.domain.encoding import keccak256
@@ -23,7 +23,7 @@ from tensorgrid.domain.jobs import ExtraSeats, Job, JobId, JobTerms, job_seed
 
 class Contracts:
     """Attributes: board, escrow, vault, registry, reputation, parameters, beacon, lottery, offers, replication, and
-    acceptance, jury, bisection and audit, which are None where the network has no jury.
+    acceptance, jury, bisection, audit and snapshots, which are None where the network has none.
 
     Raises WrongChain when the deployment is of another chain, UnknownDeployment when the code at an address is not what
     was deployed there (a devnet started anew, a wrong file, a lying node).
@@ -56,6 +56,9 @@ class Contracts:
         self.audit: AuditVerifier | None = None
         if "AuditVerifier" in deployment.contracts:
             self.audit = AuditVerifier(connection, "AuditVerifier", at("AuditVerifier"))
+        self.snapshots: Snapshots | None = None
+        if "Snapshots" in deployment.contracts:
+            self.snapshots = Snapshots(connection, "Snapshots", at("Snapshots"))
         self.jury: Jury | None = None
         if "Jury" in deployment.contracts:
             self.jury = Jury(connection, "Jury", at("Jury"))

@@ -23,6 +23,7 @@ from tensorgrid.chain.audit_history import (
     DisputeOpened,
     Served,
     SittingOpened,
+    Snapshot,
 )
 from tensorgrid.chain.bisection import Match, Span
 from tensorgrid.chain.connection import counted, data, hash32
@@ -225,6 +226,7 @@ __all__ = [
     "Served",
     "SittingOpened",
     "Slashed",
+    "Snapshot",
     "StakeBurned",
     "StakeClaimed",
     "StakeDeposited",

@@ -51,6 +51,14 @@ class Offers(Contract):
         return self.build("raiseEpoch")
 
 
+class Snapshots(Contract):
+    """How far an audited job has come, told by its worker while it runs."""
+
+    def snapshot(self, job_id: JobId, up_to: int, head: bytes) -> Call:
+        """`head`: link `up_to` of the trace, 32 bytes."""
+        return self.build("snapshot", job_id, up_to, head)
+
+
 class Verifier(Contract):
     """What all verifiers answer (IVerifier)."""
 

@@ -1,20 +1,24 @@
-"""Commands around audited jobs: audit."""
+"""Commands around audited jobs: audit, continue."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tensorgrid.cli.jobs import JobArgument
+from tensorgrid.cli.jobs import BudgetOption, JobArgument, StepsOption, chosen
 from tensorgrid.cli.output import JsonOption, NetworkOption, amount_json, connect, pairs, print_json, print_table, say
 
 if TYPE_CHECKING:
     from tensorgrid.runs.audit import AuditReport
 
 
+TakeOption = Annotated[str | None, typer.Option("--take-within", help='How long workers may take it, such as "10m".')]
+
+
 def add_to(app: typer.Typer) -> None:
-    app.command()(audit)
+    for command in (audit, continue_):
+        app.command(command.__name__.rstrip("_"))(command)
 
 
 def audit(job: JobArgument, network: NetworkOption = None, as_json: JsonOption = False) -> None:
@@ -34,7 +38,11 @@ def audit(job: JobArgument, network: NetworkOption = None, as_json: JsonOption =
             "segments": f"{found.done} of {found.segments} done, {len(found.covered)} replayed and right",
             "trace": _hash(found.trace_root) or "not shown yet",
         }
+        | ({} if found.continues is None else {"continues": "0x" + found.continues.hex()})
+        | ({"snapshots": _snapshots(found)} if found.snapshots else {})
     )
+    for mismatch in found.mismatches:
+        say(f"SnapshotMismatch: {mismatch}")
     if not found.seats:
         say("no auditor has a seat yet")
         return
@@ -48,6 +56,41 @@ def audit(job: JobArgument, network: NetworkOption = None, as_json: JsonOption =
     for seat in found.seats:
         for doubt in seat.doubts:
             say(f"seat {seat.number} doubts {doubt}")
+
+
+def continue_(
+    job: JobArgument,
+    budget: BudgetOption = None,
+    take_within: TakeOption = None,
+    steps: StepsOption = None,
+    unaudited: Annotated[
+        bool, typer.Option("--unaudited", help="Go on also from what no auditor has found right.")
+    ] = False,
+    network: NetworkOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Buy the rest of a training with --verify audit that ended early: a new job, which begins with its last state.
+
+    Examples: tensorgrid continue 0x1234abcd; tensorgrid continue 0x1234abcd --budget "8 USDC"
+    """
+    given = chosen(budget=budget, take_within=take_within, steps=steps)
+    run = connect(network).run(job).resume(unaudited=unaudited, **given)
+    resume = run.spec.resume
+    assert resume is not None, "it was bought as one"
+    if as_json:
+        print_json(
+            {"id": run.hex, "continues": "0x" + resume.job.hex(), "segment": resume.segment, "step": resume.step}
+        )
+    else:
+        say(f"posted {run.hex}, which goes on from step {resume.step}; fetch it: tensorgrid result {run.hex[:12]}")
+
+
+def _snapshots(report: AuditReport) -> str:
+    last, block = report.snapshots[-1]
+    said = "all in the trace" if report.compared and not report.mismatches else "not compared"
+    if report.mismatches:
+        said = f"{len(report.mismatches)} not in the trace"
+    return f"{len(report.snapshots)}, the last of segment {last} in block {block}; {said}"
 
 
 def _numbers(segments: tuple[int, ...]) -> str:
@@ -74,6 +117,18 @@ def _report_json(report: AuditReport) -> dict[str, Any]:
         "covered": list(report.covered),
         "reaudit": report.reaudit,
         "clean": report.clean,
+        "continues": _hash(report.continues),
+        "snapshots": [{"segment": segment, "block": block} for segment, block in report.snapshots],
+        "compared": report.compared,
+        "mismatches": [
+            {
+                "segment": one.segment,
+                "block": one.block,
+                "shown": _hash(one.shown),
+                "committed": _hash(one.committed),
+            }
+            for one in report.mismatches
+        ],
         "seats": [
             {
                 "number": seat.number,

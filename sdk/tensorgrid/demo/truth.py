@@ -43,7 +43,7 @@ def said_in(kept: Path, seed: bytes) -> Trace | None:
 def done_here(kept: Path, seed: bytes) -> Trace | None:
     """The whole job, done on this machine; None when it failed. Raises RunFailed, OSError."""
     executor = Executor(_wall(), tmp_bytes=TMP_BYTES, processes=PROCESSES)
-    run = executor.run(Task(_spec(kept), seed, kept), on_point=lambda _: None, stop=Event())
+    run = executor.run(Task(_spec(kept), seed, kept), on_point=lambda _: None, stop=Event(), anew=True)
     return None if run.payload is None or run.traced is None else run.traced.trace
 
 

@@ -244,6 +244,7 @@ class Devnet:
             "hardware_class": "cpu",
             "allow_no_sandbox": True,  # a laptop may have no bubblewrap; the worker says so in its ready line
             "min_progress_seconds": 2,  # gas is free here
+            "snapshot_segments": 5,
             "audited_jobs": True,  # no stake of anybody's is at risk
             "allow_root": True,  # so may a container that runs the tests as root
             "poll_seconds": 0.5 * self.block_seconds,

@@ -26,6 +26,7 @@ TensorgridError
         TransactionLost       sent, and not mined in time
         Reverted              refused by a contract; `.name` and `.args_by_name` carry its evidence. Each custom error
                               is a class of its own in tensorgrid.domain.refusals
+    NotContinuable            no state to go on from, or none that may be trusted
     JobUnknown                no job of this id was ever posted here
     JobFailed                 the job ended without a result
         FunctionFailed        agreed by the workers: the function raised or reached a limit; `.log` tells
@@ -205,6 +206,10 @@ class NoAgreement(JobFailed):
 
 class AuditFailed(JobFailed):
     """The audit has shown that the worker did not do the work; the money is back."""
+
+
+class NotContinuable(TensorgridError):
+    """There is no state to go on from, or none that may be trusted. Says what to do instead."""
 
 
 class NotAudited(JobFailed):

@@ -72,12 +72,15 @@ class OpenedSegment:
             proof = read_end_proof(self.end_proof, job, self.index, found.end)
         except OpeningRejected:
             return False
+        return proven(trace, segments, self.index, self.links(found)[self.index], proof)
+
+    def links(self, found: Found) -> dict[int, bytes]:
+        """Of the trace as the replay found it, before and behind this segment, by their numbers."""
         if self.leaf is None:
             before = first_link(found.spec_digest, found.seed, found.start)
         else:
             before = next_link(self.leaf.before, self.index - 1, found.start, self.leaf.metrics)
-        link = next_link(before, self.index, found.end, found.metrics)
-        return proven(trace, segments, self.index, link, proof)
+        return {self.index - 1: before, self.index: next_link(before, self.index, found.end, found.metrics)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,27 @@ from typing import Any
 from tensorgrid.domain import schema
 from tensorgrid.domain.encoding import canonical_json
 from tensorgrid.domain.errors import ResultRejected, SpecInvalid, StateRejected
+from tensorgrid.domain.jobs import JobId
 from tensorgrid.domain.payload import Payload, TensorView
 from tensorgrid.domain.results import Leaf
 from tensorgrid.domain.traces import PARTS, StateRoots, part_root
 
 MOST_CALLS = 2**40
+
+
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """Model, optimiser, random generators and position behind segment `segment` of `job`, `step` calls of tg.checkpoint
+    after the training's beginning. root: 32 bytes, under the job's trace root. data: the state file itself."""
+
+    job: JobId
+    segment: int
+    step: int
+    root: bytes
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"SavedState(0x{self.job.hex()[:8]}, segment {self.segment}, step {self.step}, {len(self.data)} bytes)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from tensorgrid.ordering.terms import Estimate, estimate_of, parse_duration
 from tensorgrid.ordering.tiers import ACCEPT
 from tensorgrid.storage.base import BlobStore
 
-Work = Callable[..., Any] | Buyable | JobSpec
+Work = Callable[..., Any] | Buyable | JobSpec | PackedJob
 _OF_TERMS = ("nonce", "stake", "take_by")
 
 
@@ -101,6 +101,8 @@ class Planner:
             check_gas(AUDITED_JOB_GAS, self.contracts.connection.latest().base_fee, coin.units, terms.price)
 
     def _pack(self, work: Work, arguments: dict[str, Any], options: JobOptions, class_name: str) -> PackedJob:
+        if isinstance(work, PackedJob):
+            return work
         if isinstance(work, JobSpec):
             if arguments:
                 raise SpecInvalid("a JobSpec carries its own arguments; pass them there")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from tensorgrid.domain.audits import AuditOpening
 from tensorgrid.domain.errors import (
@@ -16,9 +17,12 @@ from tensorgrid.domain.errors import (
 )
 from tensorgrid.domain.jobs import Fault, JobId, JobState
 from tensorgrid.domain.money import Amount, Token
+from tensorgrid.domain.states import SavedState
+from tensorgrid.domain.traces import Trace
 from tensorgrid.runs.audit_story import AuditStory, Doubt
 from tensorgrid.runs.outcome import Result
 from tensorgrid.runs.story import SeatStory, Story
+from tensorgrid.runs.trained import SnapshotMismatch, mismatches
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class AuditReport:
     phase: in words. segments: promised; done: by the worker, as far as they count. drawn: segments that an auditor's
     seat has had; covered: those that somebody replayed and found right. clean: all in all the worker was found right,
     None while that is open.
+    snapshots: (segments done, block) that the worker has shown while it ran; mismatches: those not in the trace that he
+    committed to, once they could be `compared`. continues: the job whose last state this one began with.
     """
 
     job: JobId
@@ -62,6 +68,10 @@ class AuditReport:
     covered: tuple[int, ...]
     reaudit: bool
     clean: bool | None
+    snapshots: tuple[tuple[int, int], ...] = ()
+    compared: bool = False
+    mismatches: tuple[SnapshotMismatch, ...] = ()
+    continues: JobId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +85,27 @@ class Partial:
     segments: int
     paid: Amount
     audited: bool
+    left: Callable[[], SavedState] = field(repr=False, compare=False)
+
+    @property
+    def state(self) -> SavedState:
+        """What somebody else can go on from, fetched and checked now: model, optimiser, random generators, position.
+
+        Raises NotContinuable where none was left, ResultRejected, StorageError.
+        """
+        return self.left()
 
 
-def report_of(job: JobId, story: Story, audit: AuditStory, token: Token) -> AuditReport:
-    """Raises ResultRejected when what the worker opened is not what he committed to."""
+def report_of(
+    job: JobId,
+    story: Story,
+    audit: AuditStory,
+    token: Token,
+    trace: Trace | None = None,
+    continues: JobId | None = None,
+) -> AuditReport:
+    """`trace`: as the requester got it. Raises ResultRejected when what the worker opened is not what he committed
+    to."""
     worker = story.first_seats[0] if story.first_seats else None
     opening = audit.opening
     if opening is not None and worker is not None:
@@ -98,6 +125,10 @@ def report_of(job: JobId, story: Story, audit: AuditStory, token: Token) -> Audi
         covered=tuple(sorted(audit.covered())),
         reaudit=audit.reaudit,
         clean=bool(story.agreed) if story.state.ended else None,
+        snapshots=tuple((one.up_to, one.log.block) for one in audit.snapshots),
+        compared=trace is not None,
+        mismatches=() if trace is None else mismatches(audit.snapshots, trace),
+        continues=continues,
     )
 
 
@@ -162,7 +193,7 @@ def raise_unless_whole(audit: AuditStory, name: str, back: Amount) -> None:
     if audit.done < audit.plan.segments:
         raise PartlyDone(
             f"the worker of {name} ended after segment {audit.done} of {audit.plan.segments} and was paid for those; "
-            f"{back} came back. run.partial() has the model that it came to",
+            f"{back} came back. run.partial() has the model that it came to, run.resume() buys the rest",
             done=audit.done,
             segments=audit.plan.segments,
         )

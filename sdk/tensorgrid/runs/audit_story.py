@@ -16,6 +16,7 @@ from tensorgrid.chain.audit_history import (
     DisputeOpened,
     Served,
     SittingOpened,
+    Snapshot,
 )
 from tensorgrid.chain.bisection import Stage
 from tensorgrid.chain.dispute_history import Position
@@ -92,7 +93,7 @@ class Sitting:
 @dataclass(slots=True)
 class AuditStory:
     """`done`: segments of the worker that count. `seated`: numbers of the auditors' seats that were taken. `reaudit`:
-    the last sitting is one."""
+    the last sitting is one. `snapshots`: the worker's own, in chain order."""
 
     plan: AuditTerms
     opening: AuditOpening | None = None
@@ -104,6 +105,15 @@ class AuditStory:
     doubts: list[Doubt] = field(default_factory=list)
     clean: bool = False
     reaudit: bool = False
+    snapshots: list[Snapshot] = field(default_factory=list)
+
+    @property
+    def running(self) -> str:
+        """How far the worker is, in words, by what he has shown last; empty: he has shown nothing."""
+        if not self.snapshots:
+            return ""
+        last = self.snapshots[-1]
+        return f"running: segment {last.up_to} of {self.plan.segments}, snapshot at block {last.log.block}"
 
     @property
     def sitting(self) -> Sitting | None:
@@ -129,6 +139,8 @@ class AuditStory:
             self.answers[event.number] = Answer.VOID
         elif isinstance(event, AuditClean):
             self.clean = True
+        elif isinstance(event, Snapshot):
+            self.snapshots.append(event)
         else:
             self._doubt(event)
 
@@ -245,5 +257,6 @@ EVENTS: tuple[type[Event], ...] = (
     ClaimsFallen,
     DisputeOpened,
     DisputeBondReleased,
+    Snapshot,
 )
 """What `AuditStory.apply` is given."""

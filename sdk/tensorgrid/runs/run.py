@@ -6,14 +6,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from tensorgrid.chain.audit_history import Snapshot
 from tensorgrid.chain.plugins import Acceptance
 from tensorgrid.domain.arrays import Kind
 from tensorgrid.domain.errors import (
     ChainError,
     InsufficientFunds,
     KeyMissing,
+    NotContinuable,
     ResultRejected,
     Reverted,
     SpecInvalid,
@@ -27,6 +29,7 @@ from tensorgrid.domain.money import Amount
 from tensorgrid.domain.receipts import Scalar
 from tensorgrid.domain.refusals import FreeTooSmall
 from tensorgrid.domain.specs import MAX_SPEC_BYTES, JobSpec
+from tensorgrid.ordering.continuing import rest_of
 from tensorgrid.ordering.funding import have_free
 from tensorgrid.runs.access import Access
 from tensorgrid.runs.audit import (
@@ -44,6 +47,7 @@ from tensorgrid.runs.ending import function_failed, open_agreed, raise_unless_ag
 from tensorgrid.runs.outcome import Claim, Provenance, Result, read_log, read_receipt
 from tensorgrid.runs.points import Points
 from tensorgrid.runs.story import SeatStory, Story
+from tensorgrid.runs.trained import Remains
 from tensorgrid.storage.cid import Cid
 from tensorgrid.text import plain_lines, short_id
 
@@ -249,7 +253,50 @@ class Run:
         Raises SpecInvalid for a job of another kind, ResultRejected, JobUnknown, Unreachable.
         """
         story = self.story()
-        return report_of(self.id, story, self._must_be_audited(story), self._client.token(story.terms.pay_token))
+        audit, trace, continues = self._must_be_audited(story), None, None
+        with suppress(StorageError, ResultRejected, KeyMissing, SpecInvalid):  # what is not ours to read is left out
+            continues = self.spec.resume.job if self.spec.resume is not None else None
+            trace = self._remains(story, audit).trace() if audit.opening is not None else None
+        token = self._client.token(story.terms.pay_token)
+        return report_of(self.id, story, audit, token, trace, continues)
+
+    def resume(
+        self, *, budget: Amount | str | None = None, steps: int | None = None, unaudited: bool = False, **options: Any
+    ) -> Run:
+        """With verify="audit": wait, then buy the rest of a training that did not come to its end, as a new job that
+        begins with this one's last whole state. Its result is the whole model.
+
+        budget: of the new job; when left out, this one's in proportion. steps: calls of tg.checkpoint of the whole
+        training, where they are not a multiple of checkpoint_every. unaudited: also where no auditor has found the
+        worker right: nobody then knows what the state is worth. options: as of `submit`. The state becomes an input of
+        the new job, which everybody can read.
+
+        Raises NotContinuable, AuditFailed, ResultRejected, StorageError and what `Client.submit` raises.
+        """
+        self.wait(options.pop("timeout", None))
+        story = self.story()
+        audit = self._must_be_audited(story)
+        raise_unless_delivered(story, repr(self), self._amount(story, story.returned))
+        if not (story.agreed or unaudited):
+            raise NotContinuable(f"{self!r} has no clean audit; pass unaudited=True to go on from it all the same")
+        client, token = self._client, self._client.token(story.terms.pay_token)
+        saved = self._remains(story, audit).state(self.spec)
+        rest = rest_of(client.contracts, self.spec, story.terms, token, saved, steps)
+        more = options if budget is None else {**options, "budget": budget}
+        found: Run = client.submit(rest.packed, **{**rest.options, **more})
+        return found
+
+    def _remains(self, story: Story, audit: AuditStory) -> Remains:
+        worker, client = story.first_seats[0], self._client
+        assert audit.opening is not None, "asked of those who have shown something"
+        check_opening(self.id, worker, audit.opening)
+        return Remains(self.id, self._claim(story, worker), audit.opening, client.store, client.identity)
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """With verify="audit": what the worker has told of its trace while it ran: `up_to` segments done, `head` of the
+        trace there, `log.block`. In chain order. Raises SpecInvalid for a job of another kind, JobUnknown, Unreachable.
+        """
+        return tuple(self._must_be_audited(self.story()).snapshots)
 
     def partial(self, timeout: float | None = None, *, kind: Kind | None = None) -> Partial:
         """With verify="audit": wait, then open what was made, also where `result` raises NotAudited or PartlyDone.
@@ -266,6 +313,7 @@ class Run:
             segments=audit.plan.segments,
             paid=self._amount(story, worker[0].pay or 0),
             audited=bool(story.agreed),
+            left=lambda: self._remains(story, audit).state(self.spec),
         )
 
     def _opened(self, story: Story, audit: AuditStory, kind: Kind | None) -> Result:

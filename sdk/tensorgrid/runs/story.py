@@ -25,6 +25,7 @@ from tensorgrid.chain.events import (
     OrderRelayed,
     Rejected,
     Revealed,
+    Snapshot,
     WorkerSettled,
 )
 from tensorgrid.domain.audit_terms import AuditTerms
@@ -175,6 +176,8 @@ class Story:
         first, extra = self.first_seats, self.extra_seats
         if self.state is JobState.POSTED:
             return f"waiting for workers: {len(first)} of {self.terms.workers} seats taken"
+        if self.audit is not None and self.audit.running and self.state is JobState.ASSIGNED:
+            return self.audit.running
         if self.state is JobState.ASSIGNED:
             return f"running: {sum(seat.sealed for seat in first)} of {len(first)} workers done"
         if self.silent and self.state in (JobState.COMMITTED, JobState.SETTLED):
@@ -225,12 +228,19 @@ def fold(events: Iterable[Event], acceptance: str | None = None, audit: str | No
             story = Story(terms=event.terms, round=event.round, posted_block=event.log.block, silent=silent)
             if event.terms.verifier == audit:
                 story.audit = AuditStory(AuditTerms.unpack(event.terms.verifier_params))
-        if story is None or (isinstance(event, JobProgress) and event.worker not in story.seats):
+        if story is None or _of_a_stranger(story, event):
             continue
         _apply(story, event)
         if event.log.tx not in story.transactions:
             story.transactions.append(event.log.tx)
     return story
+
+
+def _of_a_stranger(story: Story, event: Event) -> bool:
+    """What anybody can say of any job."""
+    if isinstance(event, Snapshot):
+        return event.worker not in [seat.worker for seat in story.first_seats]
+    return isinstance(event, JobProgress) and event.worker not in story.seats
 
 
 def _apply(story: Story, event: Event) -> None:

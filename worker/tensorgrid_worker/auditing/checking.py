@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event
 
@@ -23,6 +24,7 @@ from tensorgrid_worker.logs import printable, short
 
 log = structlog.get_logger()
 
+Shown = Callable[[AuditPicture], Mapping[int, bytes]]
 UNUSABLE = (OpeningRejected, ResultRejected, BlobTooLarge)
 """What is wrong with a worker's opening, and not with a store or with this machine."""
 
@@ -30,8 +32,9 @@ UNUSABLE = (OpeningRejected, ResultRejected, BlobTooLarge)
 class Checking:
     """Of the seats that this worker has as an auditor."""
 
-    def __init__(self, tools: Tools, opened: Opened) -> None:
-        self._tools, self._opened = tools, opened
+    def __init__(self, tools: Tools, opened: Opened, shown: Shown = lambda _: {}) -> None:
+        """`shown`: heads of the trace that the worker has told on chain while it ran, by segment."""
+        self._tools, self._opened, self._shown = tools, opened, shown
 
     def audit(self, audit: AuditPicture, stop: Event, *, patient: bool) -> Findings:
         """Of our own seat. Blocks as long as the replays take.
@@ -86,9 +89,18 @@ class Checking:
         finally:
             if start is not None:
                 start.unlink(missing_ok=True)
+        if not reason and opened is not None:
+            self._compare(audit, opened.links(_found(audit, task, end)))
         if not reason and (opened is None or not _ends_as_said(audit, task, opened, end)):
             reason = "its end is not under the trace root"
         return end, f"segment {index}: {printable(reason)}" if reason else ""
+
+    def _compare(self, audit: AuditPicture, links: Mapping[int, bytes]) -> None:
+        """With what the worker told while it ran. Only said: he loses nothing for having told something else then."""
+        shown = self._shown(audit)
+        for index in sorted(shown.keys() & links.keys()):
+            if shown[index] != links[index]:
+                log.warning("audit.snapshot_mismatch", job=short(audit.id), segment=index, worker=audit.held[0].worker)
 
     def start(
         self, audit: AuditPicture, index: int, opened: OpenedSegment | None, patient: bool
@@ -117,7 +129,9 @@ class Checking:
         """Raises StateRejected."""
         said = _said(audit)
         steps, roots = roots_of(path)
-        right = steps == (opened.index - 1) * audit.plan.steps
+        spec = self._tools.inputs.spec(audit.id, audit.terms)
+        origin = 0 if spec is None else spec.origin
+        right = steps == origin + (opened.index - 1) * audit.plan.steps
         if not right or not opened.starts_from(roots.root(), said.trace_root, said.done):
             raise StateRejected("the state opened is not the one of the trace; replay without it")
 
@@ -147,6 +161,9 @@ def _said(audit: AuditPicture) -> AuditOpening:
 
 
 def _ends_as_said(audit: AuditPicture, task: Task, opened: OpenedSegment, end: SegmentEnd) -> bool:
-    found = Found(task.spec.digest, audit.seed, end.start, end.state, end.metrics)
     said = _said(audit)
-    return opened.ends_in(found, audit.id, said.trace_root, said.done)
+    return opened.ends_in(_found(audit, task, end), audit.id, said.trace_root, said.done)
+
+
+def _found(audit: AuditPicture, task: Task, end: SegmentEnd) -> Found:
+    return Found(task.spec.digest, audit.seed, end.start, end.state, end.metrics)

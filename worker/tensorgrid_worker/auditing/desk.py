@@ -23,6 +23,7 @@ from tensorgrid_worker.auditing.owntrace import OwnTraces
 from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, ClaimKey
 from tensorgrid_worker.auditing.plan import LOCAL, Known, Move, Step, steps
 from tensorgrid_worker.auditing.serving import Serving
+from tensorgrid_worker.auditing.snapshots import SnapshotReader
 from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.auditing.walking import Walking
 from tensorgrid_worker.logs import JobLog
@@ -59,7 +60,7 @@ class Desk:
         self._tools = tools
         self._serving = Serving(contracts, tools, self._traces)
         opened = Opened(tools, identity)
-        self._checking = Checking(tools, opened)
+        self._checking = Checking(tools, opened, SnapshotReader(contracts))
         self._walking = Walking(tools, self._traces, opened, self._checking)
         self._answering = Answering(tools, self._traces)
         self._told: set[tuple[JobId, str]] = set()

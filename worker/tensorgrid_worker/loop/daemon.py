@@ -16,6 +16,7 @@ from tensorgrid.chain.follow import Batch, Follower
 from tensorgrid.chain.witness import Witnesses
 from tensorgrid.domain.errors import ChainError, InsufficientFunds
 from tensorgrid.domain.jobs import JobId
+from tensorgrid.domain.traces import Segment
 from tensorgrid.privacy import Identity
 from tensorgrid_worker.auditing.bench import Bench
 from tensorgrid_worker.auditing.cases import CaseReader
@@ -24,8 +25,10 @@ from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.capability import fingerprints
 from tensorgrid_worker.capability.upkeep import Upkeep
 from tensorgrid_worker.config import WorkerConfig
+from tensorgrid_worker.control import abandoned, forget_abandoned
 from tensorgrid_worker.jobs.gate import Gate
-from tensorgrid_worker.jobs.workshop import Workshop
+from tensorgrid_worker.jobs.snapshots import Snap
+from tensorgrid_worker.jobs.workshop import Publish, Workshop
 from tensorgrid_worker.logs import JobLog, JobLogShelf, in_context, naming, short
 from tensorgrid_worker.loop.backoff import Backoff
 from tensorgrid_worker.loop.calls import CARRYING, LOCAL, call_for, due, passenger_of
@@ -42,7 +45,7 @@ from tensorgrid_worker.memory.cancelling import ask_to_cancel
 from tensorgrid_worker.memory.journal import Journal
 from tensorgrid_worker.memory.pulse import Pulse
 from tensorgrid_worker.memory.records import JobRecord, Preparation, apply, rewind
-from tensorgrid_worker.memory.rows import PROGRESS, RAISE_EPOCH, Status
+from tensorgrid_worker.memory.rows import PROGRESS, RAISE_EPOCH, SNAPSHOT, Status
 from tensorgrid_worker.standing import Standing
 
 log = structlog.get_logger()
@@ -71,7 +74,7 @@ class Daemon:
         contracts: Contracts,
         journal: Journal,
         submitter: Submitter,
-        workshop: Callable[[Callable[[JobId, int, bytes], None], Callable[[], None]], Workshop],
+        workshop: Callable[[Publish, Snap, Callable[[], None]], Workshop],
         openings: Openings,
         witnesses: Witnesses | None = None,
         upkeep: Upkeep | None = None,
@@ -107,7 +110,7 @@ class Daemon:
         self._recovery = Recovery(contracts, openings, journal)
         self._standing = Standing(contracts, me, config.hardware_class)
         self._upkeep = upkeep
-        self._workshop = workshop(self._publish, self._wake_plan.set)
+        self._workshop = workshop(self._publish, self._snap, self._wake_plan.set)
         tools = Tools(self._workshop.inputs, self._workshop.executor, self._workshop.slots)
         self._desk = Desk(
             contracts=contracts,
@@ -337,6 +340,7 @@ class Daemon:
             self._recovery.forget(job)
             self._desk.forget(job)
             self._workshop.forget(job)
+            forget_abandoned(self._config.home, job)
         self._wake_submit.set()
         return self._drained(views, memory)
 
@@ -398,7 +402,15 @@ class Daemon:
             draining=self._drain_by is not None,
             stagger=self._config.stagger_seconds,
             patience=self._config.settle_patience_seconds,
+            abandoned=self._abandoned(views),
+            margin=self._config.work_margin_seconds,
         )
+
+    def _abandoned(self, views: list[JobView]) -> frozenset[JobId]:
+        asked = abandoned(self._config.home)
+        if self._drain_by is not None and self._config.drain_abandons:
+            asked |= {view.record.id for view in views if view.audited}
+        return asked
 
     def _carried(self) -> frozenset[JobId]:
         rows = self._journal.outbox(Status.NEW, Status.SENT)
@@ -419,6 +431,8 @@ class Daemon:
                     if self._upkeep is not None:
                         self._upkeep.close()  # a measurement fills the memory that the job needs
                     self._workshop.run(action.job, view.record.terms, view.seed, work_deadline(view))
+                case Do.LEAVE:
+                    self._workshop.leave(action.job, at_once=action.at_once)
                 case Do.STOP:
                     self._workshop.stop(action.job)
                 case Do.CLOSE:
@@ -432,12 +446,22 @@ class Daemon:
                 self._interest.tell(job, refusal)
 
     def _publish(self, job: JobId, sequence: int, digest: bytes) -> None:
-        """From the pump's thread. On a chain too busy to take it, progress is what is left out."""
-        waiting = [row for row in self._journal.outbox(Status.NEW, Status.SENT) if row.kind.startswith(PROGRESS)]
-        if len(waiting) >= MOST_PROGRESS:
-            return
-        self._journal.enqueue(job, f"{PROGRESS}{sequence}", self._contracts.board.progress(job, digest))
-        self._wake_submit.set()
+        """From the pump's thread."""
+        self._send_if_free(job, f"{PROGRESS}{sequence}", self._contracts.board.progress(job, digest))
+
+    def _snap(self, job: JobId, segment: Segment) -> None:
+        """From the thread that runs the job."""
+        if self._contracts.snapshots is not None:
+            call = self._contracts.snapshots.snapshot(job, segment.index, segment.link)
+            self._send_if_free(job, f"{SNAPSHOT}{segment.index}", call)
+
+    def _send_if_free(self, job: JobId, kind: str, call: Call) -> None:
+        """What costs nobody anything when it is left out is, on a chain too busy to take it."""
+        family = kind.partition(":")[0]
+        waiting = [row for row in self._journal.outbox(Status.NEW, Status.SENT) if row.kind.startswith(family)]
+        if len(waiting) < MOST_PROGRESS:
+            self._journal.enqueue(job, kind, call)
+            self._wake_submit.set()
 
     def _drained(self, views: list[JobView], memory: Memory) -> bool:
         if self._drain_by is None:

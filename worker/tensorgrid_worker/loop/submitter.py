@@ -16,7 +16,7 @@ from tensorgrid.domain.errors import InsufficientFunds, NodeRefused, Reverted, T
 from tensorgrid_worker.logs import short
 from tensorgrid_worker.loop.calls import CARRYING
 from tensorgrid_worker.memory.journal import Journal
-from tensorgrid_worker.memory.rows import PROGRESS, Row, Status
+from tensorgrid_worker.memory.rows import COURTESIES, Row, Status
 
 log = structlog.get_logger()
 
@@ -352,7 +352,7 @@ class Submitter:
         # What costs stake when it is late is never given up: the node that refused it may lag behind the one that
         # showed it due. It is planned again as long as the chain's clocks let.
         hopeless = (alone and refusal.name in NEVER) or row.attempts >= MAX_ATTEMPTS
-        dead = (hopeless and not row.deadline) or row.kind.startswith(PROGRESS)
+        dead = (hopeless and not row.deadline) or row.kind.startswith(COURTESIES)
         self._journal.ended(row.id, Status.DEAD if dead else Status.REFUSED, reason=str(refusal), block=head)
         log.info("tx.refused", job=short(row.job), kind=row.kind, reason=str(refusal), again=not dead)
 

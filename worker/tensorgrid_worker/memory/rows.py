@@ -14,8 +14,11 @@ VERSION = "3"
 NO_JOB = JobId(ZERO32)
 """What the outbox keeps a step under that belongs to no job."""
 PROGRESS = "progress:"
+SNAPSHOT = "snapshot:"
 RAISE_EPOCH = "raise_epoch:"
 """Kinds of steps of which there may be several, each with its number behind the colon."""
+COURTESIES = (PROGRESS, SNAPSHOT)
+"""Of those, the ones that cost nobody anything when they are left out: refused once, they are not tried again."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS jobs (
