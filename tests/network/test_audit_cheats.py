@@ -4,20 +4,15 @@ All of them run at once on one devnet, which is what makes it quick; each test l
 """
 
 import pytest
-from scripts.audit.fakes import AS_AUDITOR, AS_WORKER, scene
+from scripts.audit.fakes import AS_AUDITOR, AS_WORKER, HONEST, scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.cheats]
-TOGETHER = 4
 
 
 @pytest.fixture(scope="module")
 def tried():
-    names = [*AS_WORKER, AS_AUDITOR]
-    found = {}
     with scene() as network:
-        for at in range(0, len(names), TOGETHER):
-            found |= {one.cheat: one for one in network.try_all(names[at : at + TOGETHER])}
-    return found
+        return {one.cheat: one for one in network.try_all([*AS_WORKER, AS_AUDITOR, HONEST])}
 
 
 def slashed(one):
@@ -68,3 +63,7 @@ def test_attack_ciphertext_does_not_open_to_the_root__slashed(tried):
 def test_attack_auditor_answers_without_running__loses_the_bond__work_is_judged_by_others(tried):
     one = tried[AS_AUDITOR]
     assert (one.caught, one.fault, one.paid, one.said) == (True, "NO_SHOW", 0, ())
+
+
+def test_honest_worker_among_them__paid_and_found_right(tried):
+    assert not tried[HONEST].caught and tried[HONEST].paid
