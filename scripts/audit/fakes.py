@@ -63,6 +63,13 @@ class Tried:
     said: tuple[str, ...]
     seconds: float
 
+    @property
+    def verdict(self) -> str:
+        """For people."""
+        if self.cheat == HONEST:
+            return "accused" if self.caught else "paid"
+        return "caught" if self.caught else "not caught"
+
 
 Note = Callable[[int, Tried], None]
 POLL = 0.5
@@ -189,7 +196,7 @@ def fakes(runs: int = RUNS, honest: int = RUNS) -> dict[str, Any]:
         with scene() as found:
 
             def note(at: int, one: Tried) -> None:
-                told = f"{one.cheat} {'caught' if one.caught else 'not caught'}, {one.seconds:.0f} s"
+                told = f"{one.cheat} {one.verdict}, {one.seconds:.0f} s"
                 notes.put(left[at], asdict(one), told)
 
             found.try_all([wanted[place] for place in left], note)

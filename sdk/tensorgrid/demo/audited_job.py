@@ -180,13 +180,12 @@ class _Tale(AuditedStage):
     def _say_where(self, found: truth.Departure, run: Run) -> None:
         name, number, say = self.names[run.audit().worker or ""], found.segment, self.view.say
         say(f"Bob does the training himself, step by step, and lays it beside the trace of {name}.")
-        say(
-            f"Up to segment {number - 1} it is true. Segment {number}, steps {(number - 1) * EVERY + 1} to {number * EVERY},"
-        )
+        first, last = (number - 1) * EVERY + 1, number * EVERY
+        say(f"Up to segment {number - 1} it is true. Segment {number}, steps {first} to {last},")
         say(f"ends in {short_id(found.said)} there, and in {short_id(found.true)} where it is done.")
         if found.stood_at is not None:
             say(f"{name} left the truth at step {found.stood_at + 1}: model and optimiser that he says come after step")
-            say(f"{number * EVERY} are, hash for hash, those after step {found.stood_at}.")
+            say(f"{last} are, hash for hash, those after step {found.stood_at}.")
 
     def _seed(self, run: Run) -> bytes | None:
         value = self.bob.contracts.beacon.value_of(run.story().round)

@@ -15,7 +15,7 @@ from typing import Any
 
 from tensorgrid.domain.arrays import kind_of
 from tensorgrid.domain.errors import SpecInvalid
-from tensorgrid.training.state import State
+from tensorgrid.training.state import SCALARS, State
 
 LIBRARY = "torch.optim"
 NAMES = frozenset("lr initial_lr lr_decay momentum betas weight_decay eps dampening nesterov amsgrad maximize".split())
@@ -24,6 +24,8 @@ PLATEAU_LEARNS = frozenset({"best", "num_bad_epochs", "cooldown_counter", "last_
 MOST_STEPS = 64
 """Of a scheduler, for each step of the loop: a served state may not keep a replay counting."""
 NEAR = 1e-6
+SETTLED = (*SCALARS, tuple)
+"""What cannot change while it is the same object."""
 
 Group = dict[str, Any]
 
@@ -76,7 +78,7 @@ class _Constant:
         self._moved: set[tuple[int, str]] = set()
 
     def check(self, step: int) -> None:
-        for place, name, value, _ in self._each():
+        for place, name, value, _ in self._each() if self._moved else ():
             if (place, name) in self._moved and self._is_ours(value, self._put[place].get(name)):
                 raise SpecInvalid(
                     f"step {step} relies on an optimiser's {name} that an earlier step has set, and no replay could"
@@ -86,14 +88,14 @@ class _Constant:
 
     def put_back(self, step: int) -> None:
         del step
+        self._moved.clear()
         for place, name, value, made in self._each():
+            put = self._put[place]
+            if isinstance(value, SETTLED) and name in put and value is put[name]:
+                continue
             if _differs(value, made):
                 self._moved.add((place, name))
-            else:
-                self._moved.discard((place, name))
-            group, put = self._optimizer.param_groups[place], self._put[place]
-            if value is None or value is not put.get(name) or not _same(value, made):
-                group[name] = put[name] = _into(value, made)
+            self._optimizer.param_groups[place][name] = put[name] = _into(value, made)
 
     def _each(self) -> Iterator[tuple[int, str, Any, Any]]:
         for place, (group, made) in enumerate(zip(self._optimizer.param_groups, self._made, strict=False)):
@@ -111,6 +113,7 @@ class _Scheduled:
 
     def __init__(self, optimizer: Any, schedulers: Sequence[Any]) -> None:
         self._optimizer, self._schedulers = optimizer, schedulers
+        self._checked = -1
         self._bare = _Bare(optimizer)
         try:
             memo: dict[int, Any] = {id(optimizer): self._bare}
@@ -123,6 +126,7 @@ class _Scheduled:
 
     def check(self, step: int) -> None:
         self._advance(step)
+        self._checked = step
         if not self._agrees():
             raise SpecInvalid(
                 f"in step {step} the optimiser is not where its schedulers have it after so many steps; call"
@@ -130,6 +134,8 @@ class _Scheduled:
             )
 
     def put_back(self, step: int) -> None:
+        if step == self._checked:
+            return
         self._advance(step)
         if self._agrees():
             return
@@ -260,6 +266,8 @@ def _differs(value: Any, made: Any) -> bool:
 
 
 def _same(left: Any, right: Any) -> bool:
+    if isinstance(left, SCALARS):
+        return type(left) is type(right) and bool(left == right)
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
     if isinstance(left, list | tuple) and type(left) is type(right):
