@@ -27,7 +27,7 @@ from tensorgrid_worker.auditing.plan import Known, Move, Step, steps
 from tensorgrid_worker.memory.rows import Status
 
 TAKE_BY = BEGUN_AT + PLAN.take_time
-SERVE_BY = TAKE_BY + PLAN.respond_time
+SERVE_BY = TAKE_BY + PLAN.respond_time + 2 * PLAN.audit_time  # two auditors' shares
 NOW = BEGUN_AT + 5
 KEY = (2, 0)
 CONFIRMED = Findings(ROOTS)
@@ -89,7 +89,7 @@ def test_round_not_due__nothing_is_prepared():
 
 def test_accused__responds_in_time_and_without_a_trace_makes_it_again():
     picture = served(claims={KEY: make_claim()})
-    due = 1_030 + PLAN.respond_time
+    due = 1_030 + PLAN.answer_time
     assert steps(picture, Known(), due) == [Move(Step.RESPOND, due, KEY)]
     assert planned(picture, Known(), due + 1) == []
     assert planned(picture, Known(has_trace=False), due) == [Step.RETRACE]

@@ -17,6 +17,7 @@ from tensorgrid.domain.audits import (
     ClaimState,
     chairs_of,
     segments_of,
+    share_size,
 )
 from tensorgrid.domain.jobs import ZERO32, JobId, JobTerms, Seat
 
@@ -81,7 +82,7 @@ class AuditPicture:
 
     @property
     def begun(self) -> bool:
-        return self.audit.done > 0
+        return self.audit.sitting > 0
 
     @property
     def begin_by(self) -> int:
@@ -94,7 +95,9 @@ class AuditPicture:
 
     @property
     def serve_by(self) -> int:
-        return self.take_by + self.plan.respond_time
+        """There is time to make every state of the sitting again."""
+        size = self.plan.first if self.audit.sitting == 1 else share_size(self.plan, self.audit)
+        return self.take_by + self.plan.respond_time + self.plan.turns(size)
 
     @property
     def chairs(self) -> int:
@@ -148,4 +151,4 @@ class AuditPicture:
     def answer_by(self, claim: Claim) -> int:
         """Until when the worker can respond to an open claim, and contest one that he has answered."""
         since = claim.at if claim.state is ClaimState.OPEN else claim.answered_at
-        return since + self.plan.respond_time
+        return since + self.plan.answer_time

@@ -84,7 +84,7 @@ class AuditReader:
             audit_by=told.audit_by,
             seed=seed,
             # Once served, the record has it; the round may then be another one, that decides on a re-audit.
-            draw=self._draw(record.id, audit.round) if audit.done and not audit.served else ZERO32,
+            draw=self._draw(record.id, audit.round) if audit.sitting and not audit.served else ZERO32,
         )
         picture = self._accused(picture) if number == WORKER else self._accuser(picture)
         return replace(picture, disputes=self._disputes(picture, record))
@@ -137,7 +137,7 @@ class AuditReader:
         known = self._told.get(record.id)
         if known is not None and known.at == audit:
             return known
-        events = self._logs(record) if audit.done else []
+        events = self._logs(record) if audit.sitting else []
         opening = next((event.opening for event in events if isinstance(event, AuditBegun)), None)
         served = [event for event in events if isinstance(event, Served)]
         manifest, audit_by = (served[-1].manifest_digest, served[-1].audit_by) if served else (ZERO32, 0)
