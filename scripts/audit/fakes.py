@@ -15,6 +15,7 @@ import tensorgrid as tg
 from tensorgrid.chain.send import Sender
 from tensorgrid.client import Client
 from tensorgrid.devnet import Devnet, WorkerHook
+from tensorgrid.domain.audits import ClaimState
 from tensorgrid.domain.jobs import Fault
 from tensorgrid.parameters import NetworkParameters
 from tensorgrid.runs.run import Run
@@ -36,6 +37,8 @@ PATIENCE = 400
 """Seconds that one job may take."""
 RUNS = 20
 HONEST = "honest"
+SILENT = ("withheld_opening",)
+"""Cheats for whom a clock runs as well, and who do nothing in it."""
 AS_WORKER = (
     "random_weights",
     "stale_weights",
@@ -73,6 +76,8 @@ class Tried:
 
 Note = Callable[[int, Tried], None]
 POLL = 0.5
+MUTE = 20
+"""Seconds after which somebody who has not answered a doubt is taken not to be able to."""
 LONG = 60
 """Seconds after which nobody waits for a job to be answered, to post the next one."""
 
@@ -98,8 +103,18 @@ class Scene:
                 place, name = left.pop(0)
                 waiting.append(_Open(place, name, self._post(name), time.monotonic()))
                 continue
+            self._skip(waiting)
             time.sleep(POLL)
         return [found[place] for place in sorted(found)]
+
+    def _skip(self, waiting: Sequence[_Open]) -> None:
+        """Set the chain's clock forward where all that is open waits for it: no cheat has a bond to contest with."""
+        if any(one.stalls() for one in waiting) and all(one.stalls() or one.name in SILENT for one in waiting):
+            for one in waiting:
+                one.skipped, one.spoken = one.doubts(), 0.0
+            plan = waiting[0].run.story().audit
+            assert plan is not None
+            self.net.advance(plan.plan.answer_time + 1)
 
     def _post(self, name: str) -> Run:
         import torch
@@ -130,14 +145,18 @@ class Scene:
         return Tried(name, caught, cheat.fault.name, cheat.pay or 0, doubts, seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Open:
-    """A job that was posted, and has not ended when it was last looked at."""
+    """A job that was posted, and has not ended when it was last looked at. `skipped`: doubts that were waited for.
+
+    `spoken`: when all auditors had answered."""
 
     place: int
     name: str
     run: Run
     began: float
+    skipped: int = 0
+    spoken: float = 0.0
 
     def over(self) -> bool:
         """Raises TimeoutError."""
@@ -146,6 +165,22 @@ class _Open:
                 f"job {self.run.hex} ({self.name}) has not ended after {PATIENCE} s; is the machine idle?"
             )
         return self.run.story().state.ended
+
+    def doubts(self) -> int:
+        audit = self.run.story().audit
+        return 0 if audit is None else len(audit.doubts)
+
+    def stalls(self) -> bool:
+        """Whether all auditors have spoken, one has doubts, and the worker has shown what he has, or has nothing to:
+        a clock runs for him, and nothing else happens."""
+        audit = self.run.story().audit
+        if audit is None or len(audit.doubts) <= self.skipped:
+            return False
+        if any(number not in audit.answers for number in audit.seated):
+            return False
+        self.spoken = self.spoken or time.monotonic()
+        shown = all(doubt.state is ClaimState.DIFFERS for doubt in audit.doubts)
+        return shown or time.monotonic() - self.spoken > MUTE
 
     def computes(self) -> bool:
         """Whether somebody trains or replays for it. Where nothing was opened in time, nobody does."""
