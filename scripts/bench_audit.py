@@ -2,10 +2,10 @@
 
 Parts: `overhead` (what the trace costs a training job), `honest` (replays of honest runs, none of which may differ),
 `fakes` (cheats on a running network), `draws` (the protocol's draw, often), `gas` (read from the gas bench's file).
-Misses are told, not hidden; the exit code is 0 whenever everything ran.
+Misses are told, not hidden; the exit code is 0 whenever everything ran. What was cut goes on where it was.
 
 For example:
-  make bench-audit                                          everything, about an hour
+  make bench-audit                                          everything, about 25 minutes on a quiet machine
   python scripts/bench_audit.py --only overhead --json      one part; the others' figures in the file stay
   python scripts/bench_audit.py --only honest --runs 8      a short look
 """
@@ -40,15 +40,16 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=PAIRS, help="of the overhead part")
     parser.add_argument("--runs", type=int, default=RUNS, help="of the honest part")
     parser.add_argument("--fakes", type=int, default=RUNS_FAKED, help="whole fakes of the fakes part")
+    parser.add_argument("--honest-jobs", type=int, default=RUNS_FAKED, help="honest jobs between them")
     parser.add_argument("--draws", type=int, default=draws.DRAWS, help="of the draws part")
     parser.add_argument("--json", action="store_true", help="print the document instead of the table")
     chosen = parser.parse_args()
-    if min(chosen.seconds, chosen.pairs, chosen.runs, chosen.fakes, chosen.draws) < 1:
-        parser.error("--seconds, --pairs, --runs, --fakes and --draws are at least 1")
+    if min(chosen.seconds, chosen.pairs, chosen.runs, chosen.fakes, chosen.draws) < 1 or chosen.honest_jobs < 0:
+        parser.error("--seconds, --pairs, --runs, --fakes and --draws are at least 1, --honest-jobs 0")
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "overhead": lambda: commit_overhead(chosen.seconds, chosen.pairs),
         "honest": lambda: false_slash(chosen.runs),
-        "fakes": lambda: fakes(chosen.fakes),
+        "fakes": lambda: fakes(chosen.fakes, chosen.honest_jobs),
         "draws": lambda: draws.drawn(chosen.draws),
         "gas": gas.of_baseline,
     }

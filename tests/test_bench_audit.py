@@ -6,6 +6,7 @@ import json
 
 import pytest
 from scripts.audit import draws, gas, report
+from scripts.audit.notes import Notes
 
 from tensorgrid.domain.audit_terms import AuditTerms
 
@@ -65,3 +66,27 @@ def test_gas__read_from_the_baseline__or_says_what_to_run(tmp_path) -> None:
     assert found["audited_job_gas"] < found["cold"]["audited_job_gas"] and found["dispute_rounds"] == 7
     with pytest.raises(SystemExit, match="make bench-gas"):
         gas.of_baseline(tmp_path / "none.json")
+
+
+def test_notes__cut_in_the_middle__goes_on__other_settings_begin_anew(tmp_path, capsys) -> None:
+    first = Notes("part", 3, {"runs": 3}, tmp_path)
+    first.put(0, {"wrong": []}, "equal")
+    again = Notes("part", 3, {"runs": 3}, tmp_path)
+    assert again.get(0) == {"wrong": []} and again.get(1) is None
+    assert "1 of 3: equal" in capsys.readouterr().err
+    assert Notes("part", 4, {"runs": 4}, tmp_path).get(0) is None
+    again.forget()
+    assert Notes("part", 3, {"runs": 3}, tmp_path).get(0) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"stamp": 1, "known": []}'])
+def test_notes__damaged_file__begin_anew(tmp_path, text: str) -> None:
+    (tmp_path / "audit-part.part.json").write_text(text)
+    assert Notes("part", 1, {}, tmp_path).get(0) is None
+
+
+def test_draws__one_seat_that_meets_two_fakes__slashes_only_with_the_further_seat() -> None:
+    terms = AuditTerms(0, 0, 0, 0, segments=100, drawn=2, auditors=1, audit_bps=15_000, reaudit_bps=0, steps=1)
+    two = [index for seat in draws.first_draw(draws._seed(0, b"first"), 100, 1, 2) for index in seat]
+    assert not draws.slashed(terms, two, 0)
+    assert draws.slashed(terms, range(1, 101), 0)

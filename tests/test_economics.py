@@ -13,7 +13,7 @@ from scripts.economy.figures import DRAWS, figures, threshold
 from scripts.economy.odds import detected, exactly, hits_of, layouts, none_of, real_draws
 from scripts.economy.page import outputs, section
 from scripts.economy.shipped import Shipped
-from scripts.economy.strategies import bribing, colluding, faking, honest_audit, trusting_audit
+from scripts.economy.strategies import alone, bribing, colluding, faking, honest_audit, trusting_audit
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -81,6 +81,11 @@ def test_attack_lazy_auditor__silent_or_believing__worse_than_replaying_where_ma
     assert trusting_audit(shipped, 0.0) > 0 > trusting_audit(shipped, 0.1)
 
 
+def test_one_seat_alone__however_often__is_a_suspicion_that_a_second_seat_must_share(shipped: Shipped) -> None:
+    assert alone(shipped, 2, (2, 0)) > -shipped.stake / 2 > alone(shipped, 2, (1, 1)) == -shipped.stake
+    assert alone(shipped, 50, (2, 0)) < alone(shipped, 3, (2, 0)) < alone(shipped, 2, (2, 0))
+
+
 def test_more_stake__every_cheat_is_worth_less(shipped: Shipped) -> None:
     richer = replace(shipped, stake=shipped.stake * 2)
     for value in (faking, bribing, lambda given, count: colluding(given, count, 0.5)):
@@ -104,7 +109,7 @@ def test_real_draws__meet_fakes_as_often_as_the_exact_count_says(shipped: Shippe
     odds = hits_of(shipped.segments, shipped.auditors, shipped.drawn, faked)
     missed = sum(chance for hits, chance in odds.items() if not sum(hits))
     draws = real_draws(shipped.segments, shipped.auditors, shipped.drawn, DRAWS)
-    assert sum(not faked & drawn for drawn in draws) / DRAWS == pytest.approx(missed, abs=0.04)
+    assert sum(not any(faked & seat for seat in drawn) for drawn in draws) / DRAWS == pytest.approx(missed, abs=0.04)
 
 
 def test_odds__of_a_draw_without_order__sum_to_one() -> None:

@@ -16,8 +16,8 @@ from tensorgrid.parameters.audit import audit_terms
 DRAWS = 2000
 SHARES = (5, 10, 25, 50, 75)
 """Percent of the segments, the last ones, that is faked; beside 100."""
-LEAST_HITS = 2
-"""One segment that differs could be a machine's fault; two cost the stake."""
+LEAST_SEATS = 2
+"""What one auditor says is a suspicion; what a second one says too costs the stake."""
 
 
 def drawn(draws: int, terms: AuditTerms | None = None) -> dict[str, Any]:
@@ -36,14 +36,14 @@ def drawn(draws: int, terms: AuditTerms | None = None) -> dict[str, Any]:
 
 
 def slashed(terms: AuditTerms, faked: Collection[int], job: int) -> bool:
-    """Whether a worker who made up `faked` loses his stake: two hits at once, or one and another in the second look."""
+    """Whether a worker who made up `faked` loses his stake: two seats meet it at once, or one and the further seat."""
     seed, again = _seed(job, b"first"), _seed(job, b"further")
     seats = first_draw(seed, terms.segments, terms.auditors, terms.drawn)
-    known = {index for seat in seats for index in seat}
-    hits = len(known & set(faked))
-    if hits == LEAST_HITS - 1:
-        hits += len(set(further_draw(again, terms.segments, known, terms.further)) & set(faked))
-    return hits >= LEAST_HITS
+    hits = sum(1 for seat in seats if set(seat) & set(faked))
+    if hits == LEAST_SEATS - 1:
+        known = {index for seat in seats for index in seat}
+        hits += bool(set(further_draw(again, terms.segments, known, terms.further)) & set(faked))
+    return hits >= LEAST_SEATS
 
 
 def replayed(terms: AuditTerms, job: int) -> float:

@@ -6,11 +6,12 @@ import statistics
 from typing import Any
 
 from audit import harness
+from audit.notes import Notes
 from tensorgrid.domain.specs import Checkpoint
 from tensorgrid_worker.sandbox.base import Sandbox
 
-SECONDS = 75
-"""Of one run, about: well above the minute that the target speaks of, on a machine whose pace changes."""
+SECONDS = 66
+"""Of one run, about: above the minute that the target speaks of, on a machine whose pace changes."""
 PAIRS = 5
 SEGMENTS = 100
 """As the shipped terms ask for at least."""
@@ -27,15 +28,17 @@ def commit_overhead(seconds: int = SECONDS, pairs: int = PAIRS) -> dict[str, Any
     returns: the last of the hundred states, and packing the result, come after. The order changes from pair to pair.
     """
     wall, text = harness.sandbox(), harness.text()
-    steps = _steps_for(seconds, wall, text)
+    notes = Notes("overhead", pairs + 1, {"seconds": seconds, "pairs": pairs, "shape": SHAPE, "sandbox": wall.name})
+    if notes.get("steps") is None:
+        notes.put("steps", _steps_for(seconds, wall, text), "how many steps that takes")
+    steps: int = notes.get("steps")
     every = max(1, steps // SEGMENTS)
-    found = []
     for number in range(pairs):
-        sides = [Checkpoint(every, KEEP_BYTES), None]
-        took = {side: _measured(wall, text, steps, side) for side in (sides if number % 2 else reversed(sides))}
-        traced, plain = took[sides[0]], took[None]
-        found.append({"cpu": traced["cpu"] / plain["cpu"], "wall": traced["wall"] / plain["wall"], **traced["trace"]}
-                     | {"traced": traced["seconds"], "plain": plain["seconds"]})  # fmt: skip
+        if notes.get(number) is None:
+            pair = _pair(number, wall, text, steps, every)
+            notes.put(number, pair, f"{pair['cpu']:.4f} of the CPU-seconds, {pair['wall']:.4f} of the time")
+    found = [notes.get(number) for number in range(pairs)]
+    notes.forget()
     return {
         "commit_overhead": round(statistics.median(pair["cpu"] for pair in found), 4),
         "commit_overhead_wall": round(statistics.median(pair["wall"] for pair in found), 4),
@@ -45,6 +48,14 @@ def commit_overhead(seconds: int = SECONDS, pairs: int = PAIRS) -> dict[str, Any
         "sandbox": wall.name,
         "pairs": [{name: _rounded(value) for name, value in pair.items()} for pair in found],
     }
+
+
+def _pair(number: int, wall: Sandbox, text: Any, steps: int, every: int) -> dict[str, Any]:
+    sides = [Checkpoint(every, KEEP_BYTES), None]
+    took = {side: _measured(wall, text, steps, side) for side in (sides if number % 2 else reversed(sides))}
+    traced, plain = took[sides[0]], took[None]
+    shares = {"cpu": traced["cpu"] / plain["cpu"], "wall": traced["wall"] / plain["wall"]}
+    return {**shares, **traced["trace"], "traced": traced["seconds"], "plain": plain["seconds"]}
 
 
 def _steps_for(seconds: int, wall: Sandbox, text: Any) -> int:

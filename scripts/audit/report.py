@@ -16,6 +16,8 @@ HEADLINES = (
     "full_fake_real_caught",
     "false_slash",
     "false_slash_runs",
+    "false_slash_network",
+    "false_slash_network_runs",
     "real_cheats_tried",
     "real_cheats_caught",
     "audited_job_gas",
@@ -30,6 +32,8 @@ TARGETS: dict[str, Callable[[float], bool]] = {
     "full_fake_real_runs": lambda value: value >= 20,
     "false_slash": lambda value: value == 0,
     "false_slash_runs": lambda value: value >= 200,
+    "false_slash_network": lambda value: value == 0,
+    "false_slash_network_runs": lambda value: value >= 20,
 }
 EQUAL = {"full_fake_real_caught": "full_fake_real_runs", "real_cheats_caught": "real_cheats_tried"}
 """Whatever was tried has to be caught."""

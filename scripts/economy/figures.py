@@ -41,6 +41,9 @@ def figures(shipped: Shipped) -> dict[str, Any]:
             "trusting_all_cheat": _round(trusting_audit(shipped, 1.0)),
             "trusting_pays_below": _round(threshold(lambda cheats: -trusting_audit(shipped, cheats))),
         },
+        "bribing_finer": _round(
+            max(bribing(_finer(shipped), count) for count in range(1, _finer(shipped).segments + 1))
+        ),
         "stake_for_bribed_full_fake": _round(_least_stake(shipped)),
     }
 
@@ -74,6 +77,11 @@ def _caught(shipped: Shipped, count: int) -> float:
 def _least_stake(shipped: Shipped) -> float:
     """Stake in prices at which faking everything with bribed auditors is worth nothing."""
     return 10 * threshold(lambda share: -bribing(replace(shipped, stake=share * 10), shipped.segments))
+
+
+def _finer(shipped: Shipped) -> Shipped:
+    """Twice the segments, twice as many drawn: the same compute."""
+    return replace(shipped, segments=2 * shipped.segments, drawn=2 * shipped.drawn)
 
 
 def _each(counts: Any, value: Callable[[int], float]) -> dict[str, float]:

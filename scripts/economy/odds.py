@@ -74,24 +74,27 @@ def exactly(population: int, faked: int, count: int, hits: int) -> float:
 
 
 def detected(shipped: Shipped, faked: Collection[int], draws: int) -> float:
-    """Share of `draws` of the real draw function that meet at least two of `faked`, or one and a second one later.
+    """Share of `draws` of the real draw function that two seats meet `faked` in, or one does and the further seat.
 
     Auditors are honest here. The later draw is counted by its probability.
     """
     known, caught = frozenset(faked), 0.0
     for drawn in real_draws(shipped.segments, shipped.auditors, shipped.drawn, draws):
-        met = len(known & drawn)
-        left = shipped.segments - len(drawn)
-        caught += 1.0 if met > 1 else met * (1 - none_of(left, len(known) - met, shipped.further))
+        met = [len(known & seat) for seat in drawn]
+        left = shipped.segments - sum(map(len, drawn))
+        if sum(map(bool, met)) > 1:
+            caught += 1.0
+        elif any(met):
+            caught += 1 - none_of(left, len(known) - sum(met), shipped.further)
     return caught / draws
 
 
 @cache
-def real_draws(segments: int, auditors: int, drawn: int, draws: int) -> tuple[frozenset[int], ...]:
-    """What the protocol's own function draws for `draws` jobs; ids and rounds are hashes of a number."""
+def real_draws(segments: int, auditors: int, drawn: int, draws: int) -> tuple[tuple[frozenset[int], ...], ...]:
+    """What the protocol's own function draws for `draws` jobs, by seat; ids and rounds are hashes of a number."""
     found = []
     for number in range(draws):
         text = number.to_bytes(4, "big")
         seed = draw_seed(JobId(sha256(b"job" + text)), sha256(b"round" + text))
-        found.append(frozenset(index for seat in first_draw(seed, segments, auditors, drawn) for index in seat))
+        found.append(tuple(map(frozenset, first_draw(seed, segments, auditors, drawn))))
     return tuple(found)

@@ -41,6 +41,7 @@ def section(found: Mapping[str, Any]) -> str:
         faking_rows="\n".join(_faking_rows(found)),
         faking_verdict=_faking_verdict(found),
         bribing_verdict=_bribing_verdict(found),
+        bribing_finer=found["bribing_finer"],
         bribed_stake=found["stake_for_bribed_full_fake"],
         collusion_rows="\n".join(_collusion_rows(found)),
         pays_any=pays["any"],

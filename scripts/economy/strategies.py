@@ -33,21 +33,14 @@ def faking(shipped: Shipped, faked: int) -> float:
 
 def alone(shipped: Shipped, faked: int, hits: Hits) -> float:
     """Pay less slash when every hit is reported."""
-    met = sum(hits)
-    if met > 1:
-        return -shipped.stake
-    if met == 1:
-        second = _second(shipped, faked)
-        return second * -shipped.stake + (1 - second) * _lone(shipped)
-    found = _found_again(shipped, faked, 0)
-    return (1 - found) - found * shipped.stake
+    return _told(shipped, faked, hits, hits)
 
 
 def colluding(shipped: Shipped, faked: int, share: float) -> float:
     """A cheat who owns `share` of the stake of his class, so that each seat is his with that probability.
 
-    He does not know which seats will be his when he fixes his trace. Where he is caught anyway and has a seat, that
-    seat accuses first and gets the finder's part back; a seat of his that confirmed what a slash names is slashed too.
+    He does not know which seats will be his when he fixes his trace. His seats confirm; or, where one of them can, it
+    accuses first and gets the finder's part of a slash that is bound to come.
     """
     return best(shipped, faked, lambda given, count, hits: _with_seats(given, count, hits, share))
 
@@ -59,29 +52,18 @@ def _with_seats(shipped: Shipped, faked: int, hits: Hits, share: float) -> float
         for own in mine:
             chance *= share if own else 1 - share
         if chance:
-            total += chance * _known_seats(shipped, faked, hits, mine, share)
+            told = tuple(0 if own else met for met, own in zip(hits, mine, strict=True))
+            hidden = sum(hits) > sum(told)
+            silent = _told(shipped, faked, hits, told, honest=1 - share)
+            total += chance * max(silent, shipped.finder - shipped.stake if hidden and any(told) else silent)
     return total
-
-
-def _known_seats(shipped: Shipped, faked: int, hits: Hits, mine: tuple[bool, ...], share: float) -> float:
-    reported = sum(met for met, own in zip(hits, mine, strict=True) if not own)
-    hidden = sum(met for met, own in zip(hits, mine, strict=True) if own)
-    slashed = -shipped.stake + (shipped.finder if hidden else 0.0)
-    if reported > 1:
-        return slashed
-    if reported == 1:
-        # the further seat is drawn anew; one of his finds nothing
-        second = (1 - share) * _second(shipped, faked)
-        return second * slashed + (1 - second) * _lone(shipped)
-    found = (1 - share) * _found_again(shipped, faked, hidden)
-    liars = sum(1 for met, own in zip(hits, mine, strict=True) if own and met)
-    return (1 - found) - found * shipped.stake * (1 + liars)
 
 
 def bribing(shipped: Shipped, faked: int) -> float:
     """A cheat who buys those auditors whose segments show his fakes, after the draw, where that is cheaper than not to.
 
-    A bribe is at least what accusing would bring, and the risk of being slashed when a re-audit finds it.
+    A bribe is at least what accusing would bring. Who takes it risks nothing: an auditor answers only for a segment
+    that was decided in a dispute, and the cheat starts none.
     """
     return best(shipped, faked, _bribed)
 
@@ -89,49 +71,61 @@ def bribing(shipped: Shipped, faked: int) -> float:
 def _bribed(shipped: Shipped, faked: int, hits: Hits) -> float:
     """The best of: buy nobody, or any set of those who have something to tell."""
     ways = product(*((False, True) if met else (False,) for met in hits))
-    bought = [_bought(shipped, faked, hits, way) for way in ways if any(way)]
-    return max([alone(shipped, faked, hits), *bought])
+    return max(_bought(shipped, faked, hits, way) for way in ways)
 
 
 def _bought(shipped: Shipped, faked: int, hits: Hits, bought: tuple[bool, ...]) -> float:
-    told = sum(met for met, silent in zip(hits, bought, strict=True) if not silent)
-    hidden = sum(hits) - told
-    found = _found_again(shipped, faked, hidden) if told == 0 else 0.0
-    bribes = sum(
-        _slash_if_told(shipped, faked, told + met) * shipped.finder + found * shipped.stake
-        for met, silent in zip(hits, bought, strict=True)
-        if silent
-    )
-    if told == 0:
-        return (1 - found) - found * shipped.stake - bribes
-    slash = _slash_if_told(shipped, faked, told)
-    return slash * -shipped.stake + (1 - slash) * _lone(shipped) - bribes
+    told = tuple(0 if silent else met for met, silent in zip(hits, bought, strict=True))
+    bribes = 0.0
+    for seat in (seat for seat, silent in enumerate(bought) if silent):
+        telling = (*told[:seat], hits[seat], *told[seat + 1 :])
+        bribes += shipped.finder * _slash_if(shipped, faked, telling, sum(hits) - sum(telling))
+    return _told(shipped, faked, hits, told) - bribes
 
 
-def _slash_if_told(shipped: Shipped, faked: int, told: int) -> float:
-    return 1.0 if told > 1 else _second(shipped, faked) if told else 0.0
+# ------------------------------------------------------------------------------------------------ the rules of the tier
+
+
+def _told(shipped: Shipped, faked: int, hits: Hits, told: Hits, honest: float = 1.0) -> float:
+    """What the cheat has when the first seats meet `hits` and report `told` of them. `honest`: the chance that a later
+    seat is a stranger's."""
+    if not any(told):
+        return _unheard(shipped, faked, sum(hits), honest)
+    slash = _slash_if(shipped, faked, told, sum(hits) - sum(told), honest)
+    return -slash * shipped.stake + (1 - slash) * _lone(shipped)
+
+
+def _slash_if(shipped: Shipped, faked: int, told: Hits, hidden: int = 0, honest: float = 1.0) -> float:
+    """Probability of a slash: two seats say it, or one does and the further seat meets another fake."""
+    seats = sum(1 for met in told if met)
+    if seats > 1:
+        return 1.0
+    return honest * _second(shipped, faked, sum(told) + hidden) if seats else 0.0
 
 
 @cache
-def _second(shipped: Shipped, faked: int) -> float:
-    """After one hit: that the further segments meet another one."""
-    return 1 - none_of(shipped.segments - shipped.first, faked - 1, shipped.further)
+def _second(shipped: Shipped, faked: int, met: int) -> float:
+    """That the further segments, none of which was drawn before, meet a fake beside those `met`."""
+    return 1 - none_of(shipped.segments - shipped.first, faked - met, shipped.further)
 
 
 def _lone(shipped: Shipped) -> float:
-    """Pay after one hit without a second: less the further replays and one segment."""
+    """Pay where one seat alone finds a difference: less the further replays and one segment."""
     return 1 - shipped.fee(shipped.further) - shipped.segment
 
 
 @cache
-def _found_again(shipped: Shipped, faked: int, hidden: int) -> float:
-    """That a clean audit is audited again, by an honest seat, and two or more hits are found then.
-
-    It replays what was drawn, `hidden` fakes among it, and as many fresh ones. A single hit changes nothing.
-    """
+def _unheard(shipped: Shipped, faked: int, hidden: int, honest: float) -> float:
+    """Pay of an audit that all have confirmed. One of `reaudit` is audited again by one seat, which replays what was
+    drawn, `hidden` fakes among it, and as many fresh ones: one that differs costs a segment, two cost the price."""
     population, left = shipped.segments - shipped.first, faked - hidden
-    few = sum(exactly(population, left, shipped.first, fresh) for fresh in range(max(0, 2 - hidden)))
-    return shipped.reaudit * (1 - few)
+    none, one = (exactly(population, left, shipped.first, met - hidden) if met >= hidden else 0.0 for met in (0, 1))
+    again = none + one * (1 - shipped.segment)
+    looked = shipped.reaudit * honest
+    return 1 - looked + looked * again
+
+
+# ------------------------------------------------------------------------------------------------------------ auditors
 
 
 def honest_audit(shipped: Shipped) -> float:
@@ -142,7 +136,8 @@ def honest_audit(shipped: Shipped) -> float:
 def trusting_audit(shipped: Shipped, cheats: float) -> float:
     """Against honest work: an auditor to whom the worker whispers his roots, and who therefore replays nothing.
 
-    `cheats`: the share of whispering workers who have faked everything. He forgoes a finder's part and risks a slash.
+    `cheats`: the share of whispering workers who have faked everything. He forgoes a finder's part; of all auditors,
+    one is first. Nothing else happens to him: who confirms answers only for what a dispute decides.
     """
     saved = shipped.compute * shipped.drawn * shipped.segment
-    return saved - cheats * (shipped.finder + shipped.reaudit * shipped.stake)
+    return saved - cheats * shipped.finder / shipped.auditors

@@ -40,6 +40,7 @@ def test_demo_audit__honest_is_paid__who_made_it_up_is_slashed__the_books_balanc
     departure = faked["departure"]
     assert departure is not None and departure["said"] != departure["true"]
     assert 1 < departure["segment"] <= 31
+    assert departure["who"] == "faker" and departure["step"] == 3 * (departure["segment"] - 1) + 1
     accused = [segment for seat in faked["auditors"] if seat["said"] == "accused" for segment in seat["segments"]]
     assert any(segment >= departure["segment"] for segment in accused)
     assert processes_naming(str(tmp_path)) == []

@@ -153,7 +153,7 @@ class _Tale(AuditedStage):
         if seed is None or said is None or said.root() != report.trace_root or audit is None:
             self.view.say("His trace is not to be had: where he left the truth is not known, only where he was caught.")
             return None
-        true = truth.done_here(kept, seed)
+        true = truth.done_here(kept, seed, STEPS)
         found = None if true is None else truth.departure(said, true)
         if true is None or found is None:
             self.wrong.append("this machine finds no segment in which the faker differs")
@@ -166,14 +166,26 @@ class _Tale(AuditedStage):
         self.demand(not early, f"an auditor accused true segments: {early}")
         same = [doubt.index for doubt in doubts if doubt.mine == said.segments[doubt.index - 1].state]
         self.demand(not same, f"an auditor accused segments that end as he found: {same}")
-        first, last = (found.segment - 1) * EVERY + 1, found.segment * EVERY
-        number = found.segment
-        self.view.say(
-            f"Bob does the training himself and lays it beside the faker's trace. Up to segment {number - 1} it"
-        )
-        self.view.say(f"is true. He left the truth in segment {number}, steps {first} to {last}: his state after it is")
-        self.view.say(f"{short_id(found.said)}, everybody else's {short_id(found.true)}.")
-        return {"segment": found.segment, "said": "0x" + found.said.hex(), "true": "0x" + found.true.hex()}
+        self._say_where(found, run)
+        step = None if found.stood_at is None else found.stood_at + 1
+        self.demand(step is not None, "the step where he left the truth cannot be told")
+        return {
+            "who": self.names[report.worker or ""],
+            "segment": found.segment,
+            "step": step,
+            "said": "0x" + found.said.hex(),
+            "true": "0x" + found.true.hex(),
+        }
+
+    def _say_where(self, found: truth.Departure, run: Run) -> None:
+        name, number, say = self.names[run.audit().worker or ""], found.segment, self.view.say
+        say(f"Bob does the training himself, step by step, and lays it beside the trace of {name}.")
+        first, last = (number - 1) * EVERY + 1, number * EVERY
+        say(f"Up to segment {number - 1} it is true. Segment {number}, steps {first} to {last},")
+        say(f"ends in {short_id(found.said)} there, and in {short_id(found.true)} where it is done.")
+        if found.stood_at is not None:
+            say(f"{name} left the truth at step {found.stood_at + 1}: model and optimiser that he says come after step")
+            say(f"{last} are, hash for hash, those after step {found.stood_at}.")
 
     def _seed(self, run: Run) -> bytes | None:
         value = self.bob.contracts.beacon.value_of(run.story().round)

@@ -18,8 +18,10 @@ from tensorgrid.demo.audit import Check, Ended, Slash, checks_of, checks_of_job
 from tensorgrid.demo.book import ACTIVE, EXITING, UNUSED, Book, Page
 from tensorgrid.demo.live import View
 from tensorgrid.devnet import Devnet
+from tensorgrid.domain.audits import ClaimState
 from tensorgrid.domain.jobs import JobState
 from tensorgrid.parameters import NetworkParameters
+from tensorgrid.runs.audit_story import AuditStory
 from tensorgrid.runs.run import Run
 from tensorgrid.runs.story import Story
 
@@ -41,11 +43,17 @@ WORK: dict[str, Any] = {
 
 
 def quick() -> NetworkParameters:
-    """The devnet's, with the shortest clocks that two cores keep: who is accused lets all of his time pass."""
+    """The devnet's, with shorter clocks for taking seats."""
     shipped = NetworkParameters.load("devnet")
     assert shipped.audit is not None, "the devnet sells audits"
     clocks, audit = replace(shipped.clocks, take=8, extra_take=8), replace(shipped.audit, take=8, respond=12)
     return replace(shipped, clocks=clocks, audit=audit)
+
+
+def _only_time_passes(audit: AuditStory) -> bool:
+    """Auditors doubt something, all of them have spoken, and the worker has answered everything."""
+    spoken = all(number in audit.answers for number in audit.seated)
+    return spoken and bool(audit.doubts) and all(doubt.state is ClaimState.DIFFERS for doubt in audit.doubts)
 
 
 class AuditedStage:
@@ -109,13 +117,22 @@ class AuditedStage:
     def follow(self, run: Run, keep: Path | None = None) -> Story:
         """To its end. `keep`: where a copy of what the faker has of it goes, while he still has it."""
         scratch = self.faker.config.parent / "scratch" / run.id.hex()
+        skipped = 0
         with self.view.watching():
             for story in run.watch(timeout=PATIENCE):
                 self.view.show(story, [])
+                if story.audit is not None and _only_time_passes(story.audit) and len(story.audit.doubts) > skipped:
+                    skipped = len(story.audit.doubts)
+                    self._skip(story.audit.plan.answer_time)
                 begun = story.audit is not None and story.audit.opening is not None
                 if keep is not None and begun and not keep.exists() and story.state is JobState.COMMITTED:
                     truth.keep(scratch, keep)
         return run.story()
+
+    def _skip(self, seconds: int) -> None:
+        """He has shown what he has, and no bond lets him contest: until then everybody would only wait."""
+        self.view.say(f"He has {seconds} s to contest it, and no bond for that: the chain's clock is set forward.")
+        self.net.advance(seconds + 1)
 
     # -------------------------------------------------------------------------------------------------- what is noted
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.metrics import Scalar, point_of
+from tensorgrid.training.settings import Settings
 from tensorgrid.training.state import State
 from tensorgrid.training.steps import reseed
 
@@ -37,6 +38,8 @@ class Counter:
 
 
 _recorder: Recorder = Counter()
+_settings: Settings | None = None
+_done = 0
 
 
 def record_with(recorder: Recorder) -> None:
@@ -55,17 +58,28 @@ def resume(state: State) -> int:
 
     Call it once, when everything in `state` is built. Raises SpecInvalid.
     """
-    step = _recorder.resume(_state(state))
-    reseed(step)
-    return step
+    global _settings, _done  # noqa: PLW0603 - a process runs one job
+    _settings = Settings(_state(state))
+    _done = _recorder.resume(state)
+    _settings.put_back(_done)
+    reseed(_done)
+    return _done
 
 
 def checkpoint(state: State, metrics: dict[str, object] | None = None) -> None:
     """A step has ended, and `state` is whole: call it once per step, gradients used and counters set.
 
-    `metrics` are as for tg.report. random, numpy's and torch's generators start anew afterwards. Raises SpecInvalid.
+    `metrics` are as for tg.report. Afterwards random, numpy's and torch's generators start anew, and optimisers are set
+    as the code made them, or as their schedulers in `state` have it by now. Raises SpecInvalid.
     """
-    reseed(_recorder.checkpoint(_state(state), point_of(metrics) if metrics else {}))
+    global _done  # noqa: PLW0603
+    known = _state(state)
+    if _settings is not None:
+        _settings.check(_done + 1)
+    _done = _recorder.checkpoint(known, point_of(metrics) if metrics else {})
+    if _settings is not None:
+        _settings.put_back(_done)
+    reseed(_done)
 
 
 def _state(state: object) -> State:
