@@ -49,6 +49,7 @@ SHIPPED = {
     "WorkerRegistry": "contracts/core/WorkerRegistry.sol",
     "Reputation": "contracts/core/Reputation.sol",
     "BlockBeacon": "contracts/beacons/BlockBeacon.sol",
+    "DrandBeacon": "contracts/beacons/DrandBeacon.sol",
     "JobBoard": "contracts/core/JobBoard.sol",
     "LotteryScheduler": "contracts/schedulers/LotteryScheduler.sol",
     "OfferScheduler": "contracts/schedulers/OfferScheduler.sol",
