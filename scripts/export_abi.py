@@ -53,6 +53,8 @@ SHIPPED = {
     "JobBoard": "contracts/core/JobBoard.sol",
     "LotteryScheduler": "contracts/schedulers/LotteryScheduler.sol",
     "OfferScheduler": "contracts/schedulers/OfferScheduler.sol",
+    "PriceScheduler": "contracts/schedulers/PriceScheduler.sol",
+    "ReputationScheduler": "contracts/schedulers/ReputationScheduler.sol",
     "AcceptanceVerifier": "contracts/verifiers/AcceptanceVerifier.sol",
     "AuditVerifier": "contracts/verifiers/AuditVerifier.sol",
     "ReplicationVerifier": "contracts/verifiers/ReplicationVerifier.sol",

@@ -343,6 +343,14 @@ class ClockMalformed(Reverted):
     """give drand's genesis and period as they were published, and a lag of seconds or minutes"""
 
 
+class TopZero(Reverted):
+    """give the bar a height above zero points"""
+
+
+class StartOutOfRange(Reverted):
+    """let the price begin at 1 to 10,000 basis points of the terms' price"""
+
+
 class SeatsFull(Reverted):
     """others were faster"""
 
