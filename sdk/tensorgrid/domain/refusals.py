@@ -331,6 +331,34 @@ class RoundLost(Reverted):
     """the round's value can no longer be had; the job expires with a full refund"""
 
 
+class RoundNotStored(Reverted):
+    """the round is due and nobody has brought its value yet: fetch its signature from drand and store it"""
+
+
+class SignatureMalformed(Reverted):
+    """give the 64 bytes of drand's signature as they were published"""
+
+
+class SignatureForged(Reverted):
+    """drand has not signed this round so: fetch the signature of this round, of this network"""
+
+
+class KeyMalformed(Reverted):
+    """give drand's public key as it was published, imaginary parts first"""
+
+
+class ClockMalformed(Reverted):
+    """give drand's genesis and period as they were published, and a lag of seconds or minutes"""
+
+
+class TopZero(Reverted):
+    """give the bar a height above zero points"""
+
+
+class StartOutOfRange(Reverted):
+    """let the price begin at 1 to 10,000 basis points of the terms' price"""
+
+
 class SeatsFull(Reverted):
     """others were faster"""
 

@@ -1,0 +1,1 @@
+"""The schedulers in numbers: their rules in Python, and what the rules make of a market."""
