@@ -3,8 +3,8 @@ pragma solidity 0.8.30;
 
 /// @notice What the seats of one job have shown, in one storage slot. Groups of equal results are numbered in order of their
 /// first reveal; what a seat has shown is its group's number. From the lowest bit: group of each seat 3 x 5 (0: not
-/// shown), seats that have shown 5, groups 3, second round opened 1, groups that name a limit 5, seats of a pair whose score covers the job 2, spare
-/// 1, sequence of the job 16, spare 44, first group's result 160.
+/// shown), seats that have shown 5, groups 3, second round opened 1, groups that name a limit 5, seats of a pair whose
+/// score covers the job 2, spare 1, sequence of the job 16, spare 44, first group's result 160.
 type RevealWord is uint256;
 
 using {

@@ -4,10 +4,10 @@ pragma solidity 0.8.30;
 import {Fault, MAX_SEATS, Ruling, Seat} from "../types/JobTypes.sol";
 import {RevealWord} from "../types/RevealWord.sol";
 
-// A first round of so many seats is decided by score, see `isUndecided`.
-uint8 constant PAIR = 2;
-
 // What replicas are due, by what they have shown: the rows of protocol.md, section 5. A seat is paid its own price.
+
+// A first round of so many seats is decided by their score too.
+uint8 constant PAIR = 2;
 
 /// @notice Every result shown is the same, and there are at least two.
 function isAgreed(RevealWord reveals) pure returns (bool) {
