@@ -1,8 +1,12 @@
 """Two replicas from the requester's side: refused, estimated, posted, told. On a chain; the test plays the workers."""
 
+import json
+
 import pytest
 from tests.sdk.chain_actors import StakedWorker
+from typer.testing import CliRunner
 
+from tensorgrid.cli import app, jobs
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.errors import NotCovered, SpecInvalid
 from tensorgrid.domain.jobs import ExitClass, JobState, Opening, ReplicationClocks, commitment
@@ -87,6 +91,17 @@ def test_estimate__two_replicas__both_outcomes(client, crew):
     assert two.score_needed == -(-price // 10), "in a devnet a unit of burned fee is a tenth of a point"
     assert f"have {two.score_needed} points each" in str(two)
     assert f"three more are asked: {two.if_all_asked} in all" in str(two)
+
+
+def test_dry_run__two_replicas__says_what_three_more_would_cost(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "connect", lambda _: client)
+    (tmp_path / "work.py").write_text("def work() -> dict:\n    return {}\n")
+    asked = ["submit", f"{tmp_path}/work.py:work", "--budget", "2000 USDC", "--replicas", "2", "--dry-run"]
+    told = json.loads(CliRunner().invoke(app, [*asked, "--any-score", "--json"]).output)
+    assert int(told["if_all_asked"]["units"]) > int(told["likely"]["units"])
+    assert (told["covering"], told["score_needed"] > 0) == (0, True)
+    assert "score needed" in CliRunner().invoke(app, [*asked, "--any-score"]).output
+    assert isinstance(CliRunner().invoke(app, asked).exception, NotCovered)
 
 
 # ------------------------------------------------------------------------------------------------------------- a story
