@@ -59,10 +59,23 @@ def judge(price: int, seats: Sequence[Seat]) -> list[Ruling]:
     return rulings
 
 
-def decided(first: Sequence[Seat]) -> bool:
-    """Whether a first round that is over needs no second one."""
+def decided(first: Sequence[Seat], covered: bool = True) -> bool:
+    """Whether a first round that is over needs no second one. `covered`: with two seats, the score of each of them is
+    worth the job; two who agree without that need others beside them."""
     answers = [seat.answer for seat in first if seat.answer is not None]
-    return not answers or (len(answers) >= 2 and len(set(answers)) == 1)
+    return not answers or (covered and len(answers) >= 2 and len(set(answers)) == 1)
+
+
+def score_needed(price: int, rate: int) -> int:
+    """Points that each of two workers needs; `rate`: points per 1e18 units of price."""
+    return ceil(Fraction(price * rate, 10**18))
+
+
+def decayed(points: int, age: int, half_life: int) -> int:
+    """A score after `age` seconds: halved every half-life, straight lines between; what is taken away rounds up."""
+    size = abs(points) >> age // half_life
+    size -= ceil(Fraction(size * (age % half_life), 2 * half_life))
+    return size if points > 0 else -size
 
 
 def half(price: int) -> int:

@@ -4,12 +4,19 @@ pragma solidity 0.8.30;
 import {JobId, JobTerms, Seat} from "../types/JobTypes.sol";
 import {IVerifier} from "./IVerifier.sol";
 
-/// @title Replication: three do the same work, unequal answers bring two more
-/// @notice `terms.verifierParams`, from the lowest bits: uint32 revealTime, uint32 grace, uint32 extraTakeTime, seconds.
+/// @title Replication: two or three do the same work, unequal answers bring more, up to five
+/// @notice `terms.verifierParams`, from the lowest bits: uint32 revealTime, uint32 grace, uint32 extraTakeTime, seconds;
+/// with two workers also uint112 scoreRate, points per 1e18 units of price; zeros above.
 ///
 /// First round. From Committed until revealTime + grace each committed worker opens (salt, keccak256(resultRoot),
-/// receiptDigest). Three equal, or two equal with the third silent: done. Nothing revealed: done. Anything else opens two
-/// extra seats, drawn by a new future round; the reveal that completes an unequal round does so itself, otherwise anyone.
+/// receiptDigest). Three equal, or two equal with the third silent: done. Nothing revealed: done. Anything else opens the
+/// seats that are missing to five, drawn by a new future round; the reveal that completes an undecided round does so itself,
+/// otherwise anyone.
+///
+/// Two workers are enough when they answer the same, and the score of each covers the job as he reveals: it is at least
+/// price * scoreRate / 1e18. The rate is at least what a unit of burned fee is worth as score when the policy is admitted,
+/// so each of them has burned at least the price in fees, as far as time has not decayed it. Two equal answers of less
+/// score, unequal ones, or one alone open three seats more, and the rows for five hold.
 ///
 /// Second round. Clocks run from the opening: take for extraTakeTime, work for terms.workTime more, reveal for
 /// revealTime + grace more. Extra seats commit to the result root itself in place of its hash, which the first round has
@@ -21,8 +28,13 @@ interface IReplicationVerifier is IVerifier {
     event Revealed(JobId indexed id, address indexed worker, bytes32 rootHash, bytes32 receiptDigest);
     event ExtraSeatsOpened(JobId indexed id, uint40 round, uint40 takeBy, uint40 workBy, uint40 revealBy);
 
+    /// @param need the usual number; 2 is the other one
     error WorkersUnsupported(uint8 have, uint8 need);
     error ParamsInvalid(bytes32 params);
+    /// @notice Two replicas paid in a token whose fees give no score.
+    error TokenUnweighted(address token);
+    /// @notice Two replicas whose score would cover more than it has cost.
+    error ScoreRateTooLow(uint256 have, uint256 need);
     /// @notice A reveal or extra-take time below LEAST_CLOCK: a requester could slash honest workers by their slowness.
     error ClockTooShort(uint32 have, uint32 least);
     error NotCommitted(JobId id, address worker);
@@ -73,6 +85,8 @@ interface IReplicationVerifier is IVerifier {
 
     /// @notice Of the job that the lane of this nonce holds now, if it is this nonce's; else all zero.
     function tallyOf(address requester, uint256 nonce) external view returns (Tally memory);
+    /// @notice Points that each of two workers needs for their agreement to be enough; 0 with three workers.
+    function scoreNeeded(JobTerms calldata terms) external pure returns (uint256);
     function clocksOf(bytes32 params) external pure returns (Clocks memory);
     /// @notice Whether the first round is over and undecided, and extra seats are still to be opened.
     function extraNeeded(JobTerms calldata terms, Seat[] calldata held) external view returns (bool);

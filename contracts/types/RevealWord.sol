@@ -3,8 +3,8 @@ pragma solidity 0.8.30;
 
 /// @notice What the seats of one job have shown, in one storage slot. Groups of equal results are numbered in order of their
 /// first reveal; what a seat has shown is its group's number. From the lowest bit: group of each seat 3 x 5 (0: not
-/// shown), seats that have shown 5, groups 3, second round opened 1, groups that name a limit 5, spare 3, sequence of the
-/// job 16, spare 44, first group's result 160.
+/// shown), seats that have shown 5, groups 3, second round opened 1, groups that name a limit 5, seats of a pair whose
+/// score covers the job 2, spare 1, sequence of the job 16, spare 44, first group's result 160.
 type RevealWord is uint256;
 
 using {
@@ -16,17 +16,20 @@ using {
     hasSecond,
     isLimit,
     limits,
+    isCovered,
     withShown,
     withFirst,
     withGroup,
     withSecond,
-    withLimit
+    withLimit,
+    withCover
 } for RevealWord global;
 
 uint256 constant SHOWN_AT = 15;
 uint256 constant GROUPS_AT = 20;
 uint256 constant SECOND = 1 << 23;
 uint256 constant LIMITS_AT = 24;
+uint256 constant COVERED_AT = 29;
 uint256 constant SEQUENCE_AT = 32;
 uint256 constant FIRST_AT = 96;
 
@@ -72,6 +75,11 @@ function limits(RevealWord reveals) pure returns (uint256) {
     return RevealWord.unwrap(reveals) >> LIMITS_AT & 31;
 }
 
+/// @notice Of two replicas: the score of each covered the job when he showed his result.
+function isCovered(RevealWord reveals) pure returns (bool) {
+    return RevealWord.unwrap(reveals) >> COVERED_AT & 3 == 3;
+}
+
 /// @dev The seat has shown nothing yet.
 function withShown(RevealWord reveals, uint256 number, uint256 group) pure returns (RevealWord) {
     return RevealWord.wrap(RevealWord.unwrap(reveals) | group << 3 * (number - 1) | 1 << (SHOWN_AT + number - 1));
@@ -92,4 +100,9 @@ function withSecond(RevealWord reveals) pure returns (RevealWord) {
 
 function withLimit(RevealWord reveals, uint256 group) pure returns (RevealWord) {
     return RevealWord.wrap(RevealWord.unwrap(reveals) | 1 << (LIMITS_AT + group - 1));
+}
+
+/// @param number of the seat, 1 or 2
+function withCover(RevealWord reveals, uint256 number) pure returns (RevealWord) {
+    return RevealWord.wrap(RevealWord.unwrap(reveals) | 1 << (COVERED_AT + number - 1));
 }

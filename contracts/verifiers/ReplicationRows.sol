@@ -6,15 +6,20 @@ import {RevealWord} from "../types/RevealWord.sol";
 
 // What replicas are due, by what they have shown: the rows of protocol.md, section 5. A seat is paid its own price.
 
+// A first round of so many seats is decided by their score too.
+uint8 constant PAIR = 2;
+
 /// @notice Every result shown is the same, and there are at least two.
 function isAgreed(RevealWord reveals) pure returns (bool) {
     uint256 shown = reveals.shown();
     return reveals.groups() == 1 && shown & (shown - 1) != 0;
 }
 
-/// @notice Something was shown, and it does not decide the first round.
-function isUndecided(RevealWord reveals) pure returns (bool) {
-    return reveals.groups() > 0 && !isAgreed(reveals);
+/// @notice Something was shown, and it does not decide the first round of `workers` seats.
+function isUndecided(RevealWord reveals, uint256 workers) pure returns (bool) {
+    if (reveals.groups() == 0) return false;
+    // INVARIANT: two without a third settle nothing unless the past of both is worth more than what a lie would bring them.
+    return !isAgreed(reveals) || (workers == PAIR && !reveals.isCovered());
 }
 
 /// @notice Of a job whose rounds are over.

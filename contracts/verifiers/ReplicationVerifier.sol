@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IBeacon} from "../interfaces/IBeacon.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
 import {IReplicationVerifier} from "../interfaces/IReplicationVerifier.sol";
+import {IReputation} from "../interfaces/IReputation.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {
     ExitClass,
@@ -18,39 +20,19 @@ import {
 } from "../types/JobTypes.sol";
 import {JobWord, laneOf} from "../types/JobWord.sol";
 import {ask, behind, rawSeats, tell} from "../types/RawCalls.sol";
-import {RevealWord, noReveals} from "../types/RevealWord.sol";
-import {isAgreed, isUndecided, rule} from "./ReplicationRows.sol";
+import {RevealWord} from "../types/RevealWord.sol";
+import {ReplicationRounds} from "./ReplicationRounds.sol";
+import {PAIR, isUndecided, rule} from "./ReplicationRows.sol";
 
 /// @title ReplicationVerifier, as IReplicationVerifier says
-contract ReplicationVerifier is IReplicationVerifier {
-    /// @inheritdoc IVerifier
-    address public immutable BOARD;
-    /// @inheritdoc IReplicationVerifier
-    address public immutable BEACON;
+contract ReplicationVerifier is ReplicationRounds {
+    uint8 private constant TRIO = 3;
+    uint256 private constant ONE = 1e18; // a score rate is points per so many units of price
 
-    /// @inheritdoc IReplicationVerifier
-    uint32 public immutable LEAST_CLOCK;
+    /// @dev From the second group on; counts as far as the lane's RevealWord says that the same job has written it.
+    mapping(bytes32 lane => mapping(uint256 group => bytes20)) private _results;
 
-    uint8 private constant FIRST_SEATS = 3;
-    uint8 private constant EXTRA_SEATS = MAX_SEATS - FIRST_SEATS;
-    uint256 private constant FIRST_MASK = 7; // their bits in what is committed and what is shown
-
-    struct Second {
-        uint40 openedAt;
-        uint40 round;
-    }
-
-    /// @dev Reused by the jobs of a lane, and counts for the job of its sequence only. What else the lane keeps counts as far
-    /// as this slot says that the same job has written it.
-    mapping(bytes32 lane => RevealWord) private _reveals;
-    mapping(bytes32 lane => mapping(uint256 group => bytes20)) private _results; // from the second group on
-    mapping(bytes32 lane => Second) private _seconds;
-
-    constructor(address board) {
-        BOARD = board;
-        BEACON = IJobBoard(board).BEACON();
-        LEAST_CLOCK = IParameters(IJobBoard(board).PARAMETERS()).bounds().minTakeTime;
-    }
+    constructor(address board) ReplicationRounds(board) {}
 
     // ---- revealing
 
@@ -60,20 +42,20 @@ contract ReplicationVerifier is IReplicationVerifier {
         bytes32 lane = laneOf(terms.requester, terms.nonce);
         RevealWord reveals = _revealsOf(lane, job.sequence());
         require(openings.length > 0, NotCommitted(id, address(0)));
-        bool extra = openings[0].number > FIRST_SEATS;
+        bool extra = openings[0].number > terms.workers;
         _checkTime(terms, id, job, lane, reveals, extra);
         RevealWord before = reveals;
         for (uint256 i = 0; i < openings.length; ++i) {
-            reveals = _open(id, lane, reveals, held, openings[i], extra);
+            reveals = _open(terms, id, lane, reveals, held, openings[i], extra);
         }
         // Where nothing new was shown, nothing follows from it a second time.
         bool anyNew = RevealWord.unwrap(reveals) != RevealWord.unwrap(before);
         require(anyNew, AlreadyRevealed(id, held[openings[0].number - 1].worker));
-        if (!extra && _firstShown(job, reveals)) {
-            bool agreed = isAgreed(reveals);
-            if (agreed && _canSettle(job, held)) return _settleAgreed(terms, held);
+        if (!extra && _firstShown(terms, job, reveals)) {
+            bool decided = !isUndecided(reveals, terms.workers);
+            if (decided && _canSettle(job, held)) return _settleAgreed(terms, held);
             // The reveal that completes an undecided round goes on by itself: no second transaction, nobody to wait for.
-            if (!agreed) reveals = _openSecond(terms, id, lane, reveals);
+            if (!decided) reveals = _openSecond(terms, id, lane, reveals);
         }
         _reveals[lane] = reveals;
     }
@@ -85,7 +67,7 @@ contract ReplicationVerifier is IReplicationVerifier {
         RevealWord reveals = _revealsOf(lane, job.sequence());
         require(!reveals.hasSecond(), ExtraNotNeeded(id));
         require(_firstOver(terms, job, reveals), RevealTooEarly(id));
-        require(isUndecided(reveals), ExtraNotNeeded(id));
+        require(isUndecided(reveals, terms.workers), ExtraNotNeeded(id));
         reveals = _openSecond(terms, id, lane, reveals);
         _reveals[lane] = reveals;
         // INVARIANT (J2): a second round ends, reveals and all, before the job settles by its deadline.
@@ -97,14 +79,14 @@ contract ReplicationVerifier is IReplicationVerifier {
 
     /// @inheritdoc IVerifier
     function needs(JobTerms calldata terms) external view returns (Needs memory) {
-        require(terms.workers == FIRST_SEATS, WorkersUnsupported(terms.workers, FIRST_SEATS));
+        require(terms.workers == PAIR || terms.workers == TRIO, WorkersUnsupported(terms.workers, TRIO));
         Clocks memory clocks = clocksOf(terms.verifierParams);
-        require(uint256(terms.verifierParams) >> 96 == 0, ParamsInvalid(terms.verifierParams));
+        _checkRate(terms);
         // INVARIANT: nobody can be given less time to reveal, and so to keep his stake, than a job must give to be taken.
         require(clocks.revealTime >= LEAST_CLOCK, ClockTooShort(clocks.revealTime, LEAST_CLOCK));
         require(clocks.extraTakeTime >= LEAST_CLOCK, ClockTooShort(clocks.extraTakeTime, LEAST_CLOCK));
         return Needs({
-            reserveBps: uint32(EXTRA_SEATS) * 10_000,
+            reserveBps: uint32(MAX_SEATS - terms.workers) * 10_000,
             // Two rounds of revealing, one of taking and one of working; and as long again as the taking for somebody to
             // notice that a silent first round has to be reopened.
             settleTime: 2 * (uint40(clocks.revealTime) + clocks.grace + clocks.extraTakeTime) + terms.workTime,
@@ -139,7 +121,7 @@ contract ReplicationVerifier is IReplicationVerifier {
         (, JobWord job) = _look(terms, held);
         RevealWord reveals = _revealsOf(laneOf(terms.requester, terms.nonce), job.sequence());
         return job.state() == JobState.Committed && !reveals.hasSecond() && _firstOver(terms, job, reveals)
-            && isUndecided(reveals);
+            && isUndecided(reveals, terms.workers);
     }
 
     /// @inheritdoc IReplicationVerifier
@@ -160,13 +142,9 @@ contract ReplicationVerifier is IReplicationVerifier {
     }
 
     /// @inheritdoc IReplicationVerifier
-    function clocksOf(bytes32 params) public pure returns (Clocks memory) {
-        uint256 packed = uint256(params);
-        return Clocks({
-            revealTime: uint32(packed),
-            grace: uint32(packed >> 32),
-            extraTakeTime: uint32(packed >> 64)
-        });
+    function scoreNeeded(JobTerms calldata terms) public pure returns (uint256) {
+        // Rounded up, so that no price is so low that no score at all would do.
+        return Math.ceilDiv(uint256(terms.price) * _rateOf(terms.verifierParams), ONE);
     }
 
     // ---- the board, asked with what the caller has passed
@@ -180,6 +158,22 @@ contract ReplicationVerifier is IReplicationVerifier {
         return abi.encodePacked(behind(1), held.length, rawSeats(held));
     }
 
+    /// @dev Of the policy alone, as it is admitted.
+    function _checkRate(JobTerms calldata terms) private view {
+        uint256 rate = _rateOf(terms.verifierParams);
+        bool fits = uint256(terms.verifierParams) >> 208 == 0 && (terms.workers == PAIR || rate == 0);
+        require(fits, ParamsInvalid(terms.verifierParams));
+        if (terms.workers != PAIR) return;
+        uint256 least = IParameters(PARAMETERS).tokenRule(terms.payToken).scoreWeight;
+        // INVARIANT: a score that covers a job has cost at least its price in burned fees.
+        require(least > 0, TokenUnweighted(terms.payToken));
+        require(rate >= least, ScoreRateTooLow(rate, least));
+    }
+
+    function _rateOf(bytes32 params) private pure returns (uint256) {
+        return uint112(uint256(params) >> 96);
+    }
+
     // ---- one reveal
 
     function _committed(JobTerms calldata terms, Seat[] calldata held) private view returns (JobId id, JobWord job) {
@@ -189,12 +183,6 @@ contract ReplicationVerifier is IReplicationVerifier {
         JobState state = job.state();
         require(state >= JobState.Committed, RevealTooEarly(id));
         require(state == JobState.Committed, RevealTooLate(id, job.clock()));
-    }
-
-    /// @dev What the job of this sequence has shown; nothing, where the slot is another job's.
-    function _revealsOf(bytes32 lane, uint16 sequence) private view returns (RevealWord reveals) {
-        reveals = _reveals[lane];
-        if (reveals.sequence() != sequence) return noReveals(sequence);
     }
 
     function _checkTime(
@@ -209,7 +197,7 @@ contract ReplicationVerifier is IReplicationVerifier {
         if (extra) {
             // INVARIANT: roots show only when no extra seat can commit any more, so none can be copied into a commitment.
             ExtraSeats memory second = _extraOf(terms, lane, reveals);
-            require(reveals.hasSecond() && _extraSealed(job, second), RevealTooEarly(id));
+            require(reveals.hasSecond() && _extraSealed(terms, job, second), RevealTooEarly(id));
             deadline = _revealBy(terms, second.workBy);
         }
         require(block.timestamp <= deadline, RevealTooLate(id, deadline));
@@ -217,6 +205,7 @@ contract ReplicationVerifier is IReplicationVerifier {
 
     /// @dev One opening. The caller stores what this makes of `reveals`.
     function _open(
+        JobTerms calldata terms,
         JobId id,
         bytes32 lane,
         RevealWord reveals,
@@ -233,7 +222,7 @@ contract ReplicationVerifier is IReplicationVerifier {
         // INVARIANT: openings are nobody's secret once they are under way. Whoever copies one of several out of a transaction and
         // shows it first keeps none of the others from being shown.
         if (reveals.groupOf(number) != 0) return reveals;
-        require((number > FIRST_SEATS) == extra, RootExpected(id, worker));
+        require((number > terms.workers) == extra, RootExpected(id, worker));
 
         // INVARIANT (J3): a commitment binds job, worker and salt; another's, repeated, opens for nobody. An extra seat's is
         // made over the root, not over its hash, which the first round has made public: whoever only read the chain when
@@ -244,7 +233,14 @@ contract ReplicationVerifier is IReplicationVerifier {
         require(sealed_ == seat.commitment, CommitmentMismatch(id, worker));
         if (extra) shown = keccak256(abi.encode(shown));
         emit Revealed(id, worker, shown, receiptDigest);
+        if (terms.workers == PAIR && !extra && _covers(terms, worker)) reveals = reveals.withCover(number);
         return _enter(id, lane, reveals, number, bytes20(shown));
+    }
+
+    /// @dev Read as he shows his result, not when he took the seat: what he was found guilty of meanwhile counts, and where
+    /// both have shown, nothing that comes later changes what follows from it.
+    function _covers(JobTerms calldata terms, address worker) private view returns (bool) {
+        return IReputation(REPUTATION).pointsOf(BOARD, worker) >= int256(scoreNeeded(terms));
     }
 
     /// @param result hash of the root, as far as it is kept: who finds another with the same 160 bits, 2^80 tries, has two
@@ -270,18 +266,6 @@ contract ReplicationVerifier is IReplicationVerifier {
         return reveals.withShown(number, group);
     }
 
-    /// @dev The caller stores what this makes of `reveals`.
-    function _openSecond(JobTerms calldata terms, JobId id, bytes32 lane, RevealWord reveals)
-        private
-        returns (RevealWord)
-    {
-        reveals = reveals.withSecond();
-        _seconds[lane] = Second({openedAt: uint40(block.timestamp), round: IBeacon(BEACON).next()});
-        ExtraSeats memory extra = _extraOf(terms, lane, reveals);
-        emit ExtraSeatsOpened(id, extra.round, extra.takeBy, extra.workBy, _revealBy(terms, extra.workBy));
-        return reveals;
-    }
-
     /// @dev Settles a job whose committed seats have all shown the same. The reveals that decide it need no record: the board
     /// settles it now, or refuses all of this.
     function _settleAgreed(JobTerms calldata terms, Seat[] calldata held) private {
@@ -296,66 +280,6 @@ contract ReplicationVerifier is IReplicationVerifier {
     function _classResult(JobId id, ExitClass class) private pure returns (bytes20) {
         bytes32 root = keccak256(abi.encodePacked(uint8(2), id.asBytes(), uint8(class), bytes32(0)));
         return bytes20(keccak256(abi.encode(root)));
-    }
-
-    // ---- rounds
-
-    /// @dev Every first seat that committed has revealed.
-    function _firstShown(JobWord job, RevealWord reveals) private pure returns (bool) {
-        return (reveals.shown() ^ job.committed()) & FIRST_MASK == 0;
-    }
-
-    /// @dev Every extra seat that committed has revealed.
-    function _secondShown(JobWord job, RevealWord reveals) private pure returns (bool) {
-        return (reveals.shown() ^ job.committed()) >> FIRST_SEATS == 0;
-    }
-
-    function _firstOver(JobTerms calldata terms, JobWord job, RevealWord reveals) private view returns (bool) {
-        return _firstShown(job, reveals) || block.timestamp > _firstDeadline(terms, job);
-    }
-
-    function _firstDeadline(JobTerms calldata terms, JobWord job) private pure returns (uint40) {
-        return _revealBy(terms, job.clock());
-    }
-
-    function _revealBy(JobTerms calldata terms, uint40 from) private pure returns (uint40) {
-        uint256 clocks = uint256(terms.verifierParams);
-        return from + uint32(clocks) + uint32(clocks >> 32);
-    }
-
-    function _extraOf(JobTerms calldata terms, bytes32 lane, RevealWord reveals)
-        private
-        view
-        returns (ExtraSeats memory extra)
-    {
-        if (!reveals.hasSecond()) return extra;
-        Second memory second = _seconds[lane];
-        extra.count = EXTRA_SEATS;
-        extra.round = second.round;
-        extra.opensAt = second.openedAt;
-        extra.takeBy = second.openedAt + clocksOf(terms.verifierParams).extraTakeTime;
-        extra.workBy = extra.takeBy + terms.workTime;
-    }
-
-    /// @dev No extra seat can be taken any more, and none that was taken can still commit.
-    function _extraSealed(JobWord job, ExtraSeats memory extra) private view returns (bool) {
-        uint256 taken = job.taken() - FIRST_SEATS;
-        bool committed = job.committed() >> FIRST_SEATS == (1 << taken) - 1;
-        return (taken == extra.count || block.timestamp > extra.takeBy)
-            && (committed || block.timestamp > extra.workBy);
-    }
-
-    function _final(JobTerms calldata terms, bytes32 lane, JobWord job, RevealWord reveals)
-        private
-        view
-        returns (bool)
-    {
-        if (job.state() != JobState.Committed) return false;
-        if (block.timestamp >= job.clock() + terms.settleTime) return true;
-        if (!reveals.hasSecond()) return _firstOver(terms, job, reveals) && !isUndecided(reveals);
-        ExtraSeats memory extra = _extraOf(terms, lane, reveals);
-        if (block.timestamp > _revealBy(terms, extra.workBy)) return true;
-        return _extraSealed(job, extra) && _secondShown(job, reveals);
     }
 
     /// @dev `held` names every seat, as `settle` wants it, and none is given away: a job that pays nobody has a bounty for who

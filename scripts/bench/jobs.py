@@ -74,6 +74,17 @@ def drawn_terms(network: Network, nonce: int, *, workers: int = 3) -> JobTerms:
     )
 
 
+def paired_terms(network: Network, nonce: int) -> JobTerms:
+    """The replicate tier with two workers, whose score settles what they agree on; three more in reserve."""
+    token = network.address("TestToken.USDC")
+    weight = network.ask("Parameters", "tokenRule", token)[1]
+    return replace(
+        drawn_terms(network, nonce, workers=2),
+        reserve=3 * PRICE,
+        verifier_params=ReplicationClocks(REVEAL, GRACE, EXTRA_TAKE, weight).pack(),
+    )
+
+
 def offered_terms(network: Network, nonce: int) -> JobTerms:
     """The accept tier: one worker, by his signed offer; silence is consent."""
     return replace(

@@ -11,8 +11,15 @@ from .chain import Receipt
 from .network import Network
 from .paths import Steps, Walk
 
-# The five that have a target. Every other path is walked for its single calls.
-SCENARIOS = ("optimistic_job", "optimistic_job_piggyback", "replicated_3", "replicated_3_relayed", "audited_job_gas")
+# The six that have a target. Every other path is walked for its single calls.
+SCENARIOS = (
+    "optimistic_job",
+    "optimistic_job_piggyback",
+    "replicated_2",
+    "replicated_3",
+    "replicated_3_relayed",
+    "audited_job_gas",
+)
 
 OFFERED: dict[str, Callable[[Walk], Steps]] = {
     "optimistic_job": Walk.optimistic,
@@ -29,6 +36,7 @@ OFFERED: dict[str, Callable[[Walk], Steps]] = {
 }
 DRAWN: dict[str, Callable[[Walk], Steps]] = {
     "replicated_3": Walk.replicated,
+    "replicated_2": Walk.paired,
     "taken_together": Walk.taken_together,
     "replicated_3_relayed": Walk.relayed,
     "relay_fails": Walk.relay_fails,

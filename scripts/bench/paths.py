@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tensorgrid.domain.encoding import sha256
 from tensorgrid.domain.jobs import JobTerms
 
 from .audits import audited
 from .chain import Receipt
-from .jobs import GRACE, REVEAL, Job, Lanes, drawn_terms, offered_terms
+from .jobs import GRACE, PRICE, REVEAL, Job, Lanes, drawn_terms, offered_terms, paired_terms
 from .network import COIN, Network
 
 Steps = Iterator[tuple[str, Receipt]]
 FIRST_THREE = (0, 1, 2)
+PAIR = (0, 1)
+_DEAR = 150  # times the usual price: what a fee of one hundredth makes a score of that covers it
 _RELAY_FEE = COIN // 10
 _BACKGROUND = 99
 _ACCUSED, _ACCUSER = 1, 2  # IJury.Decision
@@ -126,6 +129,19 @@ class Walk:
         yield "ReplicationVerifier.reveal (first)", job.reveal([0])
         yield "ReplicationVerifier.reveal (second)", job.reveal([1])
         yield "ReplicationVerifier.reveal (last, settles)", job.reveal([2], complete=True)
+
+    def paired(self) -> Steps:
+        """As `replicated`, by two who have done a dear job before; the cold walk is not their first one."""
+        self._give_history()
+        job, posted = Job.post(self.network, paired_terms(self.network, self._lanes.next(1)))
+        yield "JobBoard.post", posted
+        job.draw()
+        for index, name in zip(PAIR, ("first", "last of two"), strict=True):
+            yield f"JobBoard.take ({name})", job.take(index)
+        for index, name in zip(PAIR, ("first", "last of two"), strict=True):
+            yield f"JobBoard.commit ({name})", job.commit(index)
+        yield "ReplicationVerifier.reveal (first of two)", job.reveal([0])
+        yield "ReplicationVerifier.reveal (last of two, settles)", job.reveal([1], complete=True)
 
     def audited(self) -> Steps:
         """One worker, and two auditors who replay two of his hundred segments each."""
@@ -264,6 +280,18 @@ class Walk:
         job.expire()
 
     # ---- pieces
+
+    def _give_history(self) -> None:
+        """Whose fee is more than the usual price."""
+        terms = drawn_terms(self.network, self._lanes.next(2))
+        job, _ = Job.post(self.network, replace(terms, price=_DEAR * PRICE, reserve=2 * _DEAR * PRICE))
+        job.draw()
+        for index in FIRST_THREE:
+            job.take(index)
+        for index in FIRST_THREE:
+            job.commit(index)
+        for index in FIRST_THREE:
+            job.reveal([index], complete=True)
 
     def _offered_terms(self, lane: int) -> JobTerms:
         return offered_terms(self.network, self._lanes.next(lane))

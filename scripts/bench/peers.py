@@ -46,6 +46,12 @@ SCENARIOS = {
         122_000,
         (Peer("Livepeer, one winning ticket", 200_269), Peer("Olas, ERC-20, per job of ten", 230_479)),
     ),
+    "replicated_2": Scenario(
+        "two workers of enough score, each for himself: post, 2 takes, 2 commits, 2 reveals",
+        540_000,  # as three
+        230_000,  # two thirds of what three must cost
+        (),  # none of them has it
+    ),
     "replicated_3": Scenario(
         "three workers, each for himself: post, 3 takes, 3 commits, 3 reveals",
         540_000,

@@ -19,6 +19,7 @@ from tests.contracts.world import (
     LEAST_PRICE,
     PRICE,
     REVEAL,
+    SCORE_RATE,
     SETTLE,
     STAKE,
     TERMS_ABI,
@@ -26,12 +27,19 @@ from tests.contracts.world import (
     WINDOW,
     ZERO,
     World,
+    of_a_pair,
     refused,
 )
 
 from tensorgrid.domain.jobs import JobState, ReplicationClocks, hardware_class
 
 TOKEN_LIMIT = 1000 * 10**6
+
+
+def pair_params(rate: int) -> bytes:
+    return ReplicationClocks(REVEAL, GRACE, EXTRA_TAKE, rate).pack()
+
+
 MOST = {bits: 2**bits - 1 for bits in (8, 16, 32, 40, 128, 256)}
 
 
@@ -118,7 +126,12 @@ def test_post__escrow_above_the_free_balance__is_refused(world: World) -> None:
         ({"settle_time": SETTLE - 1}, "TimeOutOfRange", {"what": "settleTime", "have": SETTLE - 1, "min": SETTLE}),
         ({"settle_time": 20_001}, "TimeOutOfRange", {"what": "settleTime", "have": 20_001, "max": 20_000}),
         ({"reserve": 2 * PRICE - 1}, "ReserveTooSmall", {"have": 2 * PRICE - 1, "need": 2 * PRICE}),
-        ({"workers": 2}, "WorkersUnsupported", {"have": 2, "need": 3}),
+        ({"workers": 2}, "ScoreRateTooLow", {"have": 0, "need": SCORE_RATE}),
+        (of_a_pair(verifier_params=pair_params(SCORE_RATE - 1)), "ScoreRateTooLow", {"have": SCORE_RATE - 1}),
+        (of_a_pair(reserve=3 * PRICE - 1), "ReserveTooSmall", {"have": 3 * PRICE - 1, "need": 3 * PRICE}),
+        (of_a_pair(workers=1), "WorkersUnsupported", {"have": 1, "need": 3}),
+        (of_a_pair(workers=3), "ParamsInvalid", {}),
+        (of_a_pair(verifier_params=pair_params(1 << 112)), "ParamsInvalid", {}),
         ({"workers": 4}, "WorkersUnsupported", {"have": 4, "need": 3}),
         ({"verifier_params": b"\1" + bytes(31)}, "ParamsInvalid", {}),
         (

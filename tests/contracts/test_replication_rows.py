@@ -96,10 +96,11 @@ def show(job: Job, indexes: list[int], together: bool) -> Any:
     return job.reveal_together(*indexes) if together and indexes else job.reveal(*indexes)
 
 
-def first_round(world: World, plays: list[str], together: bool = False) -> tuple[Job, Purses, Any]:
+def first_round(world: World, plays: list[str], together: bool = False, **changes: Any) -> tuple[Job, Purses, Any]:
     """Up to its end, and the opening of a second one where it is needed. Also the purses before the reveals, and the
     receipt of the last of them."""
-    job = world.committed([None if play == "-" else play.rstrip("!") for play in plays], relayed=together)
+    answers = [None if play == "-" else play.rstrip("!") for play in plays]
+    job = world.committed(answers, relayed=together, **changes)
     assert bool(job.record.folded) == (together and "-" not in plays)
     before = Purses.of(world)
     receipt = show(job, [i for i, play in enumerate(plays) if play != "-" and not play.endswith("!")], together)
@@ -114,7 +115,8 @@ def first_round(world: World, plays: list[str], together: bool = False) -> tuple
 
 
 def second_round(job: Job, plays: list[str], together: bool = False) -> tuple[list[int], Purses]:
-    """Plays the extra seats with workers 3 and 4. Returns those who took one, and the purses with all stakes locked."""
+    """Plays the extra seats with workers 3, 4 and, in a pair, 5. Returns those who took one, and the purses with all
+    stakes locked."""
     world, extra = job.world, job.extra
     takers = [3 + i for i, play in enumerate(plays) if play != "."]
     job.draw_extra()

@@ -44,6 +44,8 @@ PRICE, BOUNTY = 1_000_003, 50_001
 STAKE, BOND = 100 * WEI + 1, 5 * WEI + 1
 TAKE, WORK, REVEAL, GRACE, EXTRA_TAKE = 400, 600, 100, 50, 200
 SETTLE = 2 * (REVEAL + GRACE + EXTRA_TAKE) + WORK
+# Points per 1e18 units of burned fee, and so the least that each of two workers has to have per 1e18 units of price.
+SCORE_RATE = WEI // 10
 # The accept tier: how long the requester may reject, and how long the jury may take.
 WINDOW, DECISION, JURY_FEE = 300, 2000, 70_001
 DISPUTE = 1000  # the longest bisection
@@ -72,7 +74,7 @@ PARAMETERS = NetworkParameters(
     min_stake="100",
     min_no_show_bond="5",
     stake_token=TokenParameters(name="stake", symbol="TGS", decimals=18),
-    tokens=(TokenParameters(name="coin", symbol="USDC", decimals=6, max_escrow="1000", score_weight=WEI // 10),),
+    tokens=(TokenParameters(name="coin", symbol="USDC", decimals=6, max_escrow="1000", score_weight=SCORE_RATE),),
     hardware_classes=("cpu",),
 )
 
@@ -240,6 +242,10 @@ class World:
         terms = replace(plain, **changes)
         return terms if "nonce" in changes else replace(terms, nonce=self.nonce(lane))
 
+    def pair_terms(self, **changes: Any) -> JobTerms:
+        """Good terms of the replicate tier with two workers, whose score settles what they agree on."""
+        return self.terms(**of_a_pair(**changes))
+
     def accept_terms(self, **changes: Any) -> JobTerms:
         """Good terms of the accept tier: one seat, given by an offer, paid unless the requester objects."""
         plain: dict[str, Any] = {
@@ -304,6 +310,19 @@ class World:
             self.at(job.deadline + 1)
             job.close_work()
         return job
+
+    def paired(self, answers: Sequence[str | None], *, relayed: bool = False, **changes: Any) -> Job:
+        """As `committed`, of two workers."""
+        return self.committed(answers, relayed=relayed, **of_a_pair(**changes))
+
+    def give_history(self, *indexes: int, price: int = 150 * PRICE) -> None:
+        """Three workers have done a job of that price, and were right."""
+        job = self.post(price=price)
+        job.draw()
+        job.take(*indexes)
+        for index in indexes:
+            job.commit(index, "a")
+        job.reveal_together(*indexes)
 
     def assigned(self, seats: int = 3, /, *, relayed: bool = False, **changes: Any) -> Job:
         """A job whose seats are all taken by the first workers."""
@@ -385,6 +404,12 @@ class World:
     def exiting(self, index: int) -> int:
         exit_ = self.vault.exitOf(self.providers[index], self.workers[index], self.board, sender=self.stranger)
         return int(exit_.amount)
+
+
+def of_a_pair(**changes: Any) -> dict[str, Any]:
+    """Changes of the terms for two workers instead of three."""
+    clocks = ReplicationClocks(REVEAL, GRACE, EXTRA_TAKE, SCORE_RATE)
+    return {"workers": 2, "reserve": 3 * changes.get("price", PRICE), "verifier_params": clocks.pack(), **changes}
 
 
 @contextmanager

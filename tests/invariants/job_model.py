@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tests import model
 from tests.contracts.world import DECISION, EXTRA_TAKE, GRACE, REVEAL, WINDOW, WORK
 
-EXTRA = 2
+MOST_SEATS = 5
 ENDED = {"settled", "cancelled", "expired"}
 
 
@@ -20,12 +20,16 @@ class SeatModel:
     price: int  # what the seat costs; at most what the terms offer
     answer: str | None = None  # what it committed to; None: nothing yet
     revealed: bool = False
+    covered: bool = False  # of two replicas: the score was worth the job when he revealed
 
 
 @dataclass
 class JobModel:
-    """`tier`: "replicate" (three seats, drawn), "accept" (one, by an offer) or "told" (two, drawn; judged by a verifier
-    that says what it is told to say)."""
+    """`tier`: "replicate" (three seats, drawn), "pair" (two, drawn; enough where their score covers the job), "accept"
+    (one, by an offer) or "told" (two, drawn; judged by a verifier that says what it is told to say).
+
+    `score_needed`: of each in a pair, in points.
+    """
 
     tier: str
     requester: str
@@ -44,6 +48,7 @@ class JobModel:
     rejected_at: int | None = None  # by the requester, in the accept tier
     decision: str | None = None  # of the jury about that
     bond: int = 0  # of the requester, still held
+    score_needed: int = 0
     seats: list[SeatModel] = field(default_factory=list)
 
     # ---- what there is
@@ -51,7 +56,16 @@ class JobModel:
     @property
     def workers(self) -> int:
         """First-round seats."""
-        return {"replicate": 3, "accept": 1, "told": 2}[self.tier]
+        return {"replicate": 3, "pair": 2, "accept": 1, "told": 2}[self.tier]
+
+    @property
+    def replicated(self) -> bool:
+        return self.tier in {"replicate", "pair"}
+
+    @property
+    def more(self) -> int:
+        """Seats of a second round."""
+        return MOST_SEATS - self.workers
 
     @property
     def first(self) -> list[SeatModel]:
@@ -90,7 +104,7 @@ class JobModel:
             return len(self.seats) + len(takers) <= self.workers and now <= self.take_by
         if self.state != "committed" or self.opened_at is None:
             return False
-        return len(self.extra) + len(takers) <= EXTRA and now <= self.extra_take_by
+        return len(self.extra) + len(takers) <= self.more and now <= self.extra_take_by
 
     def may_commit(self, worker: int, now: int) -> bool:
         seat = self.seat(worker)
@@ -113,7 +127,7 @@ class JobModel:
         """In one call; who has revealed already is passed over, but not if nobody else is left. All of one round, the
         first one's."""
         seats = [self.seat(worker) for worker in workers]
-        if self.tier != "replicate" or self.state != "committed" or not seats:
+        if not self.replicated or self.state != "committed" or not seats:
             return False
         if any(seat is None or seat.answer is None for seat in seats):
             return False
@@ -159,15 +173,20 @@ class JobModel:
 
     def first_over(self, now: int) -> bool:
         everybody = all(seat.revealed for seat in self.first if seat.answer)
-        return self.tier == "replicate" and self.state == "committed" and (everybody or now > self.first_reveal_by)
+        return self.replicated and self.state == "committed" and (everybody or now > self.first_reveal_by)
 
     def undecided(self, now: int) -> bool:
-        return self.first_over(now) and not model.decided([view(seat) for seat in self.first])
+        return self.first_over(now) and not self.decided
+
+    @property
+    def decided(self) -> bool:
+        covered = self.tier != "pair" or all(seat.covered for seat in self.first)
+        return model.decided([view(seat) for seat in self.first], covered)
 
     def extra_sealed(self, now: int) -> bool:
         if self.opened_at is None:
             return False
-        no_more_takers = len(self.extra) == EXTRA or now > self.extra_take_by
+        no_more_takers = len(self.extra) == self.more or now > self.extra_take_by
         return no_more_takers and (all(seat.answer for seat in self.extra) or now > self.extra_work_by)
 
     def decided_by_jury(self, now: int) -> str | None:
@@ -206,16 +225,17 @@ class JobModel:
     def close(self, now: int) -> None:
         self.state, self.committed_at, self.deadline = "committed", now, now + self.settle_time
 
-    def reveal(self, workers: list[int], now: int, *, all_shown: bool) -> bool:
-        """`all_shown`: the call shows every seat of the job. Returns whether it settles the job on the way, as a first
-        round that agrees does."""
+    def reveal(self, workers: list[int], now: int, scores: dict[int, int], *, all_shown: bool) -> bool:
+        """`all_shown`: the call shows every seat of the job. `scores`: points by worker, as of now. Returns whether it
+        settles the job on the way, as a first round that agrees does."""
         for seat in map(self.seat, workers):
             assert seat is not None
+            seat.covered |= not seat.revealed and scores[seat.worker] >= self.score_needed
             seat.revealed = True
         # a reveal of the second round, or one that leaves somebody of the first to wait for
         if self.opened_at is not None or not all(seat.revealed for seat in self.first if seat.answer):
             return False
-        if model.decided([view(seat) for seat in self.first]):
+        if self.decided:
             return all_shown
         self.opened_at = now
         return False

@@ -103,6 +103,18 @@ def two_differ(world: World, relayed: bool) -> Job:
     return job
 
 
+def two_replicas_agree_without_score(world: World, relayed: bool) -> Job:
+    job = world.paired(["a", "a"], relayed=relayed)
+    job.reveal_together(0, 1)
+    return job
+
+
+def one_of_two_replicas_reveals(world: World, relayed: bool) -> Job:
+    job = world.paired(["a", "a"], relayed=relayed)
+    job.reveal(0)
+    return job
+
+
 def second_round_opened(world: World, relayed: bool) -> Job:
     job = world.committed(["a", "b", "b"], relayed=relayed)
     job.reveal_together(0, 1, 2)
@@ -269,6 +281,20 @@ REPLICATE = [
             ("open_extra", j.committed_at + FIRST_ROUND + 1),
             ("settle", j.committed_at + FIRST_ROUND + 1 + EXTRA_TAKE + 1),
         ],
+    ),
+    Row(
+        "two replicas agree without the score, and nobody comes",
+        "drawn",
+        COMMITTED,
+        two_replicas_agree_without_score,
+        lambda j: [("settle", opened_at(j) + EXTRA_TAKE + 1)],
+    ),
+    Row(
+        "one of two replicas reveals, and nobody opens a second round",
+        "drawn",
+        COMMITTED,
+        one_of_two_replicas_reveals,
+        lambda j: [("settle", j.committed_at + SETTLE)],
     ),
     Row(
         "nobody takes the extra seats",

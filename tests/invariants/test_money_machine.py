@@ -31,6 +31,8 @@ from tests.contracts.world import (
     BURN,
     DECISION,
     JURY_FEE,
+    PARAMETERS,
+    SCORE_RATE,
     STAKE,
     TAKE,
     WINDOW,
@@ -209,12 +211,14 @@ class MoneyMachine(RuleBasedStateMachine):
             return w.accept_terms(**changes)
         if tier == "told":
             return w.terms(**changes, workers=2, reserve=0, verifier=str(self.told.address))
+        if tier == "pair":  # cheap enough that a job or two are past enough
+            return w.pair_terms(**changes | {"price": price // 200 + 1})
         return w.terms(**changes)
 
     @precondition(lambda self: self.open_lanes())
     @rule(
         data=st.data(),
-        tier=st.sampled_from(["replicate", "replicate", "told"]),
+        tier=st.sampled_from(["replicate", "replicate", "pair", "pair", "told"]),
         skip=st.sampled_from([0, 0, 0, 0, 1, -1]),
         price=PRICES,
         bounty=BOUNTIES,
@@ -288,6 +292,7 @@ class MoneyMachine(RuleBasedStateMachine):
         modelled = JobModel(
             tier, requester, lane, terms.price, terms.bounty, escrow, job.posted_at, terms.take_by, terms.settle_time
         )
+        modelled.score_needed = model.score_needed(terms.price, SCORE_RATE) if tier == "pair" else 0
         if winner is not None:
             modelled.take([winner[0]], w.now, [winner[1]])
             self.stakes[winner[0]].lock(w.now)
@@ -398,7 +403,7 @@ class MoneyMachine(RuleBasedStateMachine):
     def judging(self, job: Job, modelled: JobModel, plays: list[str], together: bool) -> None:
         if modelled.tier == "accept":
             self.objecting(job, modelled, plays)
-        elif modelled.tier == "replicate":
+        elif modelled.replicated:
             if modelled.opened_at is None:
                 self.revealing(job, modelled, modelled.first, plays, modelled.first_reveal_by, together)
             elif not modelled.extra_sealed(self.next):
@@ -436,12 +441,12 @@ class MoneyMachine(RuleBasedStateMachine):
 
     def second_round(self, job: Job, modelled: JobModel, plays: list[str]) -> None:
         takers = [worker for worker in self.rested() if modelled.seat(worker) is None]
-        for worker in takers[: 2 - plays[:2].count(".")]:
+        for worker in takers[: modelled.more - plays[:2].count(".")]:
             self.try_take(job, modelled, worker)
         for seat, play in zip(list(modelled.extra), plays, strict=False):
             if play[0] not in ".-":
                 self.try_commit(job, modelled, seat.worker, play.rstrip("!"))
-        if len(modelled.extra) < 2:
+        if len(modelled.extra) < modelled.more:
             self.until(modelled.extra_take_by)
         if any(not seat.answer for seat in modelled.extra):
             self.until(modelled.extra_work_by)
@@ -516,9 +521,12 @@ class MoneyMachine(RuleBasedStateMachine):
         for worker in workers:
             job.secrets.setdefault(worker, (b"\0" * 32,) * 3)
         receipts: list[Any] = []
+        before = [self.world.reputation.scoreOf(self.world.board, self.world.workers[worker]) for worker in workers]
         if not self.accepted(modelled.may_reveal(workers, self.next), lambda: receipts.append(verb())):
             return
-        if modelled.reveal(workers, self.world.now, all_shown=all_shown):
+        now = self.world.now
+        decayed = [model.decayed(int(s.points), now - int(s.at), PARAMETERS.half_life) for s in before]
+        if modelled.reveal(workers, now, dict(zip(workers, decayed, strict=True)), all_shown=all_shown):
             self.carry_out(job, modelled, receipts[0], "board's verifier")
             self.end(job, modelled, "settled", JobState.SETTLED)
 

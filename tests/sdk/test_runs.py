@@ -125,8 +125,8 @@ def test_fold__phases__say_what_the_job_waits_for():
         "running: 1 of 3 workers done",
         "comparing: 0 of 3 answers revealed",
         "comparing: 1 of 3 answers revealed",
-        "answers differ, asking two more: 0 of 2 seats taken, 0 done",
-        "answers differ, asking two more: 1 of 2 seats taken, 0 done",
+        "answers are missing, asking two more: 0 of 2 seats taken, 0 done",
+        "answers are missing, asking two more: 1 of 2 seats taken, 0 done",
     ]
 
 

@@ -45,6 +45,12 @@ StepsOption = Annotated[int | None, typer.Option(help="With audit: calls of tg.c
 EveryOption = Annotated[
     int | None, typer.Option("--every", help="With audit: calls per segment; default: for 100 segments.")
 ]
+ReplicasOption = Annotated[
+    int | None, typer.Option(help="With replicate: 3, or 2 workers whose past is worth the job; default: 3.")
+]
+AnyScoreOption = Annotated[
+    bool, typer.Option("--any-score", help="With 2 replicas: go on although no two workers have such a past.")
+]
 JobArgument = Annotated[str, typer.Argument(help="The job's id, or an unambiguous beginning of it.")]
 
 
@@ -63,6 +69,8 @@ def submit(
     offer: OfferOption = None,
     steps: StepsOption = None,
     every: EveryOption = None,
+    replicas: ReplicasOption = None,
+    any_score: AnyScoreOption = False,
     no_lint: Annotated[
         bool, typer.Option("--no-lint", help="With audit: go on although the linter finds what differs.")
     ] = False,
@@ -78,16 +86,20 @@ def submit(
     """
     function, offers = function_from(what), texts_of(offer)
     options = chosen(budget=budget, wall=wall, verify=verify, reject_within=reject_within)
-    options |= chosen(steps=steps, checkpoint_every=every) | ({"lint": False} if no_lint else {})
+    options |= chosen(steps=steps, checkpoint_every=every, replicas=replicas, any_score=any_score or None)
+    options |= {"lint": False} if no_lint else {}
     client = connect(network)
     if dry_run:
         estimate = client.estimate(function, arguments_from(arg or []), offers=offers, **options)
         names = ["price_per_worker", "reserve", "fee_at_most", "bounty", "ceiling", "likely", "refund_if_agreed"]
         names += [] if estimate.audit_fees is None else ["audit_fees"]
+        names += ["if_all_asked"] if estimate.score_needed else []
+        points = {"score_needed": estimate.score_needed, "covering": estimate.covering} if estimate.score_needed else {}
         if as_json:
-            print_json({name: amount_json(getattr(estimate, name)) for name in names})
+            print_json({name: amount_json(getattr(estimate, name)) for name in names} | points)
         else:
-            pairs({name.replace("_", " "): getattr(estimate, name) for name in names})
+            told = {name: getattr(estimate, name) for name in names} | points
+            pairs({name.replace("_", " "): value for name, value in told.items()})
         return
     run = client.submit(function, arguments_from(arg or []), offers=offers, **options)
     if as_json:

@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from tensorgrid.cli.jobs import (
+    AnyScoreOption,
     ArgOption,
     BudgetOption,
     EveryOption,
     OfferOption,
     RejectOption,
+    ReplicasOption,
     StepsOption,
     VerifyOption,
     WallOption,
@@ -40,6 +42,8 @@ def order(
     offer: OfferOption = None,
     steps: StepsOption = None,
     every: EveryOption = None,
+    replicas: ReplicasOption = None,
+    any_score: AnyScoreOption = False,
     fee: Annotated[str | None, typer.Option(help='What whoever posts it gets, such as "0.05 USDC".')] = None,
     relayer: Annotated[str | None, typer.Option(help="The only address that may post it; default: anyone.")] = None,
     worker: Annotated[
@@ -62,7 +66,7 @@ def order(
         workers=worker or (),
         offers=texts_of(offer),
         **chosen(budget=budget, wall=wall, verify=verify, reject_within=reject_within),
-        **chosen(steps=steps, checkpoint_every=every),
+        **chosen(steps=steps, checkpoint_every=every, replicas=replicas, any_score=any_score or None),
     )
     if out is None:
         print(signed.to_json())

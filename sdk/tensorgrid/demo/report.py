@@ -29,7 +29,7 @@ _STEPS = {
     "JobBoard.commitExtra": "commits to a result still hidden",
     "JobBoard.commitAndSettle": "commits, and settles the job before",
     "ReplicationVerifier.reveal": "opens what it has committed to",
-    "ReplicationVerifier.openExtra": "opens two more seats",
+    "ReplicationVerifier.openExtra": "opens more seats",
     "JobBoard.closeWork": "ends the work without those who are late",
     "JobBoard.settle": "settles: pays, slashes, returns the rest",
     "JobBoard.expire": "ends a job that was not done",

@@ -5,6 +5,7 @@ TensorgridError
         FunctionNotPortable   a function that cannot travel as source
         NotRepeatable         a function whose runs differ, or would: nobody could check it by running it again
         NotAuditable          a job that this network cannot audit, or not at a sensible price
+        NotCovered            a job for two workers of whom no two have a past that is worth it
     OrderUnusable             a signed order that this network's board would not post
     OfferUnusable             a worker's offer that this job cannot be matched with
     InsufficientFunds         balance below what the job would lock
@@ -71,6 +72,10 @@ class NotRepeatable(SpecInvalid):
 
 class NotAuditable(SpecInvalid):
     """A job that this network cannot audit, or not at a sensible price."""
+
+
+class NotCovered(SpecInvalid):
+    """A job for two workers of whom no two have a past that is worth it."""
 
 
 class OrderUnusable(TensorgridError):

@@ -26,6 +26,11 @@ BPS_WHOLE = 10_000
 LAST_SEQUENCE = 2**16 - 1
 """After this many jobs a lane is used up."""
 MAX_SEATS = 5
+PAIR, TRIO = 2, 3
+"""Workers of the replicate tier's first round."""
+SCORE_ONE = 10**18
+"""Score rates and weights are points per so many units of money."""
+SCORE_RATE_BITS = 112
 
 
 class JobState(IntEnum):
@@ -255,19 +260,29 @@ class ExtraSeats:
 
 @dataclass(frozen=True, slots=True)
 class ReplicationClocks:
-    """JobTerms.verifier_params of the replicate tier, from the lowest bits: three uint32 of seconds."""
+    """JobTerms.verifier_params of the replicate tier, from the lowest bits: three uint32 of seconds, one uint112.
+
+    `score_rate`: with two workers, the points per 1e18 units of price that let them settle without a third; else 0.
+    """
 
     reveal_time: int
     grace: int
     extra_take_time: int
+    score_rate: int = 0
 
     def pack(self) -> bytes:
-        return (self.reveal_time | self.grace << 32 | self.extra_take_time << 64).to_bytes(32, "big")
+        clocks = self.reveal_time | self.grace << 32 | self.extra_take_time << 64
+        return (clocks | self.score_rate << 96).to_bytes(32, "big")
 
     @classmethod
     def unpack(cls, params: bytes) -> ReplicationClocks:
         value = int.from_bytes(params, "big")
-        return cls(value & 0xFFFFFFFF, value >> 32 & 0xFFFFFFFF, value >> 64 & 0xFFFFFFFF)
+        rate = value >> 96 & (1 << SCORE_RATE_BITS) - 1
+        return cls(value & 0xFFFFFFFF, value >> 32 & 0xFFFFFFFF, value >> 64 & 0xFFFFFFFF, rate)
+
+    def score_needed(self, price: int) -> int:
+        """Points that each of two workers needs, for `price` units per worker; rounds up, as the verifier does."""
+        return -(-price * self.score_rate // SCORE_ONE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,14 @@ class ParamsInvalid(Reverted):
     """build the verifier's parameters with ReplicationClocks, AcceptanceClocks or AuditTerms"""
 
 
+class TokenUnweighted(Reverted):
+    """jobs paid in this token give no score: ask three workers, or pay in another"""
+
+
+class ScoreRateTooLow(Reverted):
+    """the network's score weight for this token is the least rate: draft the terms anew"""
+
+
 class ClockTooShort(Reverted):
     """give everybody longer to answer: a block or two must fit"""
 

@@ -1,4 +1,4 @@
-"""How many could audit a job: providers with stake whose machines replay one another bit for bit."""
+"""Who could work on a job, and how many could audit it: providers whose machines replay one another bit for bit."""
 
 from __future__ import annotations
 
@@ -28,19 +28,28 @@ def depth_of(contracts: Contracts, hardware_class: bytes, stake: int) -> int:
 
     A provider may register many workers: he is counted once. Raises Unreachable, ChainError.
     """
+    groups: dict[bytes, set[str]] = defaultdict(set)
+    for _, provider, profile in staked_workers(contracts, hardware_class, stake):
+        if profile.fingerprint != ZERO32:  # zero: it was never taken
+            groups[profile.fingerprint].add(provider)
+    return max(map(len, groups.values()), default=0)
+
+
+def staked_workers(contracts: Contracts, hardware_class: bytes, stake: int) -> list[tuple[str, str, WorkerProfile]]:
+    """(worker, provider, profile) of those in the class with at least `stake` (units) behind them.
+
+    Raises Unreachable, ChainError.
+    """
     providers = _registered(contracts)
     profiles = contracts.registry.read_many("profileOf", [(worker,) for worker in providers])
-    fitting: list[tuple[str, WorkerProfile]] = []
-    for worker, values in zip(providers, profiles, strict=True):
+    fitting: list[tuple[str, str, WorkerProfile]] = []
+    for (worker, provider), values in zip(providers.items(), profiles, strict=True):
         profile = WorkerProfile(*values)
-        if profile.hardware_class == hardware_class and profile.fingerprint != ZERO32:  # zero: it was never taken
-            fitting.append((worker, profile))
-    asked = [(providers[worker], worker, contracts.board.address) for worker, _ in fitting]
-    groups: dict[bytes, set[str]] = defaultdict(set)
-    for (worker, profile), values in zip(fitting, contracts.vault.read_many("allocationOf", asked), strict=True):
-        if Allocation(*values).active >= stake:
-            groups[profile.fingerprint].add(providers[worker])
-    return max(map(len, groups.values()), default=0)
+        if profile.hardware_class == hardware_class:
+            fitting.append((worker, provider, profile))
+    asked = [(provider, worker, contracts.board.address) for worker, provider, _ in fitting]
+    allocations = contracts.vault.read_many("allocationOf", asked)
+    return [one for one, values in zip(fitting, allocations, strict=True) if Allocation(*values).active >= stake]
 
 
 def _registered(contracts: Contracts) -> dict[str, str]:

@@ -16,9 +16,11 @@ class JobOptions:
 
     gpu: None for the CPU class, "any" for whatever class the network sells, or a class by name.
     budget: the ceiling, e.g. "5 USDC"; nothing beyond it is ever locked.
-    verify: how the result is checked; "replicate" runs it on three workers, on five when they differ. "accept" runs it
-    on one and checks nothing: it is paid unless you reject it in time, which a jury then judges. "audit" runs a
+    verify: how the result is checked; "replicate" runs it on three workers, on five when they differ. "accept" runs
+    it on one and checks nothing: it is paid unless you reject it in time, which a jury then judges. "audit" runs a
     training loop (tg.checkpoint) on one, and others replay a few drawn pieces of it.
+    replicas: with "replicate", 3, or 2: enough when both answer the same and the past of each is worth the job,
+    otherwise three more are asked. Refused where no two workers have such a past, unless any_score is True.
     steps: with "audit", how often the function calls tg.checkpoint in all. checkpoint_every: how many of them make one
     segment, so many that there are a hundred when left out. keep_bytes: the most disk that its states may take on the
     worker. lint: read the source for what makes runs differ, and refuse it; False goes on regardless.
@@ -43,6 +45,8 @@ class JobOptions:
     keep_bytes: str | int = "4GiB"
     lint: bool = True
     coin_price: str | Amount | None = None
+    replicas: int = 3
+    any_score: bool = False
 
     def changed(self, **changes: Any) -> JobOptions:
         """A copy with some options changed. Raises SpecInvalid for names that are no option."""

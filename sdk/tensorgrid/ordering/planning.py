@@ -9,18 +9,19 @@ from typing import Any
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.errors import BlobNotFound, SpecInvalid
-from tensorgrid.domain.jobs import JobTerms
+from tensorgrid.domain.jobs import PAIR, JobTerms
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.offers import StandingOffer
 from tensorgrid.domain.specs import AUDIT, JobSpec
 from tensorgrid.ordering.auditing import AUDITED_JOB_GAS, check_gas
+from tensorgrid.ordering.cover import with_cover
 from tensorgrid.ordering.depth import check_depth
 from tensorgrid.ordering.matching import serving
 from tensorgrid.ordering.options import Buyable, JobOptions
 from tensorgrid.ordering.packing import PackedJob, pack
 from tensorgrid.ordering.posting import CPU, draft_terms, proposal_of, resolve_class
 from tensorgrid.ordering.terms import Estimate, estimate_of, parse_duration
-from tensorgrid.ordering.tiers import ACCEPT
+from tensorgrid.ordering.tiers import ACCEPT, REPLICATE
 from tensorgrid.storage.base import BlobStore
 
 Work = Callable[..., Any] | Buyable | JobSpec | PackedJob
@@ -57,8 +58,8 @@ class Planner:
     ) -> Plan:
         """`changes`: job options over those of the work, and fields of the terms. `relayed`: others will bring offers.
 
-        Raises SpecInvalid, FunctionNotPortable, UnknownToken, InsufficientFunds (budget too small), OfferUnusable,
-        BlobNotFound, Unreachable.
+        Raises SpecInvalid, NotCovered, FunctionNotPortable, UnknownToken, InsufficientFunds (budget too small),
+        OfferUnusable, BlobNotFound, Unreachable.
         """
         fixed = {name: changes[name] for name in _OF_TERMS if name in changes}
         asked = {name: value for name, value in changes.items() if name not in fixed}
@@ -80,6 +81,7 @@ class Planner:
             reject_seconds=_seconds(options.reject_within),
             matched=bool(offers) or (relayed and packed.spec.tier == ACCEPT),
             steps=options.steps,
+            replicas=options.replicas,
             **fixed,
         )
         if packed.spec.tier == AUDIT:
@@ -90,7 +92,10 @@ class Planner:
             dearest = max(handed.offer.min_price for handed in offers)
             terms, prices = replace(terms, price=dearest), replace(prices, price=dearest)
         audited = AuditTerms.unpack(terms.verifier_params) if packed.spec.tier == AUDIT else None
-        return Plan(packed, terms, estimate_of(prices, clocks, budget.token, audited), offers)
+        estimate = estimate_of(prices, clocks, budget.token, audited)
+        if packed.spec.tier == REPLICATE and terms.workers == PAIR:
+            estimate = with_cover(self.contracts, terms, estimate, any_score=options.any_score)
+        return Plan(packed, terms, estimate, offers)
 
     def _check_auditable(self, terms: JobTerms, options: JobOptions, budget: Amount) -> None:
         """Raises NotAuditable when nobody could audit it, or gas would cost too much of what is paid."""

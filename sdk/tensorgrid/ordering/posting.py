@@ -9,7 +9,7 @@ from tensorgrid.chain.deployments import AuditProposal, JobClocks
 from tensorgrid.chain.records import Bounds
 from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid, UnknownToken
-from tensorgrid.domain.jobs import JobTerms, hardware_class
+from tensorgrid.domain.jobs import TRIO, JobTerms, hardware_class
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.specs import JobSpec
 from tensorgrid.ordering.auditing import audit_terms_for, proposal_or_cautious
@@ -68,10 +68,12 @@ def draft_terms(
     take_by: int | None = None,
     stake: int | None = None,
     steps: int | None = None,
+    replicas: int = TRIO,
 ) -> tuple[JobTerms, Prices, Clocks]:
     """Terms that `post` will accept, whose whole escrow is within `budget`. `stake` in stake-token units per worker.
 
-    `matched`: the seat is given by an offer. `steps`: of a job to be audited. Without `nonce` it is zero, to be
+    `matched`: the seat is given by an offer. `steps`: of a job to be audited. `replicas`: of a replicated one.
+    Without `nonce` it is zero, to be
     replaced by one of a free lane.
 
     Raises UnknownToken (not accepted for new jobs), InsufficientFunds (budget too small), SpecInvalid (above the
@@ -86,7 +88,16 @@ def draft_terms(
         raise SpecInvalid(f"a budget of {budget} is above this network's limit of {limit} per job; split the work")
     proposed = contracts.deployment.clocks or _cautious(bounds)
     plan = plan_of(contracts, spec, steps)
-    tier = tier_of(contracts, spec.tier, proposed, matched=matched, reject_seconds=reject_seconds, plan=plan)
+    tier = tier_of(
+        contracts,
+        spec.tier,
+        proposed,
+        matched=matched,
+        reject_seconds=reject_seconds,
+        plan=plan,
+        replicas=replicas,
+        score_weight=rule.score_weight,
+    )
     if plan is not None:
         prices = audited_prices(budget, fee_bps=values.fee_bps, plan=plan)
     else:

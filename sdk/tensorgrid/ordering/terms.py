@@ -11,12 +11,10 @@ from dataclasses import dataclass
 
 from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid
-from tensorgrid.domain.jobs import BPS_WHOLE, fee_on
+from tensorgrid.domain.jobs import BPS_WHOLE, PAIR, fee_on
 from tensorgrid.domain.money import Amount, Token
 from tensorgrid.ordering.auditing import reserve_bps
 
-REPLICATE_WORKERS = 3
-REPLICATE_EXTRA_SEATS = 2
 BOUNTY_BPS = 100
 """The closer's bounty: one hundredth of the budget. It is paid only where nobody else was."""
 
@@ -70,7 +68,9 @@ class Estimate:
     """What a job would hold, and what of it would stay spent. All of one payment token.
 
     `ceiling` is never exceeded; `likely` is the cost when the first workers agree (or you accept, or the audit is
-    clean), `refund_if_agreed` the rest. With an audit: `audit_fees` go to the auditors, who replay `replayed` of
+    clean), `refund_if_agreed` the rest. With two replicas `if_all_asked` is the cost when three more are asked, as they
+    are unless both answer the same and each has `score_needed` points; `covering` providers have such a worker. With an
+    audit: `audit_fees` go to the auditors, who replay `replayed` of
     `segments` segments; the reserve is what replacements and a second look may cost.
     """
 
@@ -86,6 +86,13 @@ class Estimate:
     audit_fees: Amount | None = None
     segments: int = 0
     replayed: int = 0
+    score_needed: int = 0
+    covering: int = 0
+
+    @property
+    def if_all_asked(self) -> Amount:
+        """What stays spent when every seat that the reserve is for is taken and paid."""
+        return Amount(self.ceiling.units - self.bounty.units, self.ceiling.token)
 
     @property
     def refund_if_agreed(self) -> Amount:
@@ -100,6 +107,12 @@ class Estimate:
             )
         if self.workers == 1:
             return f"one worker at {self.price_per_worker} at most; held {self.ceiling}, cost {self.likely} at most"
+        if self.workers == PAIR:
+            return (
+                f"two workers at {self.price_per_worker} each; held {self.ceiling}; cost {self.likely} and "
+                f"{self.refund_if_agreed} back when both answer the same and have {self.score_needed} points each "
+                f"({self.covering} providers have such a worker), else three more are asked: {self.if_all_asked} in all"
+            )
         return (
             f"{self.workers} workers at {self.price_per_worker} each; held {self.ceiling}, likely cost {self.likely}, "
             f"back at least {self.refund_if_agreed} when they agree"

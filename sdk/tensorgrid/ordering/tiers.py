@@ -9,9 +9,8 @@ from tensorgrid.chain.deployments import JobClocks
 from tensorgrid.chain.plugins import Verifier
 from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.errors import SpecInvalid
-from tensorgrid.domain.jobs import AcceptanceClocks, ReplicationClocks
+from tensorgrid.domain.jobs import MAX_SEATS, PAIR, SCORE_RATE_BITS, TRIO, AcceptanceClocks, ReplicationClocks
 from tensorgrid.domain.specs import AUDIT
-from tensorgrid.ordering.terms import REPLICATE_EXTRA_SEATS, REPLICATE_WORKERS
 
 REPLICATE, ACCEPT = "replicate", "accept"
 TIME_TO_LOOK = 60
@@ -38,10 +37,14 @@ def tier_of(
     matched: bool = False,
     reject_seconds: int | None = None,
     plan: AuditTerms | None = None,
+    replicas: int = TRIO,
+    score_weight: int = 0,
 ) -> Tier:
-    """`matched`: the seat is given by an offer, not drawn. `plan`: with "audit". Raises SpecInvalid for what this
-    network does not sell."""
+    """`matched`: the seat is given by an offer, not drawn. `plan`: with "audit". `replicas`: with "replicate"; for two
+    also `score_weight`, points per 1e18 units of fee in the token that pays. Raises SpecInvalid for what this network
+    does not sell."""
     check_sold(contracts, name)
+    _check_replicas(name, replicas, score_weight)
     if name != ACCEPT and (matched or reject_seconds is not None):
         raise SpecInvalid('offers and reject_within belong to verify="accept"; leave them out, or choose that')
     if name == AUDIT:
@@ -49,14 +52,26 @@ def tier_of(
         assert plan is not None, "an audit has a plan"
         return Tier(1, 0, contracts.lottery.address, contracts.audit, plan.pack(), plan)
     if name == REPLICATE:
-        params = ReplicationClocks(clocks.reveal, clocks.grace, clocks.extra_take).pack()
+        rate = score_weight if replicas == PAIR else 0
+        params = ReplicationClocks(clocks.reveal, clocks.grace, clocks.extra_take, rate).pack()
         scheduler = contracts.lottery.address
-        return Tier(REPLICATE_WORKERS, REPLICATE_EXTRA_SEATS, scheduler, contracts.replication, params)
+        return Tier(replicas, MAX_SEATS - replicas, scheduler, contracts.replication, params)
     acceptance = contracts.acceptance
     assert acceptance is not None, "it was offered"
     window = max(acceptance.least_window(), TIME_TO_LOOK) if reject_seconds is None else reject_seconds
     scheduler = contracts.offers.address if matched else contracts.lottery.address
     return Tier(1, 0, scheduler, acceptance, AcceptanceClocks(window).pack())
+
+
+def _check_replicas(name: str, replicas: int, score_weight: int) -> None:
+    if replicas == TRIO:
+        return
+    if name != REPLICATE:
+        raise SpecInvalid('replicas belongs to verify="replicate"; leave it out, or choose that')
+    if replicas != PAIR:
+        raise SpecInvalid(f"{replicas!r} replicas are not sold; take {PAIR} or {TRIO}")
+    if not 0 < score_weight < 1 << SCORE_RATE_BITS:
+        raise SpecInvalid("this network gives no score for jobs paid in this token; take replicas=3, or another token")
 
 
 def check_sold(contracts: Contracts, name: str) -> None:

@@ -30,7 +30,7 @@ from tensorgrid.chain.events import (
 )
 from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.encoding import keccak256
-from tensorgrid.domain.jobs import AcceptanceClocks, Fault, JobState, JobTerms, Seat
+from tensorgrid.domain.jobs import MAX_SEATS, PAIR, AcceptanceClocks, Fault, JobState, JobTerms, Seat
 from tensorgrid.runs.audit_story import EVENTS as OF_AUDITS
 from tensorgrid.runs.audit_story import AuditStory
 
@@ -191,11 +191,21 @@ class Story:
             return f"comparing: {sum(seat.root_hash is not None for seat in done)} of {len(done)} answers revealed"
         if self.state is JobState.COMMITTED:
             done_extra = sum(seat.sealed for seat in extra)
-            return f"answers differ, asking two more: {len(extra)} of 2 seats taken, {done_extra} done"
+            more = MAX_SEATS - self.terms.workers
+            asked = f"asking {'two' if more == 2 else 'three'} more: {len(extra)} of {more} seats taken"
+            return f"{self.why_more}, {asked}, {done_extra} done"
         if self.state is JobState.SETTLED:
             count = len(self.agreed)
             return f"settled: {count} workers agreed" if count else "settled: no agreement"
         return self.state.name.lower()
+
+    @property
+    def why_more(self) -> str:
+        """Why the first round of a replicated job was not enough, in words."""
+        shown = [seat.root_hash for seat in self.first_seats if seat.root_hash is not None]
+        if len(set(shown)) > 1:
+            return "answers differ"
+        return "answers are missing" if len(shown) < PAIR else "answers agree, scores too low for this value"
 
     @property
     def _audit_phase(self) -> str:

@@ -20,8 +20,11 @@ contract ReplicationTest is BoardWorld {
         JobTerms memory t = replicated();
         vm.assertEq(replication.needs(t).reserveBps, 20_000);
         vm.assertEq(replication.needs(t).settleTime, 2 * (uint256(REVEAL) + GRACE + EXTRA_TAKE) + WORK);
+        t.workers = 4;
+        vm.expectRevert(abi.encodeWithSelector(IReplicationVerifier.WorkersUnsupported.selector, 4, 3));
+        replication.needs(t);
         t.workers = 2;
-        vm.expectRevert(abi.encodeWithSelector(IReplicationVerifier.WorkersUnsupported.selector, 2, 3));
+        vm.expectRevert(abi.encodeWithSelector(IReplicationVerifier.ScoreRateTooLow.selector, 0, SCORE_WEIGHT));
         replication.needs(t);
         t = replicated();
         t.verifierParams = bytes32(uint256(t.verifierParams) | 1 << 96);
