@@ -245,6 +245,7 @@ class Devnet:
             "allow_no_sandbox": True,  # a laptop may have no bubblewrap; the worker says so in its ready line
             "min_progress_seconds": 2,  # gas is free here
             "audited_jobs": True,  # no stake of anybody's is at risk
+            "dispute_bond": False,  # nor is there anybody to accuse falsely but whom a trial makes do so
             "allow_root": True,  # so may a container that runs the tests as root
             "poll_seconds": 0.5 * self.block_seconds,
         }

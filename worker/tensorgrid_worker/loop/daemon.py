@@ -84,7 +84,7 @@ class Daemon:
         self._shelf = JobLogShelf(config.home / "logs", days=config.job_log_days, megabytes=config.job_log_megabytes)
         self._journal, self._submitter = journal, submitter
         believed = 0 if config.confirmations else SEEN_SECONDS
-        self._view = ViewReader(contracts, me, believed, lambda: fingerprints.kept(config.home))
+        self._view = ViewReader(contracts, me, believed, lambda: fingerprints.kept(config.home), config.dispute_bond)
         self._follower = Follower(
             contracts.connection,
             contracts,

@@ -8,6 +8,7 @@ from typing import Any
 
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.jobs import ZERO_ADDRESS
+from tensorgrid_worker.membership.bonding import purses
 from tensorgrid_worker.membership.joining import JoiningRefused
 from tensorgrid_worker.membership.wallet import Step, shown
 
@@ -49,6 +50,12 @@ def leaving(contracts: Contracts, worker: str, *, to: str = "") -> Leaving:
     now, goal = contracts.connection.now(), to or provider
     now_steps, later, due_at = _stake(contracts, provider, worker, goal, now)
     paid, told = _pay(contracts, provider, standing.payee, goal)
+    told += [
+        f"{shown(purse.free, purse.token)} for {'appeals' if purse.appeals else 'disputes'} is the worker's own: "
+        f"tensorgrid-worker bond --withdraw AMOUNT{' --appeals' if purse.appeals else ''}"
+        for purse in purses(contracts, worker)
+        if purse.free
+    ]
     return Leaving(worker, provider, (*now_steps, *paid), (*later, *told), due_at)
 
 

@@ -15,6 +15,8 @@ NO_JOB = JobId(ZERO32)
 """What the outbox keeps a step under that belongs to no job."""
 PROGRESS = "progress:"
 RAISE_EPOCH = "raise_epoch:"
+WITHDRAW_BOND = "withdraw_bond:"
+STORE_ROUND = "store_round:"
 """Kinds of steps of which there may be several, each with its number behind the colon."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
