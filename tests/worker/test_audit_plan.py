@@ -143,6 +143,30 @@ def test_auditor__answered_or_answering__does_nothing():
         assert planned(served(2), Known(outbox={kind: Status.SENT}), SERVED_AT) == []
 
 
+def fallen(*positions, again=False):
+    claims = {(2, which): make_claim(ClaimState.FALLEN, position=at, again=again) for which, at in enumerate(positions)}
+    return served(2, answers=(Answer.ACCUSED, *[Answer.NONE] * 3), claims=claims)
+
+
+def test_auditor__first_claims_fallen_and_another_segment_differs__accuses_once_more():
+    found = Known(found=Findings(ROOTS, (0, RESULT, 1), ("why",)))
+    [move] = steps(fallen(0, RESULT), found, SERVED_AT)
+    assert (move.step, move.kind, move.due) == (Step.ACCUSE, "accuse.2", AUDIT_BY)
+    assert found.found.claims(fallen(0, RESULT).said) == (1,)
+    assert planned(fallen(0, RESULT), replace(found, outbox={"accuse.2": Status.SENT})) == []
+    assert planned(fallen(0, RESULT), now=SERVED_AT) == [Step.REPLAY]  # after a restart
+
+
+def test_auditor__nothing_else_differs_or_it_was_the_second_time__stands_by_it():
+    found = Known(found=Findings(ROOTS, (0, 1), ("why",)))
+    assert planned(fallen(0, 1), found, SERVED_AT) == []
+    assert planned(fallen(0, again=True), found, SERVED_AT) == []
+    assert planned(fallen(0), found, AUDIT_BY + 1) == []
+    half = fallen(0)
+    half = replace(half, claims={**half.claims, (2, 1): make_claim(ClaimState.DIFFERS)})
+    assert planned(half, found, SERVED_AT) == []
+
+
 def test_auditor_of_an_earlier_sitting__does_nothing():
     picture = served(2)
     later = replace(picture, audit=replace(picture.audit, sitting=2, replacement_seat=4))

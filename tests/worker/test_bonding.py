@@ -93,7 +93,7 @@ def test_amounts__nonsense_or_nothing__refused(text: str) -> None:
 
 def unfit(free: int, *, needs: bool = True, open_jobs: int = 0) -> str:
     reader = AuditReader(Chain(free=free), ME, needs_bond=needs)  # type: ignore[arg-type]
-    record = make_record(make_terms(workers=1))
+    record = make_record(terms=make_terms(workers=1))
     return reader.unfit(record, auditor=False, open_jobs=open_jobs)
 
 

@@ -48,7 +48,7 @@ def _answer(verifier: AuditVerifier, audit: AuditPicture, step: Step, known: Kno
     found, number = known.found, audit.number
     if step is Step.CONFIRM:
         return verifier.confirm(audit.terms, _own(audit), audit.record, number, found.roots)
-    return verifier.accuse(audit.terms, _own(audit), audit.record, number, found.roots, found.wrong)
+    return verifier.accuse(audit.terms, _own(audit), audit.record, number, found.roots, found.claims(audit.said))
 
 
 def _own(audit: AuditPicture) -> tuple[Seat, ...]:

@@ -27,13 +27,29 @@ ClaimKey = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """A dispute that is with the jury. draw: the round that draws its seats. unfilled: none is taken yet. appeal_by: 0
+    unless the first round is over, we have lost it and nobody has appealed. fee, free: what an appeal takes, and what
+    we have deposited for it; units of the job's pay token.
+    """
+
+    draw: int
+    unfilled: bool = False
+    appeal_by: int = 0
+    fee: int = 0
+    free: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Dispute:
-    """A contested claim over `segment`: where it stands, as events and clocks have shown it."""
+    """A contested claim over `segment`: where it stands, as events and clocks have shown it. `case`: once it is with
+    the jury."""
 
     segment: int
     match: Match
     span: Span
     clocks: Clocks
+    case: Case | None = None
 
     @property
     def stage(self) -> Stage:
@@ -128,6 +144,18 @@ class AuditPicture:
         """Whether we have a seat of this sitting and have not answered."""
         mine = self.number >= FIRST_AUDITOR and self.number in self.auditors
         return mine and self.audit.answer_of(self.number) is Answer.NONE
+
+    @property
+    def may_accuse_again(self) -> bool:
+        """Whether all that we have said has fallen, once, and we still have time to say something else."""
+        mine = self.number >= FIRST_AUDITOR and self.number in self.auditors and bool(self.claims)
+        spent = all(claim.state is ClaimState.FALLEN and not claim.again for claim in self.claims.values())
+        return mine and spent and self.audit.answer_of(self.number) is Answer.ACCUSED
+
+    @property
+    def said(self) -> frozenset[int]:
+        """Positions that we have accused."""
+        return frozenset(claim.position for claim in self.claims.values())
 
     @property
     def patience_ends(self) -> int:

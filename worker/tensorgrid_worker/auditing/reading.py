@@ -47,7 +47,7 @@ class AuditReader:
     _matches: MatchReader = field(init=False)
 
     def __post_init__(self) -> None:
-        self._matches = MatchReader(self.contracts)
+        self._matches = MatchReader(self.contracts, self.me)
 
     @property
     def verifier(self) -> AuditVerifier:
