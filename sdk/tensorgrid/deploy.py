@@ -155,9 +155,10 @@ class _Deployer:
         self._set("setVerifier", self._create("AcceptanceVerifier", board, jury), True)
 
     def _audit(self) -> None:
-        """The audit tier: who differs is brought before the bisection."""
+        """The audit tier: who differs is brought before the bisection; a training's snapshots are told beside."""
         board, bisection = (self._contracts[name].address for name in ("JobBoard", "Bisection"))
         self._set("setVerifier", self._create("AuditVerifier", board, bisection), True)
+        self._create("Snapshots")
 
     def _token(self, wanted: TokenParameters) -> Token:
         if wanted.address is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,6 +59,7 @@ class WorkerConfig(BaseSettings):
     witness_urls: list[str] = Field(default_factory=list)  # other nodes that must tell the same story as ours
     finality_blocks: int = Field(default=0, ge=0, le=256)  # below the head, where nodes are compared; 0: by the chain
     witness_patience_seconds: float = Field(default=600, gt=0)  # silence of all, then nothing new is taken
+    drain_abandons: bool = False  # when told to drain: end audited jobs early, and be paid for what is done
     drain_seconds: float = Field(default=3600, ge=0)  # after SIGTERM: most that jobs in progress may still take
 
     accepted_tokens: list[str] = Field(default_factory=list)  # symbols or addresses; empty: all of the deployment
@@ -120,6 +121,10 @@ class Fleet:
             return found[0]
         names = ", ".join(config.name for config in self.workers if config.name) or "none that has a name"
         raise ConfigInvalid(f"which worker? pass --worker with one of: {names}")
+
+    def changed(self, **settings: Any) -> Fleet:
+        """A copy in which all have these settings."""
+        return replace(self, workers=tuple(one.model_copy(update=settings) for one in self.workers))
 
     def some(self, name: str = "") -> tuple[WorkerConfig, ...]:
         """All, or the one of that name. Raises ConfigInvalid."""

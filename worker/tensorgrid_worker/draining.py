@@ -6,9 +6,11 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 
+from tensorgrid.chain.deployments import Deployment
+from tensorgrid.domain.errors import TensorgridError
 from tensorgrid_worker.config import WorkerConfig
-from tensorgrid_worker.control import ask_to_drain, is_running
-from tensorgrid_worker.memory.reading import NoJournal, read_status
+from tensorgrid_worker.control import ask_to_abandon, ask_to_drain, is_running
+from tensorgrid_worker.memory.reading import NoJournal, read_status, running_jobs
 
 TELL_SECONDS, LOOK_SECONDS = 10.0, 0.3
 
@@ -28,6 +30,26 @@ def drained(
         time.sleep(LOOK_SECONDS)
         left = [config for config in left if is_running(config.home)]
     return [str(config.home) for config in asked], [str(config.home) for config in left]
+
+
+class NothingToAbandon(TensorgridError):
+    """There is no such job, or it is not one that is paid by the segment, or it is done."""
+
+
+def abandon_jobs(config: WorkerConfig, job: str | None = None) -> list[str]:
+    """Asks for the early end of one audited job, or of all that run. Their ids. Raises NothingToAbandon, NoJournal,
+    UnknownDeployment, OSError."""
+    audits = Deployment.load(config.deployment).contracts.get("AuditVerifier")
+    running = [] if audits is None else running_jobs(config.home, audits.address)
+    found = [one for one in running if job is None or ("0x" + one.hex()).startswith(job.lower())]
+    if job is not None and len(found) != 1:
+        known = ", ".join("0x" + one.hex()[:8] for one in running) or "none"
+        raise NothingToAbandon(
+            f"{job[:70]!a} names {len(found)} audited jobs that this worker runs; name one of them: {known}"
+        )
+    for one in found:
+        ask_to_abandon(config.home, one)
+    return ["0x" + one.hex() for one in found]
 
 
 def unfinished(config: WorkerConfig) -> str:

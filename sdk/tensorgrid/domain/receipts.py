@@ -30,6 +30,8 @@ Scalar = str | int | float | bool | None
 Point = Mapping[str, Scalar]
 
 _RECEIPT_KEYS = ("version", "job", "worker", "exit", "sealed", "log", "environment")
+_OF_TRAININGS = ("trace", "state")
+"""Named in receipts of audited jobs alone."""
 _PROGRESS_KEYS = ("version", "job", "worker", "sequence", "points", "points_total")
 _ENVIRONMENT_KEYS = ("python", "torch", "platform")
 _POINT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
@@ -67,7 +69,9 @@ class Environment:
 class Receipt:
     """How a run ended and where its sealed parts are. `worker` is a lower-case 0x-address.
 
-    There is a sealed result if exit is OK, and only then. Raises SpecInvalid when built wrongly.
+    There is a sealed result if exit is OK, and only then. Of an audited job: `trace`, all of its roots
+    (manifests.trace_to_bytes), and where it did not come to its end `state`, the last one that it came to. Raises
+    SpecInvalid when built wrongly.
     """
 
     job: JobId
@@ -76,6 +80,8 @@ class Receipt:
     sealed: SealedRef | None
     log: SealedRef | None
     environment: Environment
+    trace: SealedRef | None = None
+    state: SealedRef | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "worker", schema.address(str(self.worker).lower(), "worker"))
@@ -96,6 +102,7 @@ class Receipt:
                 "sealed": _ref_json(self.sealed),
                 "log": _ref_json(self.log),
                 "environment": {name: getattr(environment, name) for name in _ENVIRONMENT_KEYS},
+                **{name: _ref_json(ref) for name in _OF_TRAININGS if (ref := getattr(self, name)) is not None},
             }
         )
 
@@ -103,7 +110,7 @@ class Receipt:
     def from_bytes(cls, data: bytes) -> Receipt:
         """Parse and check a stranger's bytes. Raises ResultRejected."""
         try:
-            value = _parsed(data, MAX_RECEIPT_BYTES, _RECEIPT_KEYS, "the receipt")
+            value = _parsed(data, MAX_RECEIPT_BYTES, _RECEIPT_KEYS, "the receipt", _OF_TRAININGS)
             return cls(
                 job=JobId(schema.job(value["job"], "job")),
                 worker=schema.address(value["worker"], "worker"),
@@ -111,6 +118,7 @@ class Receipt:
                 sealed=_ref(value["sealed"], "sealed"),
                 log=_ref(value["log"], "log"),
                 environment=Environment(**schema.fields(value["environment"], _ENVIRONMENT_KEYS, "environment")),
+                **{name: _there(value[name], name) for name in _OF_TRAININGS if name in value},
             )
         except SpecInvalid as error:
             raise ResultRejected(f"a worker's receipt is malformed: {error}") from error
@@ -210,10 +218,12 @@ def check_point(point: Any) -> None:
             raise SpecInvalid(f"a point's values must be JSON scalars, not {type(value).__name__}")
 
 
-def _parsed(data: bytes, most: int, keys: Sequence[str], what: str) -> dict[str, Any]:
+def _parsed(data: bytes, most: int, keys: Sequence[str], what: str, optional: Sequence[str] = ()) -> dict[str, Any]:
     if len(data) > most:
         raise SpecInvalid(f"{what} has {len(data)} bytes, at most {most} are allowed")
-    value = schema.fields(parse_canonical_json(data, what), keys, what)
+    raw = parse_canonical_json(data, what)
+    given = [key for key in optional if isinstance(raw, dict) and key in raw]
+    value = schema.fields(raw, (*keys, *given), what)
     schema.version(value["version"], VERSION, what)
     return value
 
@@ -230,6 +240,13 @@ def _ref(value: Any, what: str) -> SealedRef | None:
         return None
     ref = schema.fields(value, ("cid", "bytes"), what)
     return SealedRef(schema.cid(ref["cid"], f"{what}.cid"), ref["bytes"])
+
+
+def _there(value: Any, what: str) -> SealedRef:
+    ref = _ref(value, what)
+    if ref is None:
+        raise SpecInvalid(f"{what} is left out where there is none")
+    return ref
 
 
 def _ref_json(ref: SealedRef | None) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from tensorgrid.domain import schema
 from tensorgrid.domain.cids import Cid
 from tensorgrid.domain.encoding import canonical_json, parse_canonical_json, sha256
 from tensorgrid.domain.errors import SpecInvalid
+from tensorgrid.domain.jobs import JobId
 from tensorgrid.domain.recipients import recipient_bytes
 
 VERSION = 1
@@ -31,6 +32,8 @@ MAX_MEMORY_BYTES = 16 << 40
 MIN_MEMORY_BYTES = 16 << 20
 MAX_KEEP_BYTES = 1 << 40
 MAX_EVERY = 2**16 - 1
+MAX_SEGMENT = 2**16 - 1
+MAX_STEP = 2**40
 
 InputKind = Literal["numpy", "torch"]
 
@@ -41,6 +44,8 @@ _KEYS = (
 ).split()
 _RESERVED = ("acceptance", "expected")
 """Named in version 1 so that later tiers need no new one; null until a tier uses them."""
+_OPTIONAL = ("resume",)
+"""Left out where they say nothing, so that a spec without them has the bytes that it always had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +107,50 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Resume:
+    """The state that an audited run goes on from: of an earlier `job`, after its segment `segment` and `step` calls of
+    tg.checkpoint in all. root: its state root, 32 bytes. cid, size: its file, an input like any other."""
+
+    job: JobId
+    segment: int
+    step: int
+    root: bytes
+    cid: Cid
+    size: int
+
+    def __post_init__(self) -> None:
+        schema.integer(self.segment, 1, MAX_SEGMENT, "resume.segment")
+        schema.integer(self.step, 1, MAX_STEP, "resume.step")
+        schema.integer(self.size, 8, MAX_INPUT_BYTES, "resume.state.bytes")
+        if len(self.job) != 32 or len(self.root) != 32:
+            raise SpecInvalid("resume.job and resume.root have 32 bytes")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "job": "0x" + self.job.hex(),
+            "segment": self.segment,
+            "step": self.step,
+            "root": "0x" + self.root.hex(),
+            "state": {"cid": str(self.cid), "bytes": self.size},
+        }
+
+    @classmethod
+    def of_json(cls, value: Any) -> Resume:
+        """Raises SpecInvalid."""
+        found = schema.fields(value, ("job", "segment", "step", "root", "state"), "resume")
+        state = schema.fields(found["state"], ("cid", "bytes"), "resume.state")
+        job, root = JobId(schema.job(found["job"], "resume.job")), schema.bytes32(found["root"], "resume.root")
+        cid = schema.cid(state["cid"], "resume.state.cid")
+        return cls(job, found["segment"], found["step"], root, cid, state["bytes"])
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpec:
     """A specification that can be signed and run; constructing it checks it.
 
     arguments: plain JSON values by parameter name. inputs: arrays by parameter name. recipients: "age1..." texts, at
-    least one. checkpoint: with the tier "audit", and with it alone. Raises SpecInvalid naming the field.
+    least one. checkpoint: with the tier "audit", and with it alone. resume: there, where the run goes on from an
+    earlier one. Raises SpecInvalid naming the field.
     """
 
     bundle: BundleRef
@@ -118,6 +162,7 @@ class JobSpec:
     progress_seconds: int = 2
     tier: str = "replicate"
     checkpoint: Checkpoint | None = None
+    resume: Resume | None = None
 
     def __post_init__(self) -> None:
         for name in schema.sized(self.arguments, MAX_ARGUMENTS, "arguments"):
@@ -133,6 +178,13 @@ class JobSpec:
             raise SpecInvalid(f"verification.tier {schema.shown(self.tier)} is not offered; use {' or '.join(TIERS)}")
         if (self.tier == AUDIT) != (self.checkpoint is not None):
             raise SpecInvalid('checkpoint belongs to the tier "audit", and to it alone; give both or neither')
+        if self.resume is not None and (self.checkpoint is None or self.resume.size > self.checkpoint.keep_bytes):
+            raise SpecInvalid("resume belongs to a job with checkpoints, with room in keep_bytes for its state")
+
+    @property
+    def origin(self) -> int:
+        """Calls of tg.checkpoint that earlier jobs have done."""
+        return 0 if self.resume is None else self.resume.step
 
     def to_bytes(self) -> bytes:
         """Canonical JSON. Raises SpecInvalid when larger than MAX_SPEC_BYTES or not JSON."""
@@ -149,6 +201,7 @@ class JobSpec:
                 "verification": {"tier": self.tier},
                 "checkpoint": None if self.checkpoint is None else asdict(self.checkpoint),
                 **dict.fromkeys(_RESERVED),
+                **({} if self.resume is None else {"resume": self.resume.to_json()}),
             }
         )
         _check_size(len(data))
@@ -158,7 +211,9 @@ class JobSpec:
     def from_bytes(cls, data: bytes) -> JobSpec:
         """Parse and check a stranger's bytes. Raises SpecInvalid."""
         _check_size(len(data))
-        value = schema.fields(parse_canonical_json(data, "the spec"), _KEYS, "the spec")
+        raw = parse_canonical_json(data, "the spec")
+        given = [key for key in _OPTIONAL if isinstance(raw, dict) and key in raw]
+        value = schema.fields(raw, (*_KEYS, *given), "the spec")
         schema.version(value["version"], VERSION, "the spec")
         if used := [key for key in _RESERVED if value[key] is not None]:
             raise SpecInvalid(f"{', '.join(used)} must be null: no tier of this release uses it")
@@ -176,6 +231,7 @@ class JobSpec:
             progress_seconds=value["progress_seconds"],
             tier=schema.fields(value["verification"], ("tier",), "verification")["tier"],
             checkpoint=_checkpoint(value["checkpoint"]),
+            resume=Resume.of_json(value["resume"]) if "resume" in given else None,
         )
 
     @property

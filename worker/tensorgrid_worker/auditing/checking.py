@@ -117,7 +117,9 @@ class Checking:
         """Raises StateRejected."""
         said = _said(audit)
         steps, roots = roots_of(path)
-        right = steps == (opened.index - 1) * audit.plan.steps
+        spec = self._tools.inputs.spec(audit.id, audit.terms)
+        origin = 0 if spec is None else spec.origin
+        right = steps == origin + (opened.index - 1) * audit.plan.steps
         if not right or not opened.starts_from(roots.root(), said.trace_root, said.done):
             raise StateRejected("the state opened is not the one of the trace; replay without it")
 

@@ -73,7 +73,7 @@ class OwnTraces:
         assert opening is not None, "an audit that has begun shows what was opened"
         if self.known(audit) is None:
             log.warning("trace.lost", job=short(audit.id), todo="nothing: the job is done once more")
-            run = self._tools.executor.run(task, on_point=lambda _: None, stop=stop)
+            run = self._tools.executor.run(task, on_point=lambda _: None, stop=stop, anew=True)
             self._fitting(audit, opening, task, run.traced)
         with self._lock:
             kept = self._known.get(audit.id)
@@ -101,7 +101,9 @@ class OwnTraces:
             is_it = exit_class is ExitClass.OK or result_root(audit.id, exit_class) == opening.result_root
             if not is_it:
                 continue
-            trace, _ = ended(traced, task.spec, audit.seed, audit.id, exit_class, audit.plan.segments)
+            # A job that was left early, done again to its end, has more than was committed to.
+            upto = opening.done if exit_class is ExitClass.OK else audit.plan.segments
+            trace, _ = ended(traced, task.spec, audit.seed, audit.id, exit_class, audit.plan.segments, upto=upto)
             if len(trace.segments) == opening.done and trace.root() == opening.trace_root:
                 with self._lock:
                     self._known[audit.id] = (opening.trace_root, trace, traced)

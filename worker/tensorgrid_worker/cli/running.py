@@ -22,6 +22,9 @@ from tensorgrid_worker.cli.common import (
 def run(
     config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Log JSON lines even to a terminal.")] = False,
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="On SIGTERM or `drain`: end audited jobs early, paid for what is done.")
+    ] = False,
 ) -> None:
     """Work until SIGTERM or `drain`, which finish what was taken and take nothing more; a second SIGTERM stops at once.
 
@@ -32,7 +35,7 @@ def run(
 
     configure(as_json=as_json or None)
     with sentences():
-        run_fleet(fleet_of(config))
+        run_fleet(fleet_of(config).changed(drain_abandons=True) if abandon else fleet_of(config))
 
 
 def status(config: Config = None, worker: Worker = "", as_json: AsJson = False) -> None:
@@ -52,21 +55,43 @@ def drain(
     config: Config = None,
     worker: Worker = "",
     wait: Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for its end; 0: only ask.")] = 3600,
+    and_abandon: Annotated[
+        bool, typer.Option("--abandon", help="Do not finish audited jobs: end them early, paid for what is done.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Let the running daemon finish what it took, take nothing more, and end. Shows what is left meanwhile.
 
     Example: tensorgrid-worker drain --config worker.toml
     """
-    from tensorgrid_worker.draining import drained
+    from tensorgrid_worker.draining import abandon_jobs, drained
 
     with sentences():
         fleet = fleet_of(config)
+        for one in fleet.some(worker) if and_abandon else ():
+            abandon_jobs(one)
         asked, left = drained(fleet.some(worker), seconds=wait, say=hint)
         text = "no daemon runs here" if not asked else "it goes on draining" if left else "drained"
         show({"asked": asked, "draining": left}, text, as_json=as_json)
         if left and wait:
             raise SystemExit(STILL_DRAINING)
+
+
+def abandon(
+    job: Annotated[str, typer.Argument(help="The job's id, or an unambiguous beginning of it.")],
+    config: Config = None,
+    worker: Worker = "",
+    as_json: AsJson = False,
+) -> None:
+    """End an audited job early: the segments that are done are committed to, audited and paid. It cannot be undone.
+
+    Example: tensorgrid-worker abandon 0x1234abcd --config worker.toml
+    """
+    from tensorgrid_worker.draining import abandon_jobs
+
+    with sentences():
+        [asked] = abandon_jobs(fleet_of(config).one(worker), job)
+        show({"abandoned": asked}, f"{asked} ends behind the segment that it is in", as_json=as_json)
 
 
 def version(as_json: AsJson = False) -> None:
@@ -91,5 +116,5 @@ def version(as_json: AsJson = False) -> None:
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (run, status, drain, version):
+    for command in (run, status, drain, abandon, version):
         app.command()(command)

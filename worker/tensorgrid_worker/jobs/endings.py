@@ -18,12 +18,22 @@ def overruns(segments: int, exit_class: ExitClass, most: int) -> bool:
 
 
 def ended(
-    traced: Traced | None, spec: JobSpec, seed: bytes, job: JobId, exit_class: ExitClass, most: int
+    traced: Traced | None,
+    spec: JobSpec,
+    seed: bytes,
+    job: JobId,
+    exit_class: ExitClass,
+    most: int,
+    *,
+    upto: int | None = None,
 ) -> tuple[Trace, ExitClass]:
-    """The trace with its end, 1 to `most` segments, and how the job ended as far as it was paid for."""
+    """The trace with its end, 1 to `most` segments, and how the job ended as far as it was paid for.
+
+    `upto`: segments after which it was left, whatever came behind them.
+    """
     assert spec.checkpoint is not None
     trace = Trace(spec.digest, seed, spec.checkpoint.every, traced.trace.start if traced else NOWHERE)
-    whole = [one for one in traced.trace.segments if one.roots is not None] if traced else []
+    whole = [one for one in traced.trace.segments[:upto] if one.roots is not None] if traced else []
     if exit_class is not ExitClass.OK and whole and whole[-1].steps < trace.every:
         whole.pop()  # what failed behind the last step failed in its segment
     if not whole and exit_class is ExitClass.OK:

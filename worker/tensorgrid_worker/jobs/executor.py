@@ -9,18 +9,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
-from tensorgrid.domain.errors import ResultRejected
+from tensorgrid.domain.errors import ResultRejected, StateRejected
 from tensorgrid.domain.jobs import ExitClass
-from tensorgrid.domain.payload import payload_root
+from tensorgrid.domain.payload import pack_payload, payload_root
+from tensorgrid.domain.states import StateFile
+from tensorgrid_worker.jobs.interrupted import Interrupted, bind, cut_off, interrupted
 from tensorgrid_worker.jobs.launching import Task, Tracing, launch_of, tell_call
-from tensorgrid_worker.jobs.replays import Replay, Replayed, ReplayFollower, put_start
+from tensorgrid_worker.jobs.leave import Leave
+from tensorgrid_worker.jobs.replays import Replay, Replayed, ReplayFollower, origin_of, put_start
 from tensorgrid_worker.jobs.traces import Follower, OnSegment, Traced
-from tensorgrid_worker.jobs.watching import Pipes, Point, RunFailed, RunStopped, Watch
+from tensorgrid_worker.jobs.watching import Pipes, Point, RunFailed, RunKilled, RunStopped, Watch
 from tensorgrid_worker.jobs.wiper import Wiper
 from tensorgrid_worker.runtime import runner
 from tensorgrid_worker.sandbox.base import Sandbox
 
-__all__ = ["Executor", "Point", "Run", "RunFailed", "RunStopped", "Task", "collect", "finish_payload"]
+__all__ = ["Executor", "Point", "Run", "RunFailed", "RunKilled", "RunStopped", "Task", "collect", "finish_payload"]
 
 SIGKILL_STATUS, SIGXCPU_STATUS = 137, 152
 
@@ -30,6 +33,7 @@ class Run:
     """How it ended. `payload`: the plaintext safetensors bytes, only with OK, not yet checked. `log`: text, capped.
 
     `traced`: of an audited job whose loop began; with another exit than OK its trace still lacks the failed segment.
+    `left`: it was ended early, on our side; the payload is the model behind the last segment of the trace.
     """
 
     exit: ExitClass
@@ -37,6 +41,7 @@ class Run:
     log: bytes
     seconds: float
     traced: Traced | None = None
+    left: bool = False
 
 
 def finish_payload(payload: bytes) -> bytes:
@@ -60,21 +65,57 @@ class Executor:
         on_point: Callable[[Point], None],
         stop: Event,
         on_segment: OnSegment = lambda _: None,
+        leave: Leave | None = None,
+        anew: bool = False,
     ) -> Run:
         """Blocks until the job ended, was killed at a limit, or `stop` was set.
 
         `on_point` is called for each reported point, `on_segment` for each ended segment of an audited job; both must
-        be quick. Raises RunFailed, RunStopped.
+        be quick. An audited job goes on where an earlier run of the same task was cut off, unless `anew` is asked; it
+        ends early where `leave` is. Raises RunFailed, RunStopped, OSError.
         """
         if task.spec.checkpoint is None:
             status, watch, output = self._supervised(task, on_point, stop)
             return _judge(task, status, watch, output)
-        follower = Follower(task.spec, task.seed, task.folder / "out", on_segment)
-        follower.begin()
+        leave, found = leave or Leave(), None if anew else interrupted(task)
         try:
-            status, watch, output = self._supervised(task, on_point, stop, Tracing({}, follower.feed, keeps=True))
+            if found is not None and leave.asked:
+                return _left(task, found, b"", 0.0)
+            return self._train(task, found, on_point, stop, on_segment, leave)
+        finally:
+            if found is not None:
+                found.start.unlink(missing_ok=True)
+
+    def _train(
+        self,
+        task: Task,
+        found: Interrupted | None,
+        on_point: Callable[[Point], None],
+        stop: Event,
+        on_segment: OnSegment,
+        leave: Leave,
+    ) -> Run:
+        follower = Follower(task.spec, task.seed, task.folder / "out", on_segment)
+        start = origin_of(task) if found is None else found.start
+        put_start(start, task.folder / "in")
+        follower.begin(b"" if found is None else found.lines)
+        bind(task)
+        plan: dict[str, object] = {} if found is None else {"kept": found.kept, "stride": found.stride}
+        tracing = Tracing(plan, follower.feed, keeps=True, start=start)
+        try:
+            status, watch, output = self._supervised(
+                task,
+                on_point,
+                stop,
+                tracing,
+                lambda: leave.enough(follower.segments, kept=follower.keeps_any, last_kept=follower.keeps_last),
+            )
         finally:
             follower.end()
+        if watch.left:
+            return _left_behind(task, watch)
+        if status == SIGKILL_STATUS and not (watch.memory_ran_out or watch.wall_reached or leave.asked):
+            raise RunKilled("something on this machine killed the job; it goes on from the last state that was kept")
         return _audited(_judge(task, status, watch, output), follower)
 
     def replay(self, task: Task, wanted: Replay, *, stop: Event) -> Replayed:
@@ -83,15 +124,21 @@ class Executor:
         `task.folder` holds in/, and must not be in use by another run. Raises RunFailed, RunStopped, OSError.
         """
         assert task.spec.checkpoint is not None, "only audited jobs can be replayed"
-        follower = ReplayFollower(wanted, task.spec.checkpoint.every)
-        put_start(wanted.start, task.folder / "in")
-        tracing = Tracing(follower.plan(), follower.reader.feed, start=wanted.start)
+        follower = ReplayFollower(wanted, task.spec.checkpoint.every, task.spec.origin)
+        start = wanted.start or origin_of(task)
+        put_start(start, task.folder / "in")
+        tracing = Tracing(follower.plan(), follower.reader.feed, start=start)
         status, watch, output = self._supervised(task, lambda _: None, stop, tracing)
         ended = _judge(task, status, watch, output)
         return follower.judge(status, output, ended.exit, ended.seconds, ended.log)
 
     def _supervised(
-        self, task: Task, on_point: Callable[[Point], None], stop: Event, tracing: Tracing | None = None
+        self,
+        task: Task,
+        on_point: Callable[[Point], None],
+        stop: Event,
+        tracing: Tracing | None = None,
+        enough: Callable[[], bool] = lambda: False,
     ) -> tuple[int, Watch, Path]:
         """Exit status, what was seen, and the output's path."""
         dirty = self._wiper.ready(task.gpus)
@@ -106,7 +153,7 @@ class Executor:
             try:
                 pipes.close_far_ends()
                 on_trace = None if tracing is None else tracing.feed
-                watch = Watch(child, pipes, task.spec.resources.wall_seconds, on_point, stop, on_trace)
+                watch = Watch(child, pipes, task.spec.resources.wall_seconds, on_point, stop, on_trace, enough)
                 status = watch.follow()
             finally:
                 child.kill()
@@ -124,6 +171,33 @@ def _judge(task: Task, status: int, watch: Watch, output: Path) -> Run:
     exit_class, payload = _classify(task, status, watch, output)
     log.remark(f"{exit_class.name.lower()} after {seconds:.1f} s, status {status}")
     return Run(exit_class, payload, log.to_bytes(), seconds)
+
+
+def _left_behind(task: Task, watch: Watch) -> Run:
+    """What a run that was told to end has left. Raises RunFailed when none of its states is whole."""
+    found = interrupted(task)
+    if found is None:
+        raise RunFailed("no state of the run that was left is whole; it is begun again")
+    try:
+        return _left(task, found, watch.log.to_bytes(), watch.ended - (watch.started or watch.ended))
+    finally:
+        found.start.unlink(missing_ok=True)
+
+
+def _left(task: Task, found: Interrupted, log: bytes, seconds: float) -> Run:
+    """The job as far as it is whole, the model of its last state as the result. Raises OSError, RunFailed."""
+    traced = cut_off(task, found)
+    roots = traced.trace.segments[-1].roots
+    try:
+        model = StateFile.parse(found.start.read_bytes()).parts["model"]
+        payload = pack_payload({name: (t.dtype, t.shape, t.data) for name, t in model.tensors.items()}, model.plain)
+        right = roots is not None and payload_root(payload) == roots.model
+    except (StateRejected, ResultRejected) as error:
+        raise RunFailed(f"the state that the run has left is damaged: {error}") from error
+    if not right:
+        raise RunFailed("the model of the state that the run has left is not the one of its trace")
+    log += f"[worker] left after segment {found.segments}\n".encode()
+    return Run(ExitClass.OK, payload, log, seconds, traced, left=True)
 
 
 def _audited(run: Run, follower: Follower) -> Run:

@@ -10,14 +10,16 @@ from pathlib import Path
 
 from tensorgrid.domain.cids import Cid
 from tensorgrid.domain.encoding import parse_json, sha256
-from tensorgrid.domain.errors import BlobTooLarge, SpecInvalid, StorageError, TensorgridError
+from tensorgrid.domain.errors import BlobTooLarge, SpecInvalid, StateRejected, StorageError, TensorgridError
 from tensorgrid.domain.jobs import JobId, JobTerms
 from tensorgrid.domain.payload import ITEM_BYTES
-from tensorgrid.domain.specs import MAX_SPEC_BYTES, RUNTIME, InputRef, JobSpec
+from tensorgrid.domain.specs import MAX_SPEC_BYTES, RUNTIME, InputRef, JobSpec, Resume
 from tensorgrid.storage.base import BlobStore
 from tensorgrid.storage.cid import cid_of_file
 from tensorgrid_worker.config import WorkerConfig
+from tensorgrid_worker.jobs.traces import roots_of
 from tensorgrid_worker.policy.base import Refusal
+from tensorgrid_worker.runtime.trace import ORIGIN
 
 MAX_INPUT_HEADER = 64 * 1024
 KEEP_FREE_BYTES = 512 << 20
@@ -104,6 +106,9 @@ class Inputs:
             target = inside / "inputs" / f"{name}.safetensors"
             self._fetch(ref.cid, target, ref.bytes)
             check_input(name, ref, target)
+        if spec.resume is not None:
+            self._fetch(spec.resume.cid, inside / ORIGIN, spec.resume.size)
+            check_origin(spec.resume, inside / ORIGIN)
         return Prepared(spec, folder)
 
     def _fetch(self, cid: Cid, target: Path, size: int) -> None:
@@ -134,7 +139,7 @@ def check_spec(spec: JobSpec, terms: JobTerms, config: WorkerConfig, gpus: int) 
         ("output_bytes", need.output_bytes, config.max_output_bytes),
         ("threads", need.threads, config.max_threads),
         ("gpus", need.gpus, gpus),
-        ("bytes of inputs", sum(ref.bytes for ref in spec.inputs.values()), config.max_input_bytes),
+        ("bytes of inputs", _input_bytes(spec), config.max_input_bytes),
         ("bytes of kept states", spec.checkpoint.keep_bytes if spec.checkpoint else 0, config.max_state_bytes),
     )
     for name, wanted, most in limits:
@@ -148,6 +153,20 @@ def check_spec(spec: JobSpec, terms: JobTerms, config: WorkerConfig, gpus: int) 
             f"{need.wall_seconds} s of wall time and {config.work_margin_seconds} s around it do not fit into the "
             f"{terms.work_time} s that the terms give"
         )
+
+
+def _input_bytes(spec: JobSpec) -> int:
+    return sum(ref.bytes for ref in spec.inputs.values()) + (0 if spec.resume is None else spec.resume.size)
+
+
+def check_origin(resume: Resume, path: Path) -> None:
+    """The state that the job begins with is the one that its spec names. Raises JobRefused, OSError."""
+    try:
+        step, roots = roots_of(path)
+    except StateRejected as error:
+        raise JobRefused(f"the state to go on from cannot be read: {error}") from error
+    if (step, roots.root()) != (resume.step, resume.root):
+        raise JobRefused("the state to go on from is not the one that the spec names")
 
 
 def check_input(name: str, ref: InputRef, path: Path) -> None:

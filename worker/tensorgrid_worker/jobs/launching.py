@@ -38,7 +38,8 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """What an audited job's launch has besides. plan: of runtime.trace.Plan; feed: takes what its pipe carries."""
+    """What an audited job's launch has besides. plan: of runtime.trace.Plan; feed: takes what its pipe carries.
+    start: the state to go on from, which lies among the inputs."""
 
     plan: dict[str, object]
     feed: Callable[[bytes], None]
@@ -52,7 +53,12 @@ class Tracing:
         limits["file_bytes"] = max(limits["file_bytes"], checkpoint.keep_bytes)
         if limits["address_bytes"] and self.start is not None:
             limits["address_bytes"] += self.start.stat().st_size
-        plan = {"every": checkpoint.every, "keep_bytes": checkpoint.keep_bytes, **self.plan}
+        plan: dict[str, object] = {
+            "every": checkpoint.every,
+            "keep_bytes": checkpoint.keep_bytes,
+            "origin": task.spec.origin,
+        }
+        plan |= {"resumed": self.start is not None, **self.plan}
         return replace(
             launch,
             runner=launch.runner | {"limits": limits, "trace": plan},

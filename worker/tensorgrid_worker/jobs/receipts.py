@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from tensorgrid.domain.encoding import keccak256
-from tensorgrid.domain.errors import ResultRejected
+from tensorgrid.domain.errors import ResultRejected, StateRejected
 from tensorgrid.domain.jobs import ExitClass, JobId
+from tensorgrid.domain.manifests import trace_to_bytes
 from tensorgrid.domain.payload import payload_root
 from tensorgrid.domain.receipts import MAX_LOG_BYTES, Environment, Receipt, SealedRef
 from tensorgrid.domain.results import result_root
 from tensorgrid.domain.specs import JobSpec
-from tensorgrid.domain.traces import audit_root
+from tensorgrid.domain.traces import Trace, audit_root
 from tensorgrid.privacy import seal
 from tensorgrid.storage.base import BlobStore
 from tensorgrid_worker.jobs.endings import ended
@@ -57,6 +60,8 @@ class Receipts:
             sealed=self._put(payload, spec) if exit_class is ExitClass.OK and payload is not None else None,
             log=self._put(log, spec),
             environment=self._environment,
+            trace=None if trace is None else self._put(_told(trace, job, exit_class), spec),
+            state=None if trace is None else self._left_state(run, trace, spec, segments),
         )
         data = receipt.to_bytes()
         self._store.put(data)
@@ -73,6 +78,22 @@ class Receipts:
             mark=mark,
         )
 
+    def _left_state(self, run: Run, trace: Trace, spec: JobSpec, segments: int) -> SealedRef | None:
+        """The last whole state of a run that did not come to its end: whoever has it can go on from there."""
+        last = sum(one.roots is not None and one.steps == trace.every for one in trace.segments)
+        if last == segments or run.traced is None or last not in run.traced.kept.segments:
+            return None
+        with tempfile.TemporaryDirectory(dir=run.traced.kept.folder) as room:
+            try:
+                data = run.traced.kept.take(last, Path(room) / "state").read_bytes()
+            except StateRejected:
+                return None
+        return self._put(data, spec)
+
     def _put(self, plain: bytes, spec: JobSpec) -> SealedRef:
         sealed = seal(plain, spec.recipients)
         return SealedRef(self._store.put(sealed), len(sealed))
+
+
+def _told(trace: Trace, job: JobId, exit_class: ExitClass) -> bytes:
+    return trace_to_bytes(trace, job, None if exit_class is ExitClass.OK else exit_class)

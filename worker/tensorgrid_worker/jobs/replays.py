@@ -14,14 +14,15 @@ from tensorgrid.domain.errors import SpecInvalid, StateRejected, TraceInvalid
 from tensorgrid.domain.jobs import ExitClass, JobId
 from tensorgrid.domain.results import result_root
 from tensorgrid.domain.traces import StateRoots
+from tensorgrid_worker.jobs.launching import Task
 from tensorgrid_worker.jobs.traces import LineReader, roots_of
-from tensorgrid_worker.runtime.trace import EXIT_REPLAYED, EXIT_UNLOADABLE, START
+from tensorgrid_worker.runtime.trace import EXIT_REPLAYED, EXIT_UNLOADABLE, ORIGIN, START
 from tensorgrid_worker.runtime.tracelines import Began, Ended, Line, SegmentEnded, Stepped, Unloadable
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What to replay. Steps are counted from the beginning of the job.
+    """What to replay. Steps are counted from the beginning of this job.
 
     start: a checked state file; None: from the beginning. first: steps that it stands behind. last: steps after which
     the replay ends; None: where the job's function returns. step_roots: the state after each step, not only at the ends
@@ -87,6 +88,7 @@ class ReplayFollower:
 
     wanted: Replay
     every: int
+    origin: int = 0  # steps that earlier jobs have done
     began: StateRoots | None = None
     states: dict[int, StateRoots] = field(default_factory=dict)
     segments: dict[int, SegmentEnded] = field(default_factory=dict)
@@ -100,11 +102,10 @@ class ReplayFollower:
         self.step = self.wanted.first
 
     def plan(self) -> dict[str, object]:
-        """Of runtime.trace.Plan, without what the spec says."""
+        """Of runtime.trace.Plan, without what the spec says and where it starts."""
         wanted = self.wanted
         return {
             "replay": True,
-            "resumed": wanted.start is not None,
             "stop": wanted.last,
             "step_roots": wanted.step_roots,
             "export": wanted.export is not None,
@@ -124,6 +125,8 @@ class ReplayFollower:
         if self.reader.broken:
             return ReplayEnd.BROKEN, None, self.reader.broken
         if status == EXIT_UNLOADABLE and self.unloadable:
+            if self.wanted.start is None:  # the state that the job itself begins with: so it fails for everybody
+                return ReplayEnd.FAILED, ExitClass.RAISED, self.unloadable
             return ReplayEnd.UNLOADABLE, None, self.unloadable
         last = self.wanted.last
         if status == EXIT_REPLAYED and (self.ended if last is None else last in self.states):
@@ -138,7 +141,7 @@ class ReplayFollower:
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             return False
         try:
-            if roots_of(output) != (self.step, self.states.get(self.step)):
+            if roots_of(output) != (self.origin + self.step, self.states.get(self.step)):
                 return False
         except StateRejected:
             return False
@@ -173,6 +176,11 @@ class ReplayFollower:
 
     def _fits(self, line: SegmentEnded) -> bool:
         return line.index == -(-line.step // self.every) and line.index not in self.segments and line.step > 0
+
+
+def origin_of(task: Task) -> Path | None:
+    """The state that the job begins with, where it goes on from an earlier one."""
+    return None if task.spec.resume is None else task.folder / "in" / ORIGIN
 
 
 def put_start(start: Path | None, inputs: Path) -> None:

@@ -67,6 +67,21 @@ class Follower:
         self._step = 0
         self._reader = LineReader(self._take)
         self._copy: int | None = None
+        self._resume, self._expected = spec.resume, -1  # steps with which an interrupted run is to go on; -1: none is
+
+    @property
+    def segments(self) -> int:
+        """Whole ones so far."""
+        return 0 if self._trace is None else len(self._trace.segments)
+
+    @property
+    def keeps_any(self) -> bool:
+        return bool(self._extents)
+
+    @property
+    def keeps_last(self) -> bool:
+        """Whether the state after the last segment was kept."""
+        return self.segments in self._extents
 
     @property
     def broken(self) -> str:
@@ -76,13 +91,17 @@ class Follower:
     def feed(self, data: bytes) -> None:
         self._reader.feed(data)
 
-    def begin(self) -> None:
-        """Fresh files for a fresh run. Raises OSError."""
+    def begin(self, lines: bytes = b"") -> None:
+        """Fresh files for a fresh run; or the first lines of an interrupted one, which goes on. Raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        for name in (LINES, STATES):
-            path = self._folder / name
-            path.unlink(missing_ok=True)
-            path.touch(mode=0o600)
+        states = self._folder / STATES
+        if lines:
+            self.feed(lines)
+            self._expected = self._step
+        else:
+            states.unlink(missing_ok=True)
+        states.touch(mode=0o600)
+        replace_lines(self._folder, lines)
         self._copy = os.open(self._folder / LINES, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
     def end(self) -> None:
@@ -95,18 +114,28 @@ class Follower:
         """None when the loop never began."""
         if self._trace is None:
             return None
-        return Traced(self._trace, KeptStates(self._folder / STATES, dict(self._extents), self._trace))
+        origin = 0 if self._resume is None else self._resume.step
+        return Traced(self._trace, KeptStates(self._folder / STATES, dict(self._extents), self._trace, origin))
 
     def _take(self, line: Line, text: bytes) -> None:
         match line:
             case Began(step=0) if self._trace is None:
+                if self._resume is not None and line.state.root() != self._resume.root:
+                    raise TraceInvalid("the job does not begin in the state that its spec names")
                 self._trace = Trace(self._spec_digest, self._seed, self._checkpoint.every, line.state)
+            case Began() if self._continues(line):
+                self._expected = -1
+                return  # an interrupted run has said so before
             case SegmentEnded():
                 self._add(line)
             case _:
                 raise TraceInvalid("the job's trace has a line that no run writes there")
         if self._copy is not None:
             os.write(self._copy, text + b"\n")
+
+    def _continues(self, line: Began) -> bool:
+        last = self._trace.segments[-1].roots if self._trace is not None and self._trace.segments else None
+        return line.step == self._expected and line.state == last
 
     def _add(self, line: SegmentEnded) -> None:
         if self._trace is None or line.index != len(self._trace.segments) + 1 or line.metrics is None:
@@ -118,7 +147,8 @@ class Follower:
         if line.kept is not None:
             self._extents[line.index] = line.kept
         self._extents = {index: extent for index, extent in self._extents.items() if index % line.stride == 0}
-        self._on_segment(segment)
+        if self._copy is not None:
+            self._on_segment(segment)
 
 
 def load(spec: JobSpec, seed: bytes, folder: Path) -> Traced | None:
@@ -128,11 +158,33 @@ def load(spec: JobSpec, seed: bytes, folder: Path) -> Traced | None:
     return follower.traced()
 
 
+def replace_lines(folder: Path, lines: bytes) -> None:
+    """All at once: a crash leaves the old ones or these. Raises OSError."""
+    fresh = folder / f"{LINES}.new"
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(lines)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(folder / LINES)
+
+
 class KeptStates:
     """States in one file that the job's process could write to: each is checked against the trace when it is taken."""
 
-    def __init__(self, path: Path, extents: Mapping[int, tuple[int, int]], trace: Trace) -> None:
-        self._path, self._extents, self._trace = path, extents, trace
+    def __init__(self, path: Path, extents: Mapping[int, tuple[int, int]], trace: Trace, origin: int = 0) -> None:
+        """`origin`: steps that earlier jobs have done."""
+        self._path, self._extents, self._trace, self._origin = path, extents, trace, origin
+
+    @property
+    def folder(self) -> Path:
+        """Where they lie, on the disk that has room for one more."""
+        return self._path.parent
+
+    @property
+    def extents(self) -> dict[int, tuple[int, int]]:
+        """(offset, bytes) by segment."""
+        return dict(self._extents)
 
     @property
     def segments(self) -> list[int]:
@@ -170,7 +222,7 @@ class KeptStates:
     def _right(self, segment: int, path: Path) -> bool:
         roots = self._trace.segments[segment - 1].roots
         try:
-            return roots is not None and roots_of(path) == (segment * self._trace.every, roots)
+            return roots is not None and roots_of(path) == (self._origin + segment * self._trace.every, roots)
         except StateRejected:
             return False
 

@@ -28,6 +28,10 @@ class RunFailed(TensorgridError):
         self.output = output
 
 
+class RunKilled(RunFailed):
+    """Something on this machine killed the job, which had not reached a limit: it is not the job's fault."""
+
+
 class RunStopped(TensorgridError):
     """The worker was told to stop; the job can be run again."""
 
@@ -74,13 +78,15 @@ class Watch:
         on_point: Callable[[Point], None],
         stop: Event,
         on_trace: Callable[[bytes], None] | None = None,
+        enough: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`enough`: whether what the job has done by now is all that is wanted of it."""
         self.log = RunLog()
         self.started: float | None = None
         self.ended: float = 0.0
-        self.wall_reached = False
+        self.wall_reached = self.left = False
         self._child, self._wall, self._stop = child, wall_seconds, stop
-        self._points = PointReader(on_point)
+        self._points, self._enough = PointReader(on_point), enough
         self._sinks: dict[int, Callable[[bytes], None]] = {
             pipes.log.near: self.log.write,
             pipes.progress.near: self._points.feed,
@@ -108,7 +114,8 @@ class Watch:
                     self.ended = time.monotonic()
                     return status
                 self._check_clocks(born)
-                if self.wall_reached or self._child.starved():
+                self.left = self.left or self._enough()
+                if self.left or self.wall_reached or self._child.starved():
                     self._child.kill()
 
     def _read(self, selector: selectors.BaseSelector, timeout: float) -> None:

@@ -15,9 +15,10 @@ from tensorgrid.domain.errors import StorageError
 from tensorgrid.domain.jobs import JobId, JobTerms
 from tensorgrid.domain.specs import JobSpec
 from tensorgrid_worker.hardware import Gpu
-from tensorgrid_worker.jobs.executor import Executor, Run, RunFailed, RunStopped, Task
+from tensorgrid_worker.jobs.executor import Executor, Run, RunFailed, RunKilled, RunStopped, Task
 from tensorgrid_worker.jobs.inputs import Inputs, JobRefused, Judge, NotNow
-from tensorgrid_worker.jobs.lastwords import LastWords
+from tensorgrid_worker.jobs.lastwords import TRIES, LastWords
+from tensorgrid_worker.jobs.leave import Leave
 from tensorgrid_worker.jobs.progress import ProgressPump
 from tensorgrid_worker.jobs.receipts import Receipts
 from tensorgrid_worker.jobs.slots import Load, Slots, crowded
@@ -81,6 +82,8 @@ class Workshop:
         self._inspecting: set[JobId] = set()
         self._verdicts: dict[JobId, str] = {}  # "" ready, else why refused
         self._pauses: dict[JobId, _Pause] = {}
+        self._leaves: dict[JobId, Leave] = {}
+        self._kills: dict[JobId, int] = {}
         self._to_inspect: deque[Callable[[], None]] = deque()
         self._inspectors = self._runners = 0  # threads at work
         self._queue: list[_Current] = []  # a heap
@@ -143,6 +146,10 @@ class Workshop:
             self._runners += 1
         self._spawn("execute", self._run_all)
 
+    def leave(self, job: JobId, *, at_once: bool = False) -> None:
+        """End the run of an audited job early: what is whole is stored as its result. Idempotent."""
+        self._leave_of(job).ask(at_once=at_once)
+
     def stop(self, job: JobId) -> None:
         """Kill the run of that job, or take it out of the queue."""
         with self._lock:
@@ -183,6 +190,8 @@ class Workshop:
             self._pauses.pop(job, None)
             self._loads.pop(job, None)
             self._waiting.pop(job, None)
+            self._leaves.pop(job, None)
+            self._kills.pop(job, None)
 
     def close(self) -> None:
         """Kill what runs and wait for it."""
@@ -276,6 +285,8 @@ class Workshop:
             log.say("run.stopped", reason=str(error))
         except (RunFailed, StorageError, OSError, JobRefused) as error:
             self._pause(job)
+            if isinstance(error, RunKilled):
+                self._count_kill(job)
             log.say("run.failed", reason=str(error))
             self._last_words.after(job, current.terms, error)
         except Exception as error:  # as in _inspect: other jobs still wait for their reveals
@@ -306,8 +317,8 @@ class Workshop:
         every = max(spec.progress_seconds, self._min_progress)
         pump = ProgressPump(job, self._worker, spec, store, publish, every=every, first_sequence=first)
         with pump:
-            run = self.executor.run(task, on_point=pump.add, stop=current.stop)
-        log.say("run.ended", exit=run.exit.name.lower(), seconds=round(run.seconds, 2))
+            run = self.executor.run(task, on_point=pump.add, stop=current.stop, leave=self._leave_of(job))
+        log.say("run.left" if run.left else "run.ended", exit=run.exit.name.lower(), seconds=round(run.seconds, 2))
         return run
 
     def _store(self, current: _Current, task: Task, run: Run, log: JobLog) -> Result:
@@ -322,6 +333,18 @@ class Workshop:
             if current.stop.wait(pause):
                 raise RunStopped("the worker stops before the result could be stored; the job will be run again")
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _leave_of(self, job: JobId) -> Leave:
+        with self._lock:
+            return self._leaves.setdefault(job, Leave())
+
+    def _count_kill(self, job: JobId) -> None:
+        """A machine that kills a job again and again will not end it: what is whole is worth more than another try."""
+        with self._lock:
+            self._kills[job] = self._kills.get(job, 0) + 1
+            hopeless = self._kills[job] >= TRIES
+        if hopeless:
+            self.leave(job, at_once=True)
 
     def _pause(self, job: JobId) -> float:
         """How long, seconds."""

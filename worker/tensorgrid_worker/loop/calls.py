@@ -10,7 +10,7 @@ from tensorgrid_worker.loop.openings import Secrets, with_trailer
 from tensorgrid_worker.loop.planner import Do, JobView, work_deadline
 from tensorgrid_worker.memory.rows import Result
 
-LOCAL = frozenset({Do.INSPECT, Do.RUN, Do.STOP, Do.CLOSE})
+LOCAL = frozenset({Do.INSPECT, Do.RUN, Do.LEAVE, Do.STOP, Do.CLOSE})
 """Steps that send nothing."""
 CARRYING = "JobBoard.commitAndSettle"
 

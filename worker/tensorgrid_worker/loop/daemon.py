@@ -25,6 +25,7 @@ from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.capability import fingerprints
 from tensorgrid_worker.capability.upkeep import Upkeep
 from tensorgrid_worker.config import WorkerConfig
+from tensorgrid_worker.control import abandoned, forget_abandoned
 from tensorgrid_worker.jobs.gate import Gate
 from tensorgrid_worker.jobs.workshop import Workshop
 from tensorgrid_worker.logs import JobLog, JobLogShelf, in_context, naming, short
@@ -340,6 +341,7 @@ class Daemon:
             self._recovery.forget(job)
             self._desk.forget(job)
             self._workshop.forget(job)
+            forget_abandoned(self._config.home, job)
         self._wake_submit.set()
         return self._drained(views, memory)
 
@@ -403,7 +405,15 @@ class Daemon:
             draining=self._drain_by is not None,
             stagger=self._config.stagger_seconds,
             patience=self._config.settle_patience_seconds,
+            abandoned=self._abandoned(views),
+            margin=self._config.work_margin_seconds,
         )
+
+    def _abandoned(self, views: list[JobView]) -> frozenset[JobId]:
+        asked = abandoned(self._config.home)
+        if self._drain_by is not None and self._config.drain_abandons:
+            asked |= {view.record.id for view in views if view.audited}
+        return asked
 
     def _carried(self) -> frozenset[JobId]:
         rows = self._journal.outbox(Status.NEW, Status.SENT)
@@ -424,6 +434,8 @@ class Daemon:
                     if self._upkeep is not None:
                         self._upkeep.close()  # a measurement fills the memory that the job needs
                     self._workshop.run(action.job, view.record.terms, view.seed, work_deadline(view))
+                case Do.LEAVE:
+                    self._workshop.leave(action.job, at_once=action.at_once)
                 case Do.STOP:
                     self._workshop.stop(action.job)
                 case Do.CLOSE:

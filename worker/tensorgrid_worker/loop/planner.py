@@ -23,10 +23,12 @@ UNDER_WAY = frozenset({Status.NEW, Status.SENT})
 
 
 class Do(StrEnum):
-    """INSPECT, RUN, STOP and CLOSE happen here; the others are transactions, of which a job needs each at most once."""
+    """INSPECT, RUN, LEAVE, STOP and CLOSE happen here; the others are transactions, of which a job needs each at most
+    once."""
 
     INSPECT = "inspect"
     RUN = "run"
+    LEAVE = "leave"  # end the run of an audited job early, and be paid for what is whole
     STOP = "stop"
     CLOSE = "close"
     TAKE = "take"
@@ -42,11 +44,13 @@ class Do(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`settles`: an earlier job whose settlement rides on this COMMIT."""
+    """`settles`: an earlier job whose settlement rides on this COMMIT. `at_once`: of a LEAVE, without waiting for the
+    segment to end."""
 
     do: Do
     job: JobId
     settles: JobId | None = None
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ class Memory:
     """What we know beside the chain.
 
     `running`: jobs that run or wait for their turn; `busy`: under inspection, or their next try is not due yet;
-    `carried`: jobs whose settlement rides on a commit that is on its way.
+    `carried`: jobs whose settlement rides on a commit that is on its way. `abandoned`: audited jobs that we were asked
+    to end early. `margin`: seconds before its deadline in which a run can still be sealed, stored and committed to.
     """
 
     me: str
@@ -93,6 +98,8 @@ class Memory:
     results: Mapping[JobId, Result] = field(default_factory=dict)  # those of the job's seed as the chain has it now
     draining: bool = False
     stagger: int = 3
+    abandoned: frozenset[JobId] = frozenset()
+    margin: int = 0
     patience: int = 0  # seconds that a settlement waits for a commit of ours to ride on
 
 
@@ -183,6 +190,8 @@ def _for_job(view: JobView, memory: Memory, now: int) -> Iterator[Action]:
     if not view.number:
         yield from _taking(view, memory, now)
         return
+    if _to_leave(view, memory, now):
+        yield Action(Do.LEAVE, job_id, at_once=_late(view, memory, now))
     for do in (*_working(view, memory, now), *_revealing(view, memory, now), *_closing(view, memory, now)):
         if do in (Do.INSPECT, Do.RUN, Do.STOP) or _to_send(view, memory, do):
             yield Action(do, job_id)
@@ -222,6 +231,19 @@ def _working(view: JobView, memory: Memory, now: int) -> Iterator[Do]:
         yield Do.RUN
     elif view.record.preparation is Preparation.NEW:
         yield Do.INSPECT  # posted with our offer, or the journal was lost after the take
+
+
+def _to_leave(view: JobView, memory: Memory, now: int) -> bool:
+    """An audited job is paid by the segment: less than all of it in time is worth more than all of it too late."""
+    if not view.audited or view.is_extra or view.committed or not _work_open(view):
+        return False
+    if view.record.id in memory.results or now > work_deadline(view):
+        return False
+    return view.record.id in memory.abandoned or _late(view, memory, now)
+
+
+def _late(view: JobView, memory: Memory, now: int) -> bool:
+    return now > work_deadline(view) - memory.margin
 
 
 def _work_open(view: JobView) -> bool:

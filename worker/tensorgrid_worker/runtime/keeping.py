@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 
 class Extents:
     """Places in the file, by segment. Only segments divisible by `stride` are kept."""
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int, kept: Iterable[Sequence[int]] = (), stride: int = 1) -> None:
+        """kept: (segment, offset, bytes) of what an interrupted run has left in the file."""
         self._most = most_bytes
-        self._kept: dict[int, tuple[int, int]] = {}
-        self.stride = 1
+        self._kept = {segment: (offset, size) for segment, offset, size in kept}
+        self.stride = stride
 
     @property
     def kept(self) -> dict[int, tuple[int, int]]:

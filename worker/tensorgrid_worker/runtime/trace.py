@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -36,17 +37,20 @@ from tensorgrid_worker.runtime.tracelines import (
 )
 
 EXIT_REPLAYED, EXIT_UNLOADABLE = 20, 21
-START, STATES = "start", "states"
-"""Files: a kept state among the inputs; the kept states beside the output."""
+ORIGIN, START, STATES = "origin", "start", "states"
+"""Files: among the inputs, the state that the job begins with and the one that this run goes on from; the kept states
+beside the output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """every: steps per segment. keep_bytes: the most that a state, and all kept ones together, may take.
 
-    replay: whether this is one. It goes on from the kept state among the inputs (resumed), or from the beginning; to
-    `stop` steps in all, or (None) to where the job's function returns; step_roots: tells the state after each step;
-    export: writes the last one where a result would be written.
+    resumed: it goes on from the state among the inputs, not from the beginning. origin: steps that earlier jobs have
+    done; the job's loop and its states count them, nothing that is told here does. kept, stride: of an interrupted run,
+    the (segment, offset, bytes) of the states that lie in the file.
+    replay: whether this is one. It goes to `stop` steps, or (None) to where the job's function returns; step_roots:
+    tells the state after each step; export: writes the last one where a result would be written.
     """
 
     every: int
@@ -56,6 +60,9 @@ class Plan:
     stop: int | None = None
     step_roots: bool = False
     export: bool = False
+    origin: int = 0
+    kept: Sequence[Sequence[int]] = ()
+    stride: int = 1
 
 
 def begin(plan: dict[str, Any], inputs: str, output: str, output_bytes: int) -> Tracer:
@@ -74,10 +81,10 @@ class Tracer:
         self._process = os.getpid()
         self._state: State | None = None
         self._generators: Generators
-        self._extents = Extents(plan.keep_bytes)
+        self._extents = Extents(plan.keep_bytes, plan.kept, plan.stride)
         keep = f"{output.rpartition('/')[0]}/{STATES}"
         self._keep = -1 if plan.replay else os.open(keep, os.O_WRONLY | os.O_CLOEXEC)
-        self._step = self._begun_at = 0
+        self._step = self._begun_at = 0  # of this job
         self._metrics: list[dict[str, Scalar]] = []
         self._last: StateRoots | None = None  # at the end of the last segment
 
@@ -92,7 +99,7 @@ class Tracer:
         check_model(captured)
         self._last = captured.roots()
         self._tell(Began(self._step, self._last))
-        return self._step
+        return self._plan.origin + self._step
 
     def checkpoint(self, state: State, metrics: dict[str, Scalar]) -> int:
         self._check_place()
@@ -110,7 +117,7 @@ class Tracer:
                 self._end_segment(captured, roots)
             if stops:
                 self._leave(captured)
-        return self._step
+        return self._plan.origin + self._step
 
     def finish(self) -> bytes:
         """The job's function has returned: the result file. A replay ends here, without one."""
@@ -141,7 +148,7 @@ class Tracer:
         kept = self._kept(index, captured)
         self._tell(SegmentEnded(index, self._step, roots, digest, kept, self._extents.stride))
         if self._metrics[-1] and len(self._metrics[-1]) < progress.MAX_FIELDS:
-            progress.report(**{"step": self._step, **self._metrics[-1]})
+            progress.report(**{"step": self._plan.origin + self._step, **self._metrics[-1]})
         self._metrics, self._last = [], roots
 
     def _kept(self, index: int, captured: Captured) -> tuple[int, int] | None:
@@ -158,7 +165,7 @@ class Tracer:
 
     def _capture(self) -> Captured:
         assert self._state is not None
-        captured = capture(self._state, self._step, self._generators)
+        captured = capture(self._state, self._plan.origin + self._step, self._generators)
         # Asked of a replay too: what fails in the run has to fail there.
         if (size := captured.at_most) > self._plan.keep_bytes:
             raise SpecInvalid(
@@ -171,8 +178,10 @@ class Tracer:
             with open(self._start, "rb") as opened:
                 # Never closed: views into it are about, and this process does not live long.
                 file = StateFile.parse(memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)))
+            if file.step < self._plan.origin:
+                raise OpeningRejected(f"the state is of step {file.step}, this job begins with {self._plan.origin}")
             restore(state, file, self._generators)
-            self._step = self._begun_at = file.step
+            self._step = self._begun_at = file.step - self._plan.origin
             now, then = self._capture().roots(), file.roots()
             if now != then:
                 # A load_state_dict that rounds, say: to go on from another state than was committed to proves nothing.
