@@ -72,6 +72,8 @@ class Store:
 class Spec:
     digest: bytes = SPEC_DIGEST
     checkpoint: Checkpoint = CHECKPOINT
+    origin: int = 0
+    resume: None = None
 
 
 @dataclass

@@ -36,7 +36,7 @@ class World:
     def spec(self, job, terms):
         return Spec()
 
-    def run(self, task, *, on_point, stop):
+    def run(self, task, *, on_point, stop, anew):
         self.runs.append(task)
         return Run(ExitClass.OK, b"", b"", 0.0, self.found)
 

@@ -1,4 +1,4 @@
-"""The last segment of a trace, short or failed, in dispute: both sides and the jury find the same steps, run for real."""
+"""The last segment of a trace, short or failed, in dispute: both sides and the jury find the same steps."""
 
 from __future__ import annotations
 

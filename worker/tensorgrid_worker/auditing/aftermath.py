@@ -36,7 +36,7 @@ class Aftermath:
     def __init__(self, contracts: Contracts, me: str) -> None:
         self._contracts, self._me = contracts, me
         self._clear: set[JobId] = set()  # ended, and nothing of ours is left in them
-        self._look_at: dict[JobId, float] = {}
+        self._look_at: dict[tuple[JobId, bool], float] = {}
 
     def holding(self, records: Mapping[JobId, JobRecord]) -> frozenset[JobId]:
         """Ended jobs that must not be closed yet: not looked at since, or with something of ours left in them."""
@@ -46,7 +46,7 @@ class Aftermath:
         """What is due now. What a node does not tell is asked again."""
         ours = {job: record for job, record in records.items() if self._concerns(record)}
         self._clear &= records.keys()
-        self._look_at = {job: at for job, at in self._look_at.items() if job in ours}
+        self._look_at = {key: at for key, at in self._look_at.items() if key[0] in ours}
         return [
             each
             for record in ours.values()
@@ -55,9 +55,10 @@ class Aftermath:
         ]
 
     def _due(self, record: JobRecord) -> list[ToSend]:
-        if time.monotonic() < self._look_at.get(record.id, 0.0):
+        look = record.id, bool(record.ended)  # its end is looked at at once
+        if time.monotonic() < self._look_at.get(look, 0.0):
             return []
-        self._look_at[record.id] = time.monotonic() + LOOK_SECONDS
+        self._look_at[look] = time.monotonic() + LOOK_SECONDS
         try:
             due, waits = self._look(record)
         except ChainError as error:

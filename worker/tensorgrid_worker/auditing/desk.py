@@ -154,7 +154,7 @@ class Desk:
         return (Step.CHECK, key), lambda stop: self._answering.upheld(audit, key, stop)
 
     def _retrace(self, audit: AuditPicture, stop: Event) -> bool:
-        with self._tools.task(audit, stop) as task:
+        with self._tools.task(audit, stop, urgent=True) as task:
             self._traces.take(audit, task, stop)
         return True
 
