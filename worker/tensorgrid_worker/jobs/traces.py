@@ -6,6 +6,7 @@ import mmap
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from tensorgrid.domain.errors import StateRejected, TraceInvalid
@@ -153,6 +154,17 @@ class Follower:
         self._extents = {index: extent for index, extent in self._extents.items() if index % line.stride == 0}
         if self._copy is not None:
             self._on_segment(segment)
+
+
+def remake_seconds(traced: Traced, seconds: float, share: int) -> float:
+    """The longest that making the start states of `share` segments again may take, of a run that took `seconds`."""
+    done = len(traced.trace.segments)
+    if not done:
+        return 0.0
+    kept = [0, *traced.kept.segments, done]
+    # The state after the last one before the next kept state is the farthest from any.
+    farthest = max(later - earlier - 1 for earlier, later in pairwise(kept))
+    return max(0, farthest) * share * seconds / done
 
 
 def load(spec: JobSpec, seed: bytes, folder: Path) -> Traced | None:

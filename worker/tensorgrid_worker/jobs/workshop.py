@@ -22,6 +22,7 @@ from tensorgrid_worker.jobs.leave import Leave
 from tensorgrid_worker.jobs.progress import ProgressPump
 from tensorgrid_worker.jobs.receipts import Receipts
 from tensorgrid_worker.jobs.slots import Load, Slots, crowded
+from tensorgrid_worker.jobs.traces import remake_seconds
 from tensorgrid_worker.logs import JobLog, in_context
 from tensorgrid_worker.memory.journal import Journal
 from tensorgrid_worker.memory.rows import PROGRESS, Result
@@ -318,6 +319,12 @@ class Workshop:
         pump = ProgressPump(job, self._worker, spec, store, publish, every=every, first_sequence=first)
         with pump:
             run = self.executor.run(task, on_point=pump.add, stop=current.stop, leave=self._leave_of(job))
+        if run.traced is not None and current.terms.verifier == self._audits:
+            plan = AuditTerms.unpack(current.terms.verifier_params)
+            worst, given = remake_seconds(run.traced, run.seconds, plan.drawn), plan.respond_time + plan.audit_time
+            if worst > given:
+                todo = "give kept states more room: max_state_bytes, and the disk"
+                log.say("audit.remake_slow", worst=round(worst), given=given, todo=todo)
         log.say("run.left" if run.left else "run.ended", exit=run.exit.name.lower(), seconds=round(run.seconds, 2))
         return run
 
