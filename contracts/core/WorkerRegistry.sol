@@ -21,6 +21,7 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
         bytes32 hardwareClass;
         uint128 price;
         uint64 capability;
+        uint40 sinceBlock; // as `since`, for draws that are named by blocks
         bytes32 fingerprint;
         bytes32 recipient;
         bytes32 metadata;
@@ -42,7 +43,7 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
             BadConsent(worker)
         );
         record.provider = msg.sender;
-        record.since = uint32(block.timestamp);
+        _renew(record);
         _write(record, profile);
         emit WorkerRegistered(worker, msg.sender, profile);
     }
@@ -51,7 +52,10 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
     function update(address worker, Profile calldata profile) external {
         Record storage record = _known(worker);
         require(record.provider == msg.sender, NotProvider(worker, record.provider, msg.sender));
-        if (record.hardwareClass != profile.hardwareClass) record.since = uint32(block.timestamp);
+        // INVARIANT: who changes what he computes on is as young as who comes anew, so no seat that he was drawn for before, nor
+        // an audit that he is in, can be about another machine.
+        bool same = record.hardwareClass == profile.hardwareClass && record.fingerprint == profile.fingerprint;
+        if (!same) _renew(record);
         _write(record, profile);
         emit WorkerUpdated(worker, profile);
     }
@@ -59,7 +63,7 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
     /// @inheritdoc IWorkerRegistry
     function reclass(bytes32 hardwareClass, uint64 capability, uint128 price) external {
         Record storage record = _known(msg.sender);
-        if (record.hardwareClass != hardwareClass) record.since = uint32(block.timestamp);
+        if (record.hardwareClass != hardwareClass) _renew(record);
         record.classTag = bytes5(hardwareClass);
         record.hardwareClass = hardwareClass;
         record.price = price;
@@ -81,6 +85,12 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
     /// @inheritdoc IWorkerRegistry
     function registeredAt(address worker) external view returns (uint40) {
         return _records[worker].since;
+    }
+
+    /// @inheritdoc IWorkerRegistry
+    function machineOf(address worker) external view returns (bytes32, uint40, uint40) {
+        Record storage record = _known(worker);
+        return (record.fingerprint, record.since, record.sinceBlock);
     }
 
     /// @inheritdoc IWorkerRegistry
@@ -118,6 +128,10 @@ contract WorkerRegistry is IWorkerRegistry, EIP712 {
     function _known(address worker) private view returns (Record storage record) {
         record = _records[worker];
         require(record.provider != address(0), UnknownWorker(worker));
+    }
+
+    function _renew(Record storage record) private {
+        (record.since, record.sinceBlock) = (uint32(block.timestamp), uint40(block.number));
     }
 
     function _write(Record storage record, Profile calldata profile) private {

@@ -12,9 +12,10 @@ import {IVerifier} from "./IVerifier.sol";
 /// `terms.verifierParams`, from the lowest bits: uint32 respondTime, takeTime, auditTime (one seat's first share), moveTime (each
 /// party's clock in a dispute), in seconds; uint16 segments promised (N); uint8 segments drawn per auditor (m); uint8 auditors
 /// (A, 1 or 2); uint16 auditBps (fee per replayed segment, of a segment's price); uint16 reauditBps; uint16 steps per segment.
+/// A times m is at most 64.
 ///
 /// Sittings, one after another, each with a round of its own: the first auditors; one replacement for all that was left
-/// undone, at twice the fee; and one last seat, either `further` (after one segment that differs, paid by the worker) or a
+/// undone, at twice the fee; and one last seat, either `further` (where one seat alone finds a difference, paid by the worker) or a
 /// re-audit (a random part of clean audits). A sitting goes: open, take, serve, answer (confirm or accuse), and for each claim
 /// respond and contest. A clock that runs out decides against whoever it ran for.
 interface IAuditVerifier is IVerifier {
@@ -82,27 +83,34 @@ interface IAuditVerifier is IVerifier {
 
     /// @notice How the audit stands. One slot per lane.
     struct Audit {
-        uint16 done; // segments; 0: not begun
-        uint8 sitting; // 1 to 3
+        uint16 done; // segments that count: those of the opening, less one that a limit of time or memory has ended
+        uint8 sitting; // 1 to 3; 0: not begun
         bool served;
         uint40 clock; // when the sitting was opened, or served
         uint40 round; // that draws the sitting; once clean, the one that decides whether there is a re-audit
-        uint8[4] answers; // of seats 2 to 5. 0: none, 1: confirmed, 2: accused
+        // Of seats 2 to 5. 0: none, 1: confirmed, 2: accused, 3: nothing that counts (declined; never served, as the round was lost;
+        // or all that it said has fallen)
+        uint8[4] answers;
         uint8 replacementSeat; // 0: none opened
         uint8 lastSeat;
         bool clean;
         bool reaudit;
+        bool suspect; // once clean, it is audited again
     }
 
     event AuditBegun(JobId indexed id, address indexed worker, Opening opening, bytes32 fingerprint);
     /// @param from number of its first seat
     event SittingOpened(JobId indexed id, uint8 sitting, uint8 from, uint8 count, uint40 round, uint40 takeBy);
     /// @param manifestDigest sha256 inside the raw CIDv1 of what the auditors need, sealed to them
+    /// @param checks what the record's grow by: the sitting's, behind a zero for each seat whose sitting's round was lost
     event Served(JobId indexed id, bytes32 manifestDigest, bytes32 seed, bytes32 fresh, bytes32[] checks, uint40 auditBy);
     event Confirmed(JobId indexed id, address indexed auditor, uint8 number);
+    event Declined(JobId indexed id, address indexed auditor, uint8 number, bool suspicion);
     event AuditClean(JobId indexed id, uint40 round);
     event Accused(JobId indexed id, address indexed auditor, uint8 number, uint8 claim, uint16 index, bytes32 mine);
     event Answered(JobId indexed id, uint8 number, uint8 claim, bool fallen, bytes32 end);
+    /// @param matched he had found all that the worker has promised, so that he has confirmed it; else he has said nothing
+    event ClaimsFallen(JobId indexed id, uint8 number, bool matched);
     event DisputeOpened(JobId indexed id, uint8 number, uint8 claim, uint128 bond);
     /// @param to the worker, or the jurors' purse where they have found him wrong
     event DisputeBondReleased(JobId indexed id, address indexed to, uint128 bond);
@@ -127,6 +135,10 @@ interface IAuditVerifier is IVerifier {
     /// @notice These are not the states that the worker's check was made of.
     error RootsMismatch(JobId id, address auditor);
     error FingerprintDiffers(address worker, bytes32 have, bytes32 need);
+    /// @notice He computes on what the worker does, so that he can tell.
+    error FingerprintSame(address auditor, bytes32 have);
+    /// @notice He has changed class or fingerprint after the round that has drawn his seat was named.
+    error ProfileChanged(JobId id, address worker);
     /// @notice One or two different segments of the seat.
     error ClaimsInvalid(JobId id, uint8 number);
     error ClaimClosed(JobId id, uint8 number, uint8 claim);
@@ -139,9 +151,10 @@ interface IAuditVerifier is IVerifier {
     // ---- the worker, or anyone for him
 
     /// @notice Anyone who knows the salt, until respondTime after Committed: open the worker's commitment and the first
-    /// auditors' seats. A worker whose commitment is never opened loses his stake.
+    /// auditors' seats. A worker whose commitment is never opened loses his stake, and so does one who changes class or
+    /// fingerprint between the draw of his seat and here.
     /// @param held `held[0]` is the worker's seat
-    /// @dev reverts CommitmentMismatch, SegmentsOutOfRange, AuditAlreadyBegun, IJobBoard.DeadlinePassed, IJobBoard.WrongState
+    /// @dev reverts ProfileChanged, CommitmentMismatch, SegmentsOutOfRange, AuditAlreadyBegun, IJobBoard.DeadlinePassed, IJobBoard.WrongState
     function begin(JobTerms calldata terms, Seat[] calldata held, Opening calldata opening) external;
 
     /// @notice Anyone: commit with the worker's signature over EIP-712 Seal, and `begin`, in one transaction. The worker never
@@ -156,7 +169,8 @@ interface IAuditVerifier is IVerifier {
     ) external;
 
     /// @notice Worker: publish what the sitting's auditors need, once all its seats are taken, or takeTime has passed and one
-    /// is; until respondTime after that. Who does not loses his stake.
+    /// is; until respondTime and the time to replay the sitting's segments after that. Who does not loses his stake, unless the
+    /// round that draws the sitting is lost.
     /// @param record as it stood
     /// @param checks one per seat of the sitting that was taken
     /// @dev reverts AuditNotBegun, RecordMismatch, AlreadyServed, SeatsStillOpen, ChecksMismatch, IBeacon.RoundLost,
@@ -183,11 +197,24 @@ interface IAuditVerifier is IVerifier {
         bytes32[] calldata roots
     ) external;
 
+    /// @notice Auditor who computes on something else than the worker did: he cannot tell. His seat is left undone, without pay and
+    /// without fault, and can be replaced at once.
+    /// @param suspicion what he found lies further from the trace than machines do from one another: if all is confirmed in the
+    /// end, it is audited again
+    /// @dev reverts as `confirm` save RootsMismatch, and FingerprintSame, ProfileChanged
+    function decline(
+        JobTerms calldata terms,
+        Seat[] calldata held,
+        Record calldata record,
+        uint8 number,
+        bool suspicion
+    ) external;
+
     /// @notice Auditor: one or two of his segments do not end as the trace says, or he was not shown that they do.
     /// Once more, while his time runs, if all that he said before has fallen.
     /// @param roots the states that he found at the ends of his segments, ascending
     /// @param positions which of them he accuses, counted from 0; 255: the result is not the last state's model
-    /// @dev reverts as `confirm` save RootsMismatch, and FingerprintDiffers, ClaimsInvalid
+    /// @dev reverts as `confirm` save RootsMismatch, and FingerprintDiffers, ProfileChanged, ClaimsInvalid
     function accuse(
         JobTerms calldata terms,
         Seat[] calldata held,
@@ -199,7 +226,7 @@ interface IAuditVerifier is IVerifier {
 
     // ---- the worker, accused
 
-    /// @notice Anyone, until respondTime after the accusation: show the segment. Equal to what the auditor found: the claim has
+    /// @notice Anyone, until respondTime and auditTime after the accusation: show the segment. Equal to what the auditor found: the claim has
     /// fallen. Otherwise it is a hit, unless contested.
     /// @dev reverts ClaimClosed, RecordMismatch, CommitmentMismatch, RootsMismatch, TraceMismatch, IJobBoard.DeadlinePassed
     function respond(
@@ -222,7 +249,7 @@ interface IAuditVerifier is IVerifier {
         ShownResult calldata shown
     ) external;
 
-    /// @notice Worker, in his time to respond or for respondTime after responding: have the segment bisected. Holds `bondFor`
+    /// @notice Worker, in his time to respond or for as long after responding: have the segment bisected. Holds `bondFor`
     /// of what he has deposited in the Escrow for this contract.
     /// @dev reverts as `respond`, ClaimsInvalid (there is nothing to bisect), IJobBoard.NotSeated, IEscrow.FreeTooSmall
     function contest(
@@ -238,8 +265,8 @@ interface IAuditVerifier is IVerifier {
     // ---- anyone
 
     /// @notice Open the next sitting, of one seat. After the first sitting, for all that was left undone: a replacement, at twice
-    /// the fee. After either, when exactly one hit stands: as many further segments as cost the worker half his price. After a
-    /// clean audit that was drawn for it: all segments once more, and as much again.
+    /// the fee. After either, when hits of exactly one seat stand: as many further segments as cost the worker half his price.
+    /// After a clean audit that was drawn for it, or found suspicious: all segments once more, and as much again.
     /// @dev reverts SittingNotNeeded, SittingTooLate
     function advance(JobTerms calldata terms, Seat[] calldata held) external;
     /// @notice Once a dispute is decided, or its time over: the worker's bond goes back, or to the jury where he was wrong.

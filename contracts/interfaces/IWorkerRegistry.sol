@@ -33,7 +33,7 @@ interface IWorkerRegistry {
     /// @dev reverts AlreadyRegistered, BadConsent, ZeroAddress (worker)
     function register(address worker, Profile calldata profile, bytes calldata consent) external;
 
-    /// @notice Provider: change the profile. A new class counts as a new registration in age.
+    /// @notice Provider: change the profile. A new class or fingerprint counts as a new registration in age.
     /// @dev reverts NotProvider, UnknownWorker
     function update(address worker, Profile calldata profile) external;
 
@@ -50,8 +50,11 @@ interface IWorkerRegistry {
 
     /// @notice Zero when unknown.
     function providerOf(address worker) external view returns (address);
-    /// @notice Since when the worker is registered in its present class; 0 when unknown.
+    /// @notice Since when the worker is registered in its present class and with its present fingerprint; 0 when unknown.
     function registeredAt(address worker) external view returns (uint40);
+    /// @notice What the worker computes on, and since when (timestamp and block) it and its class are what they are.
+    /// @dev reverts UnknownWorker
+    function machineOf(address worker) external view returns (bytes32 fingerprint, uint40 since, uint40 sinceBlock);
     /// @dev reverts UnknownWorker
     function profileOf(address worker) external view returns (Profile memory);
     /// @notice All that `take` needs, in one call (no revert: provider zero means unknown).

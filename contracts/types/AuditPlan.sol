@@ -17,11 +17,12 @@ struct AuditPlan {
     uint32 steps; // per segment
 }
 
-using {first, chairs, further, repeated, fee, turns} for AuditPlan global;
+using {first, chairs, further, repeated, fee, turns, answerTime} for AuditPlan global;
 
 uint256 constant PLAN_BITS = 208;
 uint256 constant MOST_SEGMENTS = 4096;
 uint256 constant MOST_FURTHER = 30;
+uint256 constant MOST_DRAWN = 64; // of the first sitting: bounds every loop over what was drawn
 
 function planOf(bytes32 params) pure returns (AuditPlan memory) {
     uint256 packed = uint256(params);
@@ -70,6 +71,11 @@ function fee(AuditPlan memory plan, uint256 price, uint256 count) pure returns (
 /// @notice Seconds to replay `count` segments.
 function turns(AuditPlan memory plan, uint256 count) pure returns (uint40) {
     return plan.auditTime * uint40((count + plan.drawn - 1) / plan.drawn);
+}
+
+/// @notice Seconds to say something to a claim: to answer, and to make the segment's states again.
+function answerTime(AuditPlan memory plan) pure returns (uint40) {
+    return plan.respondTime + plan.auditTime;
 }
 
 function _least(uint256 a, uint256 b) pure returns (uint256) {

@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 /// @notice The audit of one job, in one storage slot. From the lowest bit: sequence of the job 16, segments done 13, sitting 2,
 /// served 1, clock 32, round 32, answers of seats 2 to 5 2 x 4, replacement's seat 3, last sitting's seat 3, clean 1,
-/// re-audit 1, digest of the record 144.
+/// re-audit 1, suspicion 1, digest of the record 143.
 type AuditWord is uint256;
 
 using {
@@ -18,12 +18,14 @@ using {
     last,
     isClean,
     isReaudit,
+    isSuspect,
     digest,
     since,
     sittingOf,
     withServed,
     withAnswer,
     withClean,
+    withSuspicion,
     withSitting
 } for AuditWord global;
 
@@ -37,10 +39,12 @@ uint256 constant REPLACEMENT_AT = 104;
 uint256 constant LAST_AT = 107;
 uint256 constant CLEAN = 1 << 110;
 uint256 constant REAUDIT = 1 << 111;
-uint256 constant RECORD_AT = 112;
+uint256 constant SUSPECT = 1 << 112;
+uint256 constant RECORD_AT = 113;
 
 uint256 constant CONFIRMED = 1;
 uint256 constant ACCUSED = 2;
+uint256 constant VOID = 3; // nothing that counts: declined, never served, or all that was said has fallen
 
 // What changes as sittings go on: sitting, served, clock, round, clean.
 uint256 constant MOVING = 3 << SITTING_AT | SERVED | uint256(type(uint64).max) << AUDIT_CLOCK_AT | CLEAN;
@@ -54,7 +58,7 @@ function sequence(AuditWord audit) pure returns (uint16) {
     return uint16(AuditWord.unwrap(audit));
 }
 
-/// @notice Segments that the worker says he has done; 0: not begun.
+/// @notice Segments that count: those that the worker says he has done, without one that a limit has ended.
 function done(AuditWord audit) pure returns (uint256) {
     return AuditWord.unwrap(audit) >> DONE_AT & 0x1fff;
 }
@@ -97,6 +101,11 @@ function isReaudit(AuditWord audit) pure returns (bool) {
     return AuditWord.unwrap(audit) & REAUDIT != 0;
 }
 
+/// @notice Whether somebody on another machine found more of a difference than machines make.
+function isSuspect(AuditWord audit) pure returns (bool) {
+    return AuditWord.unwrap(audit) & SUSPECT != 0;
+}
+
 function digest(AuditWord audit) pure returns (uint256) {
     return AuditWord.unwrap(audit) >> RECORD_AT;
 }
@@ -128,6 +137,10 @@ function withAnswer(AuditWord audit, uint256 number, uint256 answer) pure return
 function withClean(AuditWord audit, uint40 round_) pure returns (AuditWord) {
     uint256 kept = AuditWord.unwrap(audit) & ~(uint256(type(uint32).max) << AUDIT_ROUND_AT);
     return AuditWord.wrap(kept | CLEAN | uint256(uint32(round_)) << AUDIT_ROUND_AT);
+}
+
+function withSuspicion(AuditWord audit) pure returns (AuditWord) {
+    return AuditWord.wrap(AuditWord.unwrap(audit) | SUSPECT);
 }
 
 /// @notice The second or third sitting, opened now, with one seat of this number.

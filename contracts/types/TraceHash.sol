@@ -37,6 +37,11 @@ function isFailure(JobId id, bytes32 resultRoot) pure returns (bool) {
     return false;
 }
 
+/// @notice Whether the run was ended by a limit of time or memory: what its last segment came to depends on the machine's day.
+function isLimit(JobId id, bytes32 resultRoot) pure returns (bool) {
+    return resultRoot == resultOf(id, ExitClass.WallLimit, 0) || resultRoot == resultOf(id, ExitClass.MemoryLimit, 0);
+}
+
 /// @notice Whether `leaf` is the index-th of `count` leaves under `root`, counted from 1. An odd last node moves up unchanged.
 function isUnder(bytes32 root, bytes32 leaf, uint256 index, uint256 count, bytes32[] calldata proof)
     pure

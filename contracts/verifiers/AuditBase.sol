@@ -8,13 +8,15 @@ import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IJury} from "../interfaces/IJury.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
+import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
 import {JobId, JobState, JobTerms, Seat} from "../types/JobTypes.sol";
 import {JobWord, laneOf} from "../types/JobWord.sol";
-import {AuditPlan, planOf} from "../types/AuditPlan.sol";
-import {AuditWord} from "../types/AuditWord.sol";
+import {planOf} from "../types/AuditPlan.sol";
+import {AuditWord, RECORD_AT} from "../types/AuditWord.sol";
 import {ask, behind, rawSeats} from "../types/RawCalls.sol";
-import {shareSize} from "./AuditDraw.sol";
+import {AuditCase} from "./AuditCase.sol";
 import {AuditSums} from "./AuditSums.sol";
+import {AuditVerdict} from "./AuditVerdict.sol";
 
 /// @title What every step of an audit stands on
 abstract contract AuditBase is IAuditVerifier {
@@ -30,18 +32,13 @@ abstract contract AuditBase is IAuditVerifier {
     address internal immutable REGISTRY;
     address internal immutable ESCROW;
     AuditSums internal immutable SUMS;
+    AuditVerdict internal immutable VERDICT;
+
+    // The beacon's schedule, for ever: how a round compares with a time or a block.
+    uint40 private immutable ORIGIN;
+    uint40 private immutable PERIOD;
 
     uint8 internal constant SEATS = 1;
-
-    /// @dev A job and its audit, read once per call.
-    struct Case {
-        JobId id;
-        JobWord job;
-        bytes32 lane;
-        AuditWord audit;
-        AuditPlan plan;
-        uint40 settleBy;
-    }
 
     /// @dev Reused by the jobs of a lane, and counts for the job of its sequence only.
     mapping(bytes32 lane => AuditWord) internal _audits;
@@ -56,6 +53,8 @@ abstract contract AuditBase is IAuditVerifier {
         ESCROW = IJobBoard(board).ESCROW();
         uint32 least = IParameters(IJobBoard(board).PARAMETERS()).bounds().minTakeTime;
         SUMS = new AuditSums(least, IBisection(bisection));
+        VERDICT = new AuditVerdict(IBeacon(BEACON), IBisection(bisection));
+        (ORIGIN, PERIOD,) = IBeacon(BEACON).schedule();
     }
 
     /// @dev What the job of this lane and sequence has been audited; nothing, where the slot is another job's.
@@ -64,24 +63,29 @@ abstract contract AuditBase is IAuditVerifier {
         if (audit.sequence() != uint16(nonce)) return AuditWord.wrap(uint16(nonce));
     }
 
-    /// @dev The job, as the board knows it, of a verifier that is this one, while it is Committed.
-    function _find(JobTerms calldata terms, Seat[] calldata held) internal view returns (Case memory c) {
+    /// @dev The job, as the board knows it, of a verifier that is this one.
+    function _look(JobTerms calldata terms, Seat[] calldata held) internal view returns (JobId id, JobWord job) {
         bytes memory rest = abi.encodePacked(behind(1), held.length, rawSeats(held));
-        (c.id, c.job) = abi.decode(ask(BOARD, IJobBoard.look.selector, terms, rest), (JobId, JobWord));
-        require(terms.verifier == address(this), IJobBoard.NotVerifier(c.id, address(this)));
+        (id, job) = abi.decode(ask(BOARD, IJobBoard.look.selector, terms, rest), (JobId, JobWord));
+        require(terms.verifier == address(this), IJobBoard.NotVerifier(id, address(this)));
+    }
+
+    /// @dev The same, while it is Committed.
+    function _find(JobTerms calldata terms, Seat[] calldata held) internal view returns (AuditCase memory c) {
+        (c.id, c.job) = _look(terms, held);
         JobState state = c.job.state();
         require(state == JobState.Committed, IJobBoard.WrongState(c.id, state, JobState.Committed));
         _fill(c, terms);
     }
 
     /// @dev As `_find`, of an audit that has begun.
-    function _begun(JobTerms calldata terms, Seat[] calldata held) internal view returns (Case memory c) {
+    function _begun(JobTerms calldata terms, Seat[] calldata held) internal view returns (AuditCase memory c) {
         c = _find(terms, held);
         require(c.audit.sitting() > 0, AuditNotBegun(c.id));
     }
 
     /// @dev Id and job are there already.
-    function _fill(Case memory c, JobTerms calldata terms) internal view {
+    function _fill(AuditCase memory c, JobTerms calldata terms) internal view {
         c.lane = laneOf(terms.requester, terms.nonce);
         c.audit = _auditOf(c.lane, terms.nonce);
         c.plan = planOf(terms.verifierParams);
@@ -90,72 +94,28 @@ abstract contract AuditBase is IAuditVerifier {
 
     // ---- the record
 
-    /// @dev 144 bits: two records that fit one digest cost 2^72 tries, and the one who could look for them, the worker, knows the
+    /// @dev 143 bits: two records that fit one digest cost 2^71 tries, and the one who could look for them, the worker, knows the
     /// seed that must be in one of them only while his time to serve runs.
     function _digest(JobId id, Record memory record) internal pure returns (uint256) {
-        return uint256(keccak256(abi.encode(id, record))) >> 112;
+        return uint256(keccak256(abi.encode(id, record))) >> RECORD_AT;
     }
 
-    function _checkRecord(Case memory c, Record calldata record) internal pure {
+    function _checkRecord(AuditCase memory c, Record calldata record) internal pure {
         require(_digest(c.id, record) == c.audit.digest(), RecordMismatch(c.id));
     }
 
-    // ---- time
+    // ---- machines
 
-    /// @dev Until when seats of the sitting can be taken; not served yet.
-    function _takeBy(Case memory c) internal pure returns (uint40) {
-        return c.audit.clock() + c.plan.takeTime;
+    /// @dev What the worker computes on, which has not changed since this round was named: before its value could be known.
+    function _machineOf(JobId id, address worker, uint40 round) internal view returns (bytes32 fingerprint) {
+        uint40 time;
+        uint40 number;
+        (fingerprint, time, number) = IWorkerRegistry(REGISTRY).machineOf(worker);
+        bool older = PERIOD == 0 ? number < round : time < ORIGIN + PERIOD * round;
+        require(older, ProfileChanged(id, worker));
     }
 
-    function _serveBy(Case memory c) internal pure returns (uint40) {
-        return _takeBy(c) + c.plan.respondTime;
-    }
-
-    /// @dev Until when the sitting's auditors may answer; served.
-    function _auditBy(Case memory c) internal pure returns (uint40) {
-        // The first seats have at most one share each, and all have its time.
-        uint256 sitting = c.audit.sitting();
-        uint256 size = sitting == 1 ? c.plan.drawn : shareSize(c.audit, c.plan, sitting, c.audit.since());
-        return c.audit.clock() + c.plan.turns(size);
-    }
-
-    /// @dev Seats of the sitting that were taken.
-    function _seated(Case memory c) internal pure returns (uint256) {
-        return c.job.taken() + 1 - c.audit.since();
-    }
-
-    /// @dev Seats that the sitting has.
-    function _chairs(Case memory c) internal pure returns (uint256) {
-        return c.audit.sitting() == 1 ? c.plan.chairs(c.audit.done()) : 1;
-    }
-
-    /// @dev Whether nothing can be answered in the sitting any more, or nothing is left to be.
-    function _isOver(Case memory c) internal view returns (bool) {
-        uint256 seated = _seated(c);
-        if (!c.audit.isServed()) return block.timestamp > (seated == 0 ? _takeBy(c) : _serveBy(c));
-        if (block.timestamp > _auditBy(c)) return true;
-        for (uint256 number = c.audit.since(); number <= c.job.taken(); ++number) {
-            if (c.audit.answerOf(number) == 0) return false;
-        }
-        return true;
-    }
-
-    /// @dev An auditor was seated, and the worker has not shown him anything in time.
-    function _isWithheld(Case memory c) internal view returns (bool) {
-        return !c.audit.isServed() && _seated(c) > 0 && block.timestamp > _serveBy(c);
-    }
-
-    // ---- drawn for a re-audit
-
-    /// @dev Whether the round that a clean audit has named is known, and has drawn it. One whose value was lost counts as drawn,
-    /// so that nothing is gained by waiting.
-    function _isDrawn(Case memory c) internal view returns (bool due, bool drawn) {
-        due = IBeacon(BEACON).isDue(c.audit.round());
-        if (!due) return (false, false);
-        bytes32 value = IBeacon(BEACON).valueOf(c.audit.round());
-        drawn = value == 0 || uint256(keccak256(abi.encode(c.id, value))) % 10_000 < c.plan.reauditBps;
-        drawn = drawn && c.plan.repeated(c.audit.done()) > 0;
-    }
+    // ---- disputes
 
     /// @inheritdoc IAuditVerifier
     function bondFor(JobTerms calldata terms) public view returns (uint128) {

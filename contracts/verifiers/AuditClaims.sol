@@ -5,10 +5,10 @@ import {IAuditVerifier} from "../interfaces/IAuditVerifier.sol";
 import {IBisection} from "../interfaces/IBisection.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
-import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
 import {ExitClass, JobId, JobTerms, Seat} from "../types/JobTypes.sol";
-import {ACCUSED, AuditWord, CONFIRMED} from "../types/AuditWord.sol";
+import {ACCUSED, CONFIRMED, VOID} from "../types/AuditWord.sol";
 import {isFailure, isUnder, resultOf, stateRoot, traceLeaf, traceStart} from "../types/TraceHash.sol";
+import {AuditCase} from "./AuditCase.sol";
 import {AuditSittings} from "./AuditSittings.sol";
 
 /// @title What auditors say is wrong, and what the worker says to it
@@ -36,9 +36,9 @@ abstract contract AuditClaims is AuditSittings {
         bytes32[] calldata roots,
         uint8[] calldata positions
     ) external {
-        Case memory c = _begun(terms, held);
+        AuditCase memory c = _begun(terms, held);
         _checkAnswerer(c, held, record, number);
-        bytes32 own = IWorkerRegistry(REGISTRY).profileOf(msg.sender).fingerprint;
+        bytes32 own = _machineOf(c.id, msg.sender, c.audit.round());
         require(own == record.fingerprint, FingerprintDiffers(msg.sender, own, record.fingerprint));
         bool again = _checkUnspent(c, number);
         // INVARIANT: who found all that the worker has promised loses nothing by asking to see it in the trace. Only the first time: by
@@ -58,22 +58,22 @@ abstract contract AuditClaims is AuditSittings {
             _claims[c.id][number][i] = claim;
             emit Accused(c.id, msg.sender, number, uint8(i), claim.index, claim.mine);
         }
-        if (!again) _audits[c.lane] = c.audit.withAnswer(number, ACCUSED);
+        _audits[c.lane] = c.audit.withAnswer(number, ACCUSED);
     }
 
     /// @dev Whether the seat has accused before. What it said then must have fallen, all of it.
-    function _checkUnspent(Case memory c, uint256 number) private view returns (bool again) {
+    function _checkUnspent(AuditCase memory c, uint256 number) private view returns (bool again) {
         uint256 answer = c.audit.answerOf(number);
         if (answer == 0) return false;
         Claim storage one = _claims[c.id][number][0];
-        bool fallen = one.state == ClaimState.Fallen && _isSpent(_claims[c.id][number][1].state);
         // INVARIANT: nobody can keep a worker busy with claims one after the other.
-        require(answer == ACCUSED && fallen && !one.again, AlreadyAnswered(c.id, msg.sender));
+        bool once = answer == VOID && one.state == ClaimState.Fallen && !one.again;
+        require(once, AlreadyAnswered(c.id, msg.sender));
         return true;
     }
 
     function _claim(
-        Case memory c,
+        AuditCase memory c,
         uint256 number,
         uint256[] memory share,
         bytes32[] calldata roots,
@@ -98,7 +98,7 @@ abstract contract AuditClaims is AuditSittings {
         uint8 which,
         Shown calldata shown
     ) external {
-        (Case memory c, Claim storage claim) = _examine(terms, held, record, opening, number, which, shown, false);
+        (AuditCase memory c, Claim storage claim) = _examine(terms, held, record, opening, number, which, shown, false);
         bool fallen = shown.end == claim.mine;
         if (!fallen) (claim.state, claim.answeredAt) = (ClaimState.Differs, uint40(block.timestamp));
         emit Answered(c.id, number, which, fallen, shown.end);
@@ -114,7 +114,7 @@ abstract contract AuditClaims is AuditSittings {
         uint8 which,
         ShownResult calldata shown
     ) external {
-        Case memory c = _begun(terms, held);
+        AuditCase memory c = _begun(terms, held);
         Claim storage claim = _claimIn(c, number, which, false);
         require(claim.position == RESULT, ClaimsInvalid(c.id, number));
         _checkOpening(c, held, opening);
@@ -140,7 +140,7 @@ abstract contract AuditClaims is AuditSittings {
         uint8 which,
         Shown calldata shown
     ) external {
-        (Case memory c, Claim storage claim) = _examine(terms, held, record, opening, number, which, shown, true);
+        (AuditCase memory c, Claim storage claim) = _examine(terms, held, record, opening, number, which, shown, true);
         require(held[0].worker == msg.sender, IJobBoard.NotSeated(c.id, msg.sender));
         require(number <= held.length && held[number - 1].worker != address(0), IJobBoard.WrongSeats(c.id, number));
         require(shown.end != claim.mine, ClaimsInvalid(c.id, number));
@@ -173,7 +173,7 @@ abstract contract AuditClaims is AuditSittings {
         uint8 which,
         Shown calldata shown,
         bool answered
-    ) private view returns (Case memory c, Claim storage claim) {
+    ) private view returns (AuditCase memory c, Claim storage claim) {
         c = _begun(terms, held);
         claim = _claimIn(c, number, which, answered);
         _checkOpening(c, held, opening);
@@ -182,7 +182,7 @@ abstract contract AuditClaims is AuditSittings {
     }
 
     /// @param answered whether it may have been answered already
-    function _claimIn(Case memory c, uint8 number, uint8 which, bool answered)
+    function _claimIn(AuditCase memory c, uint8 number, uint8 which, bool answered)
         private
         view
         returns (Claim storage claim)
@@ -191,11 +191,11 @@ abstract contract AuditClaims is AuditSittings {
         bool open = claim.state == ClaimState.Open || (answered && claim.state == ClaimState.Differs);
         require(which < 2 && open, ClaimClosed(c.id, number, which));
         uint40 from = claim.state == ClaimState.Open ? claim.at : claim.answeredAt;
-        uint40 until = from + c.plan.respondTime;
+        uint40 until = from + c.plan.answerTime();
         require(block.timestamp <= until, IJobBoard.DeadlinePassed(c.id, until));
     }
 
-    function _checkOpening(Case memory c, Seat[] calldata held, Opening calldata opening) private pure {
+    function _checkOpening(AuditCase memory c, Seat[] calldata held, Opening calldata opening) private pure {
         require(held.length > 0, IJobBoard.WrongSeats(c.id, 1));
         address worker = held[0].worker;
         bool same = worker != address(0) && _commitment(c.id, worker, opening) == held[0].commitment;
@@ -204,7 +204,7 @@ abstract contract AuditClaims is AuditSittings {
 
     /// @dev Start and end of the segment are where the trace says, and the end is what the worker has promised the auditor.
     function _checkShown(
-        Case memory c,
+        AuditCase memory c,
         JobTerms calldata terms,
         bytes32 check,
         Opening calldata opening,
@@ -235,10 +235,15 @@ abstract contract AuditClaims is AuditSittings {
         return seed == 0 ? shown.before : traceStart(terms.specDigest, seed, shown.start);
     }
 
-    /// @dev An auditor all of whose claims have fallen, and who found all that the worker has promised, has done his work.
-    function _fall(Case memory c, Claim storage claim, uint256 number, uint256 which) private {
+    /// @dev An auditor all of whose claims have fallen has done his work, if he found all that the worker has promised; else it is as
+    /// if he had said nothing. INVARIANT: what can come of it is what came of it had he never accused, a re-audit too.
+    function _fall(AuditCase memory c, Claim storage claim, uint256 number, uint256 which) private {
         claim.state = ClaimState.Fallen;
-        if (_isSpent(_claims[c.id][number][1 - which].state) && claim.matched) _audits[c.lane] = c.audit.withAnswer(number, CONFIRMED);
+        if (!_isSpent(_claims[c.id][number][1 - which].state)) return;
+        bool matched = claim.matched;
+        c.audit = c.audit.withAnswer(number, matched ? CONFIRMED : VOID);
+        emit ClaimsFallen(c.id, uint8(number), matched);
+        _keep(c);
     }
 
     function _isSpent(ClaimState state) private pure returns (bool) {
@@ -247,7 +252,7 @@ abstract contract AuditClaims is AuditSittings {
 
     // ---- the bond of a dispute
 
-    function _hold(Case memory c, JobTerms calldata terms, uint8 number, uint8 which) private {
+    function _hold(AuditCase memory c, JobTerms calldata terms, uint8 number, uint8 which) private {
         uint128 bond = bondFor(terms);
         uint40 until = uint40(block.timestamp) + IBisection(BISECTION).MAX_TIME(c.plan.steps, c.plan.moveTime);
         _bonds[_bondKey(c.id, number, which)] = Bond(terms.payToken, until, msg.sender, bond);

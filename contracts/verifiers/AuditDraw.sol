@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {AuditPlan} from "../types/AuditPlan.sol";
-import {AuditWord, CONFIRMED} from "../types/AuditWord.sol";
+import {AuditWord, CONFIRMED, VOID} from "../types/AuditWord.sol";
 
 // Which segments a seat replays. Computed only where somebody is accused, and by readers.
 
@@ -40,11 +40,14 @@ function merged(uint256[] memory a, uint256[] memory b) pure returns (uint256[] 
     }
 }
 
-/// @notice Whether the position of the first draw was left undone in the first sitting: its seat was never taken, or silent.
+/// @notice Whether the position of the first draw was left undone in the first sitting: its seat was never taken,
+/// silent, or has said nothing that counts.
 /// @param seats number of the first seat that was not of the first sitting
 function isMissing(AuditWord audit, uint256 chairs, uint256 seats, uint256 position) pure returns (bool) {
     uint256 number = 2 + position % chairs;
-    return number >= seats || audit.answerOf(number) == 0;
+    if (number >= seats) return true;
+    uint256 answer = audit.answerOf(number);
+    return answer == 0 || answer == VOID;
 }
 
 /// @notice The first seat behind the first sitting's, where a later one was opened.
@@ -54,9 +57,10 @@ function firstEnd(AuditWord audit) pure returns (uint256) {
 }
 
 /// @notice Which seat has confirmed what stands at this position of the first draw; 0: none.
-function confirmerOf(AuditWord audit, uint256 chairs, uint256 position) pure returns (uint256 number) {
+/// @param seats as in isMissing
+function confirmerOf(AuditWord audit, uint256 chairs, uint256 seats, uint256 position) pure returns (uint256 number) {
     number = 2 + position % chairs;
-    if (isMissing(audit, chairs, firstEnd(audit), position)) number = audit.replacement();
+    if (isMissing(audit, chairs, seats, position)) number = audit.replacement();
     if (number == 0 || audit.answerOf(number) != CONFIRMED) return 0;
 }
 

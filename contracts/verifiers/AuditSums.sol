@@ -4,10 +4,10 @@ pragma solidity 0.8.30;
 import {IAuditVerifier} from "../interfaces/IAuditVerifier.sol";
 import {IBisection} from "../interfaces/IBisection.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
-import {AuditPlan, MOST_FURTHER, MOST_SEGMENTS, PLAN_BITS, planOf} from "../types/AuditPlan.sol";
+import {AuditPlan, MOST_DRAWN, MOST_FURTHER, MOST_SEGMENTS, PLAN_BITS, planOf} from "../types/AuditPlan.sol";
 import {AuditWord} from "../types/AuditWord.sol";
 import {BPS_WHOLE} from "../types/Money.sol";
-import {confirmerOf, drawFirst, shareOf} from "./AuditDraw.sol";
+import {confirmerOf, drawFirst, firstEnd, shareOf} from "./AuditDraw.sol";
 
 /// @title What an audit draws and needs, apart
 /// @notice Asked where a policy is admitted and where somebody is accused, so that AuditVerifier keeps below the size that a
@@ -54,7 +54,7 @@ contract AuditSums {
         (AuditPlan memory plan, uint256 done) = (planOf(params), audit.done());
         uint256[] memory drawn = drawFirst(seed, done, plan.first(done));
         for (uint256 position = 0; position < drawn.length; ++position) {
-            if (drawn[position] == index) return confirmerOf(audit, plan.chairs(done), position);
+            if (drawn[position] == index) return confirmerOf(audit, plan.chairs(done), firstEnd(audit), position);
         }
         return 0;
     }
@@ -62,16 +62,17 @@ contract AuditSums {
     function _isSound(AuditPlan memory plan, bytes32 params) private pure returns (bool) {
         return uint256(params) >> PLAN_BITS == 0 && plan.segments > 0 && plan.segments <= MOST_SEGMENTS
             && plan.auditors > 0 && plan.auditors <= 2 && plan.drawn > 0 && plan.auditBps > 0
+            && plan.auditors * plan.drawn <= MOST_DRAWN
             && plan.reauditBps <= BPS_WHOLE && plan.steps > 0;
     }
 
-    /// @dev Opening the commitment; three sittings, each with its seats, its serving, its shares and the claims of its last second;
-    /// and a taking's time more for somebody to open the second and the third. A dispute comes on top: one, since all run side by
-    /// side.
+    /// @dev Opening the commitment; three sittings, each with its seats, its serving, its shares and the claims of its last second,
+    /// which are answered and then contested; and a taking's time more for somebody to open the second and the third. Who serves
+    /// may have to make all states of the sitting again. A dispute comes on top: one, since all run side by side.
     function _settleTime(AuditPlan memory plan) private pure returns (uint40) {
         uint256 whole = 2 * plan.auditors * plan.drawn; // what a re-audit replays
         uint256 last = whole > MOST_FURTHER ? whole : MOST_FURTHER;
-        uint40 shares = plan.turns(plan.drawn) + plan.turns(plan.auditors * plan.drawn) + plan.turns(last);
-        return 10 * plan.respondTime + 5 * plan.takeTime + shares;
+        uint40 shares = plan.turns(plan.drawn) + 3 * plan.turns(plan.auditors * plan.drawn) + 2 * plan.turns(last);
+        return 4 * plan.respondTime + 5 * plan.takeTime + 6 * plan.answerTime() + shares;
     }
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {IAuditVerifier} from "../interfaces/IAuditVerifier.sol";
 import {IBisection} from "../interfaces/IBisection.sol";
 import {ACCUSED} from "../types/AuditWord.sol";
-import {isMissing} from "./AuditDraw.sol";
-import {AuditBase} from "./AuditBase.sol";
+import {JobId} from "../types/JobTypes.sol";
+import {AuditCase} from "./AuditCase.sol";
 
-/// @title What has come of the claims, and what may follow
-abstract contract AuditTally is AuditBase {
+/// @title What has come of the claims
+/// @dev The caller is the verifier, which keeps them.
+abstract contract AuditTally {
     enum Result {
         None,
         Pending, // a clock runs
@@ -23,22 +25,25 @@ abstract contract AuditTally is AuditBase {
     struct Tally {
         uint256 pending;
         uint256 running;
-        uint256 hits; // a result that is not the last state's model counts twice: nothing else can explain it
+        uint256 hits;
         uint256 proven;
         uint256 hung;
+        bool unshown; // he has not shown that his result is the last state's model, which takes no more than a proof
         uint256 hitSeats;
         uint256 provenSeats;
         uint256 refutedSeats;
-        uint256 hungSeats;
-        uint256 hitLiable; // seats that have confirmed what was hit
-        uint256 provenLiable;
+        uint256 liable; // seats that have confirmed what was proven wrong
         uint256 finder; // the first seat whose claim stands; 0: none
         uint256 foundAt;
     }
 
-    uint256 internal constant ENOUGH = 2; // hits
+    IBisection internal immutable BISECTION;
 
-    function _tally(Case memory c) internal view returns (Tally memory tally) {
+    constructor(IBisection bisection) {
+        BISECTION = bisection;
+    }
+
+    function _tally(AuditCase memory c) internal view returns (Tally memory tally) {
         for (uint256 number = 2; number <= c.job.taken(); ++number) {
             if (c.audit.answerOf(number) != ACCUSED) continue;
             _count(c, tally, number, 0);
@@ -46,42 +51,42 @@ abstract contract AuditTally is AuditBase {
         }
     }
 
-    function _count(Case memory c, Tally memory tally, uint256 number, uint256 which) private view {
-        Claim storage claim = _claims[c.id][number][which];
+    function _count(AuditCase memory c, Tally memory tally, uint256 number, uint256 which) private view {
+        IAuditVerifier.Claim memory claim = _claimOf(c.id, number, which);
         Result result = _resultOf(c, claim, number, which);
         uint256 bit = 1 << number;
         if (result == Result.Pending) ++tally.pending;
         else if (result == Result.Running) ++tally.running;
         else if (result == Result.Refuted) tally.refutedSeats |= bit;
-        else if (result == Result.Hung) (tally.hung, tally.hungSeats) = (tally.hung + 1, tally.hungSeats | bit);
+        else if (result == Result.Hung) ++tally.hung;
         if (result != Result.Hit && result != Result.Proven) return;
 
-        uint256 liable = claim.liable == 0 ? 0 : 1 << claim.liable;
         if (result == Result.Hit) {
-            tally.hits += claim.index == 0 ? ENOUGH : 1;
-            (tally.hitSeats, tally.hitLiable) = (tally.hitSeats | bit, tally.hitLiable | liable);
+            (tally.hits, tally.hitSeats) = (tally.hits + 1, tally.hitSeats | bit);
+            if (claim.index == 0) tally.unshown = true;
         } else {
-            ++tally.proven;
-            (tally.provenSeats, tally.provenLiable) = (tally.provenSeats | bit, tally.provenLiable | liable);
+            (tally.proven, tally.provenSeats) = (tally.proven + 1, tally.provenSeats | bit);
+            // INVARIANT: who has confirmed a segment answers for what was decided about it, never for what its worker let stand.
+            if (claim.liable != 0) tally.liable |= 1 << claim.liable;
         }
         if (tally.finder == 0 || claim.at < tally.foundAt) (tally.finder, tally.foundAt) = (number, claim.at);
     }
 
-    function _resultOf(Case memory c, Claim storage claim, uint256 number, uint256 which)
+    function _resultOf(AuditCase memory c, IAuditVerifier.Claim memory claim, uint256 number, uint256 which)
         private
         view
         returns (Result)
     {
-        ClaimState state = claim.state;
-        if (state == ClaimState.None) return Result.None;
-        if (state == ClaimState.Fallen) return Result.Fallen;
-        if (state == ClaimState.Contested) return _disputed(c, number, which);
-        uint40 from = state == ClaimState.Open ? claim.at : claim.answeredAt;
-        return block.timestamp > from + c.plan.respondTime ? Result.Hit : Result.Pending;
+        IAuditVerifier.ClaimState state = claim.state;
+        if (state == IAuditVerifier.ClaimState.None) return Result.None;
+        if (state == IAuditVerifier.ClaimState.Fallen) return Result.Fallen;
+        if (state == IAuditVerifier.ClaimState.Contested) return _disputed(c, number, which);
+        uint40 from = state == IAuditVerifier.ClaimState.Open ? claim.at : claim.answeredAt;
+        return block.timestamp > from + c.plan.answerTime() ? Result.Hit : Result.Pending;
     }
 
-    function _disputed(Case memory c, uint256 number, uint256 which) private view returns (Result) {
-        IBisection.Outcome outcome = _outcomeOf(c.id, number, which);
+    function _disputed(AuditCase memory c, uint256 number, uint256 which) private view returns (Result) {
+        IBisection.Outcome outcome = BISECTION.outcomeOf(msg.sender, c.id, uint8(number), uint8(which));
         if (outcome == IBisection.Outcome.Defender) return Result.Refuted;
         if (outcome == IBisection.Outcome.Challenger) return Result.Proven;
         // A dispute that still runs when the job must settle counts as hung: nobody is slashed.
@@ -89,33 +94,18 @@ abstract contract AuditTally is AuditBase {
         return hung ? Result.Hung : Result.Running;
     }
 
-    /// @dev The worker has lost, whatever else may come.
+    /// @dev The worker has lost, whatever else may come. INVARIANT: what only he could contest, and did not, counts against him
+    /// once two seats say it; one alone, however often, is a suspicion.
     function _isLost(Tally memory tally) internal pure returns (bool) {
-        return tally.proven > 0 || tally.hits >= ENOUGH;
+        return tally.proven > 0 || tally.unshown || _several(tally.hitSeats);
     }
 
-    // ---- what may follow
-
-    /// @dev Which sitting anybody may open now; 0: none.
-    function _following(Case memory c) internal view returns (uint256 sitting, bool reaudit) {
-        if (c.audit.sitting() == 3 || !_isOver(c) || _isWithheld(c)) return (0, false);
-        if (c.audit.isClean()) {
-            (, reaudit) = _isDrawn(c);
-            return (reaudit ? 3 : 0, reaudit);
-        }
-        Tally memory tally = _tally(c);
-        if (_isLost(tally)) return (0, false);
-        bool further = tally.hits == 1 && tally.pending == 0 && c.plan.further(c.audit.done()) > 0;
-        if (further) return (3, false);
-        return (c.audit.sitting() == 1 && _isUndone(c) ? 2 : 0, false);
+    function _claimOf(JobId id, uint256 number, uint256 which) internal view returns (IAuditVerifier.Claim memory) {
+        return IAuditVerifier(msg.sender).claimOf(id, uint8(number), uint8(which));
     }
 
-    /// @dev Something of the first draw was answered by nobody; the first sitting is over.
-    function _isUndone(Case memory c) internal pure returns (bool) {
-        uint256 chairs = _chairs(c);
-        for (uint256 position = 0; position < chairs; ++position) {
-            if (isMissing(c.audit, chairs, c.job.taken() + 1, position)) return true;
-        }
-        return false;
+    /// @dev More than one bit.
+    function _several(uint256 mask) private pure returns (bool) {
+        return mask != 0 && mask & (mask - 1) != 0;
     }
 }

@@ -18,7 +18,7 @@ from .network import DISPUTE, FINGERPRINT, Network, signed
 SEGMENTS, DRAWN, AUDITORS, AUDIT_BPS, STEPS = 100, 2, 2, 15_000, 10
 _RESPOND, _TAKE, _AUDIT, _MOVE = 50, 100, 50, 100
 _RESERVE_BPS = 5 * AUDITORS * DRAWN * AUDIT_BPS // SEGMENTS
-_SETTLE = 10 * _RESPOND + 5 * _TAKE + 18 * _AUDIT + DISPUTE
+_SETTLE = 10 * _RESPOND + 5 * _TAKE + 43 * _AUDIT + DISPUTE
 _Record = tuple[bytes, bytes, bytes, list[bytes]]
 
 

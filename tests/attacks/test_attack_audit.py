@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from tests.contracts.audit import (
+    ANSWER,
     DEFENDER,
     FALLEN,
     FEE,
@@ -20,8 +21,8 @@ from tests.contracts.audit import (
     served,
 )
 from tests.contracts.audit_reference import Plan, check
-from tests.contracts.test_audit_rows import ALL, LIE, accused, audited_again, contested, one_hit
-from tests.contracts.world import ALLOCATED, JURY_FEE, STAKE, World, refused
+from tests.contracts.test_audit_rows import ALL, LIE, SERVING, accused, audited_again, contested, one_hit
+from tests.contracts.world import ALLOCATED, DISPUTE, JURY_FEE, PRICE, STAKE, World, refused
 
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.jobs import JobState, commitment
@@ -41,13 +42,14 @@ def settled(audited: Audited, wait: int = 0) -> Audited:
 
 
 def test_attack_wholly_faked_training(world: World) -> None:
-    """Every state is invented: whatever is drawn, the first auditor finds two that differ."""
+    """Every state is invented: whatever is drawn, both auditors find that it differs."""
     faked = {index: keccak256(b"fake%d" % index) for index in range(1, 101)}
     audited = served(world, lies=faked)
     audited.accuse(2)
     assert audited.shown(2)[3] != audited.found(2)[0]
     audited.respond(2, 0)
-    settled(audited, 2 * PLAN.respond + 1)
+    audited.accuse(3)
+    settled(audited, 2 * ANSWER + 1)
     assert stake_of(world, WORKER) == ALLOCATED - STAKE
     assert world.vault.claimableOf(audited.auditor(2)) == STAKE // 2
 
@@ -55,7 +57,7 @@ def test_attack_wholly_faked_training(world: World) -> None:
 def test_attack_withheld_opening(world: World) -> None:
     """The worker serves nothing, since what he would have to show is false: silence costs as much as the lie."""
     audited = begun(world).take(1, 2)
-    audited.wait(PLAN.take + PLAN.respond)
+    audited.wait(SERVING)
     with refused("DeadlinePassed"):
         audited.serve()
     settled(audited)
@@ -70,9 +72,10 @@ def test_attack_true_states_served_beside_a_false_trace(world: World) -> None:
     audited.draw()
     audited.serve([check(audited.found(number)) for number in (2, 3)])
     audited.accuse(2, 0, 1)
+    audited.accuse(3, 0)
     with refused("RootsMismatch"):
         audited.respond(2, 0)
-    settled(audited, PLAN.audit + 1)
+    settled(audited, ANSWER + 1)
     assert stake_of(world, WORKER) == ALLOCATED - STAKE
 
 
@@ -83,9 +86,10 @@ def test_attack_check_that_fits_nothing(world: World) -> None:
     with refused("RootsMismatch"):
         audited.confirm(2)
     audited.accuse(2, 0, 1)
+    audited.accuse(3, 0)
     with refused("RootsMismatch"):
         audited.respond(2, 0)
-    settled(audited, PLAN.audit + 1)
+    settled(audited, ANSWER + 1)
     assert stake_of(world, WORKER) == ALLOCATED - STAKE
 
 
@@ -106,12 +110,47 @@ def test_attack_trace_longer_than_promised(world: World) -> None:
             sealed(world, done=done).commit_and_begin()
 
 
+def becomes_another_machine(world: World, index: int) -> None:
+    payout, hardware, _, *rest = world.profile(world.providers[index])
+    changed = (payout, hardware, b"\x66" * 32, *rest)
+    world.registry.update(world.workers[index], changed, sender=world.providers[index])
+
+
+def test_attack_fingerprint_changed_before_beginning(world: World) -> None:
+    """So that his auditors are of his own choice: what counts is what he was when he was drawn."""
+    audited = sealed(world)
+    becomes_another_machine(world, WORKER)
+    with refused("ProfileChanged"):
+        audited.commit_and_begin()
+    audited.commit()
+    with refused("ProfileChanged", worker=world.workers[WORKER]):
+        audited.begin()
+    settled(audited, PLAN.respond + 1)
+    assert stake_of(world, WORKER) == ALLOCATED - STAKE
+
+
+def test_attack_fingerprint_changed_and_changed_back(world: World) -> None:
+    audited = sealed(world)
+    becomes_another_machine(world, WORKER)
+    world.registry.update(world.workers[WORKER], world.profile(world.providers[WORKER]), sender=world.providers[WORKER])
+    with refused("ProfileChanged"):
+        audited.commit_and_begin()
+
+
+def test_attack_auditor_becomes_another_machine(world: World) -> None:
+    """To get out of a seat without losing the bond, or to accuse as somebody he was not when he was drawn."""
+    audited = served(world)
+    becomes_another_machine(world, 1)
+    with refused("ProfileChanged"):
+        audited.decline(2)
+    with refused("ProfileChanged"):
+        audited.accuse(2, 0)
+
+
 def test_attack_fingerprint_changed_after_the_draw(world: World) -> None:
     """So that nobody may accuse him: what counts is what he was when he began."""
     audited = served(world)
-    profile = (world.providers[WORKER], *world.profile(world.providers[WORKER])[1:2], b"\x66" * 32)
-    rest = world.profile(world.providers[WORKER])[3:]
-    world.registry.update(world.workers[WORKER], (*profile, *rest), sender=world.providers[WORKER])
+    becomes_another_machine(world, WORKER)
     audited.accuse(2, 0, roots=audited.finding(2, LIE, 0))
     assert audited.claim(2).state == 1
 
@@ -142,7 +181,41 @@ def test_attack_record_of_ones_own_choice(world: World) -> None:
         audited.serve()
 
 
+def test_attack_reaudit_switched_off_by_a_friend_s_claim(world: World) -> None:
+    """His friend asks to be shown what is right; the claim falls, and all is as clean as if he had confirmed."""
+    audited = served(world, plan=ALL)
+    audited.confirm(3)
+    audited.accuse(2, 0)
+    audited.respond(2)
+    world.mine(3)
+    with refused("VerdictPending"):
+        audited.job.settle()
+    audited.advance()
+    assert audited.audit.reaudit
+
+
+def test_attack_reaudit_switched_off_by_a_friend_s_nonsense(world: World) -> None:
+    """The same with states that were never found: he has said nothing, and somebody else does his part."""
+    audited = served(world, plan=ALL)
+    audited.confirm(3)
+    audited.accuse(2, 0, roots=audited.finding(2, LIE, 1))
+    audited.respond(2)
+    audited.wait(PLAN.audit + 1)
+    with refused("VerdictPending"):
+        audited.job.settle()
+    audited.advance()
+    assert audited.audit.sitting == 2
+
+
 # ---- auditors
+
+
+def test_attack_false_accuser_of_an_absent_worker(world: World) -> None:
+    """Two segments are wrong, says one seat, and nobody contests: a suspicion, which a second seat does not share."""
+    audited = one_hit(world, 0, 1)
+    audited.confirm(4)
+    settled(audited)
+    assert stake_of(world, WORKER) == ALLOCATED
 
 
 def test_attack_lying_auditor(world: World) -> None:
@@ -179,13 +252,15 @@ def test_attack_lazy_auditor_lets_the_worker_show_it_all(world: World) -> None:
     audited.respond(2)
     with refused("AlreadyAnswered"):
         audited.accuse(2, 0)
-    settled(audited)
+    audited.advance()
+    settled(audited, PLAN.take + 1)
     assert world.free(world.providers[1]) == 0
     assert stake_of(world, 1) == ALLOCATED - audited.job.terms.no_show_bond
 
 
 def test_attack_colluding_auditor_found_by_the_reaudit(world: World) -> None:
-    """The worker tells his friend what to confirm; whoever audits again finds it, and both lose their stake."""
+    """The worker tells his friends what to confirm; whoever audits again finds it, and the price is gone. To contest it
+    would cost them their stake."""
     faked = {index: keccak256(b"fake%d" % index) for index in range(1, 101)}
     audited = served(world, plan=ALL, lies=faked)
     for number in (2, 3):
@@ -196,9 +271,10 @@ def test_attack_colluding_auditor_found_by_the_reaudit(world: World) -> None:
     audited.serve()
     where = [audited.shares[4].index(index) for index in audited.drawn if index in audited.shares[2]]
     audited.accuse(4, *where)
-    settled(audited, PLAN.respond + 1)
-    assert [stake_of(world, i) for i in range(3)] == [ALLOCATED - STAKE, ALLOCATED - STAKE, ALLOCATED]
-    assert world.vault.claimableOf(audited.auditor(4)) == 2 * (STAKE // 2)
+    settled(audited, ANSWER + 1)
+    assert [stake_of(world, i) for i in range(3)] == [ALLOCATED] * 3
+    assert world.free(world.providers[WORKER]) == 0
+    assert world.free(world.providers[3]) == PLAN.fee(PRICE, 8)
 
 
 def test_attack_false_accusation_answered(world: World) -> None:
@@ -208,6 +284,7 @@ def test_attack_false_accusation_answered(world: World) -> None:
     audited.accuse(2, 0, 1)
     audited.respond(2, 0)
     audited.respond(2, 1)
+    world.mine(3)
     settled(audited)
     assert stake_of(world, WORKER) == ALLOCATED
 
@@ -254,16 +331,16 @@ def test_attack_late_answers(world: World) -> None:
     audited = served(world)
     audited.accuse(3, 0, roots=audited.finding(3, LIE, 0))
     at = world.now
-    world.at(at + PLAN.respond + 1)
-    with refused("DeadlinePassed"):
-        audited.respond(3)
-    with refused("DeadlinePassed"):
-        audited.contest(3)
     world.at(at + PLAN.audit + 2)
     with refused("DeadlinePassed"):
         audited.confirm(2)
     with refused("DeadlinePassed"):
         audited.accuse(2, 0)
+    world.at(at + ANSWER + 1)
+    with refused("DeadlinePassed"):
+        audited.respond(3)
+    with refused("DeadlinePassed"):
+        audited.contest(3)
 
 
 def test_attack_begin_too_late(world: World) -> None:
@@ -341,6 +418,8 @@ def test_attack_sitting_opened_too_late(world: World) -> None:
 
 # ---- terms
 
+SETTLE_AT_THE_BOUND = 4 * PLAN.respond + 5 * PLAN.take + 6 * (PLAN.respond + 60) + 60 * (1 + 3 * 2 + 2 * 4) + DISPUTE
+
 
 @pytest.mark.parametrize(
     ("name", "plan"),
@@ -350,6 +429,7 @@ def test_attack_sitting_opened_too_late(world: World) -> None:
         ("ParamsInvalid", replace(PLAN, auditors=3)),
         ("ParamsInvalid", replace(PLAN, auditors=0)),
         ("ParamsInvalid", replace(PLAN, drawn=0)),
+        ("ParamsInvalid", replace(PLAN, drawn=33)),
         ("ParamsInvalid", replace(PLAN, audit_bps=0)),
         ("ParamsInvalid", replace(PLAN, reaudit_bps=10_001)),
         ("ParamsInvalid", replace(PLAN, steps=0)),
@@ -362,6 +442,30 @@ def test_attack_sitting_opened_too_late(world: World) -> None:
 def test_attack_terms_that_nobody_could_keep(world: World, name: str, plan: Plan) -> None:
     with refused(name):
         world.post(audit_terms(world, verifier_params=plan.pack()))
+
+
+def test_attack_terms_that_draw_so_much_that_a_verdict_has_too_little_gas(world: World) -> None:
+    """At the bound, after a replacement and a re-audit that finds two segments: a third of it is enough."""
+    plan = replace(PLAN, segments=4096, drawn=32, audit=60, reaudit_bps=10_000)
+    terms = audit_terms(world, plan, settle_time=SETTLE_AT_THE_BOUND)
+    audited = begun(world, done=4096, plan=plan, terms=terms).take(1, 2)
+    audited.serve()
+    audited.confirm(3)
+    audited.wait(plan.audit + 1)
+    audited.advance()
+    audited.take(3)
+    audited.serve()
+    audited.confirm(4)
+    world.mine(3)
+    audited.advance()
+    audited.take(4)
+    audited.serve()
+    assert len(audited.shares[5]) == 128
+    receipt = audited.accuse(5, 0, 1, roots=audited.finding(5, LIE, 0, 1))
+    assert receipt.gas_used < 8_000_000  # of what a transaction may have; a verdict has less
+    audited.wait(plan.respond + plan.audit + 1)
+    settled = audited.job.settle()
+    assert settled.gas_used < world.board.VERDICT_GAS(sender=world.stranger) // 3
 
 
 def test_attack_terms_without_room(world: World) -> None:

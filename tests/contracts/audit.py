@@ -26,10 +26,11 @@ PLAN = Plan(
     reaudit_bps=0,
     steps=4,
 )
-SHARES = PLAN.audit * (1 + 2 + 15)
-SETTLE = 10 * PLAN.respond + 5 * PLAN.take + SHARES + DISPUTE
+ANSWER = PLAN.respond + PLAN.audit  # to respond, or to contest
+SHARES = PLAN.audit * (1 + 3 * 2 + 2 * 15)
+SETTLE = 4 * PLAN.respond + 5 * PLAN.take + 6 * ANSWER + SHARES + DISPUTE
 FEE = PLAN.fee(PRICE, PLAN.drawn)  # of a first auditor
-CONFIRMED, ACCUSED = 1, 2
+CONFIRMED, ACCUSED, VOID = 1, 2, 3
 RESULT = 255
 NONE, OPEN, FALLEN, DIFFERS, CONTESTED = range(5)
 RUNNING, DEFENDER, CHALLENGER, HUNG = range(1, 5)
@@ -116,7 +117,8 @@ class Audited:
 
     def draw(self) -> None:
         """What every seat has to replay, as the reference says."""
-        audit, done, seed = self.audit, self.trace.done, self.seed()
+        audit, seed = self.audit, self.seed()
+        done = self.trace.counted
         count = self.plan.first(done)
         if not self.drawn:
             self.drawn = draw_first(seed, done, count)
@@ -125,7 +127,8 @@ class Audited:
             for number in range(2, len(self.job.held) + 1):
                 self.shares[number] = self.drawn[number - 2 :: chairs]
         elif audit.sitting == 2:
-            answered = {n for n in range(2, int(audit.replacementSeat)) if audit.answers[n - 2]}
+            counted = (CONFIRMED, ACCUSED)
+            answered = {n for n in range(2, int(audit.replacementSeat)) if audit.answers[n - 2] in counted}
             self.shares[int(audit.replacementSeat)] = [
                 index for at, index in enumerate(self.drawn) if 2 + at % chairs not in answered
             ]
@@ -146,7 +149,8 @@ class Audited:
         )
         first = seed if self.record[0] == ZERO32 else self.record[0]
         fresh = seed if audit.sitting == 3 else ZERO32
-        self.record = (first, fresh, self.record[2], [*self.record[3], *checks])
+        unserved = [ZERO32] * (int(since) - 2 - len(self.record[3]))
+        self.record = (first, fresh, self.record[2], [*self.record[3], *unserved, *checks])
         return receipt
 
     def found(self, number: int) -> list[bytes]:
@@ -161,6 +165,11 @@ class Audited:
                 self.terms, self.job.only(number), self.record, number, roots_, sender=by or self.auditor(number)
             )
         return receipt
+
+    def decline(self, number: int, *, suspicion: bool = False, by: Any = None) -> Any:
+        return self.world.audit.decline(
+            self.terms, self.job.only(number), self.record, number, suspicion, sender=by or self.auditor(number)
+        )
 
     def finding(self, number: int, state: bytes, *positions: int) -> list[bytes]:
         """As `found`, but for these segments, which end elsewhere."""

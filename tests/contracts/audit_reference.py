@@ -125,6 +125,11 @@ class Trace:
     failed: ExitClass | None = None  # the last segment ended so
     other_model: bytes | None = None  # delivered in place of the trained one
 
+    @property
+    def counted(self) -> int:
+        """Segments that are drawn from, and paid."""
+        return self.done - (self.failed in (ExitClass.WALL_LIMIT, ExitClass.MEMORY_LIMIT))
+
     def truth(self, index: int) -> bytes:
         """What a replay of the segment finds."""
         if index == self.done:

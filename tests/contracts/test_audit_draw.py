@@ -66,7 +66,7 @@ def test_draw__reaudit__all_of_the_first_and_as_many_more(world: World) -> None:
 def test_needs__reserve_and_settle_time__fit_to_the_unit(world: World, changes: dict[str, Any]) -> None:
     plan = replace(PLAN, **changes)
     last = -(-max(30, 2 * plan.auditors * plan.drawn) // plan.drawn)
-    settle = SETTLE + plan.audit * (1 + plan.auditors + last - 18)
+    settle = SETTLE + plan.audit * (1 + 3 * plan.auditors + 2 * last - 37)
     world.post(audit_terms(world, plan, settle_time=settle))
     with refused("TimeOutOfRange", have=settle - 1, min=settle):
         world.post(audit_terms(world, plan, settle_time=settle - 1))

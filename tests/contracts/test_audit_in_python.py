@@ -11,15 +11,15 @@ from tests.contracts.audit import PLAN, Audited, begun, served
 from tests.contracts.world import World
 
 from tensorgrid.domain.audit_terms import AuditTerms
-from tensorgrid.domain.audits import Answer, Audit, AuditOpening, AuditRecord, check_of, segments_of
-from tensorgrid.domain.jobs import MAX_SEATS
+from tensorgrid.domain.audits import Answer, Audit, AuditOpening, AuditRecord, check_of, segments_of, share_size
+from tensorgrid.domain.jobs import MAX_SEATS, ExitClass
 
 
 def as_audit(told: Any) -> Audit:
     answers = tuple(Answer(int(answer)) for answer in told.answers)
     return Audit(
         int(told.done), int(told.sitting), told.served, int(told.clock), int(told.round), answers,
-        int(told.replacementSeat), int(told.lastSeat), told.clean, told.reaudit,
+        int(told.replacementSeat), int(told.lastSeat), told.clean, told.reaudit, told.suspect,
     )  # fmt: skip
 
 
@@ -33,6 +33,8 @@ def same_segments(audited: Audited) -> dict[int, list[int]]:
         theirs = audited.world.audit.segmentsOf(audited.terms, record.as_tuple(), number, sender=audited.world.stranger)
         found[number] = segments_of(plan, audit, record, number)
         assert found[number] == [int(index) for index in theirs] == audited.shares[number]
+    if audit.sitting > 1:
+        assert share_size(plan, audit) == len(found[audit.since])
     return found
 
 
@@ -57,6 +59,24 @@ def test_segments__of_a_replacement__are_what_was_left_undone(world: World) -> N
     audited.take(3).serve()
     found = same_segments(audited)
     assert found[4] == found[3]
+
+
+def test_segments__of_a_replacement_for_a_lost_round__are_all(world: World) -> None:
+    audited = begun(world).take(1, 2)
+    world.mine(257)
+    audited.advance()
+    audited.take(3).serve()
+    share = audited.drawn
+    plan, audit = AuditTerms.unpack(audited.job.terms.verifier_params), as_audit(audited.audit)
+    seed, fresh, fingerprint, checks = audited.record
+    assert segments_of(plan, audit, AuditRecord(seed, fresh, fingerprint, tuple(checks)), 4) == share
+    assert (audit.answers[:2], share_size(plan, audit)) == ((Answer.VOID, Answer.VOID), len(share))
+
+
+def test_segments__of_a_run_that_a_limit_ended__are_not_its_last(world: World) -> None:
+    audited = served(world, done=6, failed=ExitClass.WALL_LIMIT)
+    assert AuditOpening(*audited.opening).counted(audited.job.id) == audited.audit.done == 5
+    assert all(index <= 5 for share in same_segments(audited).values() for index in share)
 
 
 def test_segments__of_a_second_look__are_fresh(world: World) -> None:

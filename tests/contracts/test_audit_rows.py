@@ -9,6 +9,7 @@ import pytest
 from tests import model
 from tests.contracts.audit import (
     ACCUSED,
+    ANSWER,
     CHALLENGER,
     CONFIRMED,
     DEFENDER,
@@ -17,6 +18,7 @@ from tests.contracts.audit import (
     HUNG,
     PLAN,
     RESULT,
+    VOID,
     WORKER,
     Audited,
     begun,
@@ -32,6 +34,9 @@ from tensorgrid.domain.jobs import ExitClass
 PAID, SILENT, SLASHED = model.Ruling(PRICE, agreed=True), model.Ruling(0, "no-show"), model.Ruling(0, "slashed")
 AUDITOR, NOTHING, FOUND = model.Ruling(FEE, agreed=True), model.Ruling(0), model.Ruling(0, "slashed", finder=True)
 LIE = keccak256(b"never trained")
+LOST = 257  # blocks
+UNSEEN = model.Ruling(PRICE)  # paid, and nobody has looked at all of it
+SERVING = PLAN.take + PLAN.respond + 2 * PLAN.audit  # from the opening of the first sitting on
 
 
 def ends(audited: Audited, *rulings: model.Ruling, wait: int = 0) -> None:
@@ -97,7 +102,7 @@ def test_audit__auditors_never_served__the_worker_is_slashed_and_they_are_paid(w
     audited = begun(world).take(1, 2)
     with refused("VerdictPending"):
         audited.job.settle()
-    ends(audited, SLASHED, AUDITOR, AUDITOR, wait=PLAN.take + PLAN.respond)
+    ends(audited, SLASHED, AUDITOR, AUDITOR, wait=SERVING)
 
 
 # ---- auditors are silent
@@ -107,7 +112,7 @@ def test_audit__nobody_comes_twice__the_worker_is_paid_without_score(world: Worl
     audited = begun(world)
     audited.wait(PLAN.take + 1)
     audited.advance()
-    ends(audited, model.Ruling(PRICE), wait=PLAN.take + 1)
+    ends(audited, UNSEEN, wait=PLAN.take + 1)
 
 
 def test_audit__one_silent__the_replacement_has_his_segments_at_twice_the_fee(world: World) -> None:
@@ -145,7 +150,7 @@ def test_audit__silent_first_and_replacement__judged_by_who_answered(world: Worl
     audited.advance()
     audited.take(3)
     audited.serve()
-    ends(audited, PAID, SILENT, AUDITOR, SILENT, wait=2 * PLAN.audit + 1)
+    ends(audited, UNSEEN, SILENT, AUDITOR, SILENT, wait=2 * PLAN.audit + 1)
 
 
 def test_audit__nobody_came_at_first__the_replacement_draws_for_all(world: World) -> None:
@@ -171,37 +176,32 @@ def accused(world: World, *positions: int, **options: Any) -> Audited:
     return audited
 
 
-def test_audit__two_segments_differ__the_worker_is_slashed_for_his_finder(world: World) -> None:
-    audited = accused(world, 0, 1)
-    with refused("VerdictPending"):
-        audited.job.settle()
-    ends(audited, FOUND, AUDITOR, AUDITOR, wait=PLAN.respond + 1)
-    assert world.vault.claimableOf(audited.auditor(2)) == audited.job.terms.stake // 2
-
-
-def test_audit__two_auditors_find_one_each__the_first_is_the_finder(world: World) -> None:
+def test_audit__two_auditors_find_one_each__he_is_slashed_and_the_first_is_the_finder(world: World) -> None:
     audited = served(world)
     audited.accuse(3, 1, roots=audited.finding(3, LIE, 1))
     audited.wait(5)
     audited.accuse(2, 0, roots=audited.finding(2, LIE, 0))
-    ends(audited, FOUND, AUDITOR, AUDITOR, wait=PLAN.respond + 1)
+    ends(audited, FOUND, AUDITOR, AUDITOR, wait=ANSWER + 1)
     assert world.vault.claimableOf(audited.auditor(3)) == audited.job.terms.stake // 2
 
 
 def test_audit__shown_to_differ__is_a_hit_once_it_can_no_longer_be_contested(world: World) -> None:
-    audited = accused(world, 0, 1)
-    audited.respond(2, 0)
-    audited.respond(2, 1)
-    assert audited.claim(2, 1).state == DIFFERS
-    audited.wait(PLAN.respond)
+    audited = served(world)
+    audited.accuse(2, 0, roots=audited.finding(2, LIE, 0))
+    audited.accuse(3, 1, roots=audited.finding(3, LIE, 1))
+    audited.respond(2)
+    audited.respond(3)
+    assert audited.claim(3).state == DIFFERS
+    audited.wait(ANSWER)
     with refused("VerdictPending"):
         audited.job.settle()
     ends(audited, FOUND, AUDITOR, AUDITOR, wait=1)
 
 
-def one_hit(world: World) -> Audited:
-    audited = accused(world, 1)
-    audited.wait(PLAN.respond + 1)
+def one_hit(world: World, *positions: int) -> Audited:
+    """One seat's, and a further auditor is served."""
+    audited = accused(world, *(positions or (1,)))
+    audited.wait(ANSWER + 1)
     audited.advance()
     audited.take(3)
     audited.serve()
@@ -212,18 +212,22 @@ FURTHER_FEE = PLAN.fee(PRICE, 30)
 LESS = model.Ruling(PRICE * 99 // 100 - FURTHER_FEE)
 
 
-def test_audit__one_differs_and_no_further_one__he_bears_it_and_the_looking(world: World) -> None:
-    audited = one_hit(world)
+@pytest.mark.parametrize("positions", [(1,), (0, 1)], ids=str)
+def test_audit__one_seat_finds_and_no_further_one__he_bears_a_segment_and_the_looking(
+    world: World, positions: tuple[int, ...]
+) -> None:
+    audited = one_hit(world, *positions)
     assert len(audited.shares[4]) == 30
     assert not set(audited.shares[4]) & set(audited.drawn)
     audited.confirm(4)
     ends(audited, LESS, AUDITOR, AUDITOR, model.Ruling(FURTHER_FEE, agreed=True))
 
 
-def test_audit__one_differs_and_a_further_one__he_is_slashed(world: World) -> None:
-    audited = one_hit(world)
+@pytest.mark.parametrize("positions", [(1,), (0, 1)], ids=str)
+def test_audit__one_seat_finds_and_a_further_one__he_is_slashed(world: World, positions: tuple[int, ...]) -> None:
+    audited = one_hit(world, *positions)
     audited.accuse(4, 29, roots=audited.finding(4, LIE, 29))
-    ends(audited, FOUND, AUDITOR, AUDITOR, model.Ruling(FURTHER_FEE, agreed=True), wait=PLAN.respond + 1)
+    ends(audited, FOUND, AUDITOR, AUDITOR, model.Ruling(FURTHER_FEE, agreed=True), wait=ANSWER + 1)
     assert world.vault.claimableOf(audited.auditor(2)) == audited.job.terms.stake // 2
 
 
@@ -234,7 +238,7 @@ def test_audit__one_differs_and_the_further_auditor_is_silent__he_bears_it_all_t
 
 def test_audit__one_differs_and_nobody_looks_further__he_bears_it_at_the_end(world: World) -> None:
     audited = accused(world, 1)
-    audited.wait(PLAN.respond + 1)
+    audited.wait(ANSWER + 1)
     with refused("VerdictPending"):
         audited.job.settle()
     world.at(audited.job.deadline)
@@ -246,7 +250,7 @@ def test_audit__the_only_segment_differs__there_is_nothing_further_and_nothing_p
     audited.take(1)
     audited.serve()
     audited.accuse(2, 0, roots=[LIE])
-    ends(audited, NOTHING, model.Ruling(PLAN.fee(PRICE, 1), agreed=True), wait=PLAN.respond + 1)
+    ends(audited, NOTHING, model.Ruling(PLAN.fee(PRICE, 1), agreed=True), wait=ANSWER + 1)
 
 
 def test_audit__result_is_another_model__he_cannot_show_it_and_is_slashed(world: World) -> None:
@@ -255,7 +259,7 @@ def test_audit__result_is_another_model__he_cannot_show_it_and_is_slashed(world:
     audited.accuse(2, RESULT)
     with refused("TraceMismatch", index=0):
         audited.respond_result(2)
-    ends(audited, FOUND, AUDITOR, AUDITOR, wait=PLAN.respond + 1)
+    ends(audited, FOUND, AUDITOR, AUDITOR, wait=ANSWER + 1)
 
 
 def test_audit__result_is_the_model__shown_and_the_auditor_has_done_his_work(world: World) -> None:
@@ -263,6 +267,7 @@ def test_audit__result_is_the_model__shown_and_the_auditor_has_done_his_work(wor
     audited.confirm(3)
     audited.accuse(2, RESULT)
     audited.respond_result(2)
+    world.mine(3)
     ends(audited, PAID, AUDITOR, AUDITOR)
 
 
@@ -272,6 +277,7 @@ def test_audit__users_code_failed__its_exit_class_is_the_result(world: World, fa
     audited.confirm(3)
     audited.accuse(2, RESULT)
     audited.respond_result(2)
+    world.mine(3)
     ends(audited, model.Ruling(PRICE * 7 // 100, agreed=True), AUDITOR, AUDITOR)
 
 
@@ -284,7 +290,170 @@ def test_audit__asked_to_show_what_was_right__the_auditor_has_done_his_work(worl
     assert audited.audit.answers[0] == ACCUSED
     audited.respond(2, 1)
     assert audited.audit.answers[0] == CONFIRMED
+    assert audited.audit.clean
+    world.mine(3)
     ends(audited, PAID, AUDITOR, AUDITOR)
+
+
+def withdrawn(world: World) -> Audited:
+    """All that the first auditor says has fallen, and he had not found what was promised; the second confirms."""
+    audited = served(world)
+    audited.confirm(3)
+    audited.accuse(2, 0, roots=audited.finding(2, LIE, 1))
+    audited.respond(2)
+    assert audited.audit.answers[0] == VOID
+    return audited
+
+
+def test_audit__all_he_said_has_fallen__waits_for_his_second_accusation(world: World) -> None:
+    audited = withdrawn(world)
+    with refused("SittingNotNeeded"):
+        audited.advance()
+    with refused("VerdictPending"):
+        audited.job.settle()
+    audited.accuse(2, 1, roots=audited.finding(2, LIE, 1))
+    assert audited.audit.answers[0] == ACCUSED
+
+
+def test_audit__all_he_said_has_fallen__his_part_is_done_by_a_replacement(world: World) -> None:
+    audited = withdrawn(world)
+    audited.wait(PLAN.audit + 1)
+    audited.advance()
+    audited.take(3)
+    audited.serve()
+    assert audited.shares[4] == audited.shares[2]
+    audited.confirm(4)
+    assert audited.audit.clean
+    world.mine(3)
+    ends(audited, PAID, SILENT, AUDITOR, model.Ruling(2 * FEE, agreed=True))
+
+
+def test_audit__claim_of_the_last_second__holds_the_replacement_back(world: World) -> None:
+    """What is left undone must not change once a replacement is drawn for it."""
+    audited = served(world)
+    audited.accuse(2, 0, roots=audited.finding(2, LIE, 1))
+    audited.wait(PLAN.audit + 1)
+    with refused("SittingNotNeeded"):
+        audited.advance()
+    audited.respond(2)
+    audited.advance()
+    audited.take(3)
+    audited.serve()
+    assert audited.shares[4] == audited.drawn
+
+
+# ---- an auditor on another machine
+
+
+def declined(world: World, *, suspicion: bool = False) -> Audited:
+    index = 1
+    profile = world.profile(world.providers[index])
+    other = (*profile[:2], b"\x55" * 32, *profile[3:])
+    world.registry.update(world.workers[index], other, sender=world.providers[index])
+    audited = served(world)
+    audited.confirm(3)
+    audited.decline(2, suspicion=suspicion)
+    return audited
+
+
+def test_audit__declined__the_seat_is_replaced_at_once_and_nobody_has_a_fault(world: World) -> None:
+    audited = declined(world)
+    assert audited.audit.answers[0] == VOID
+    audited.advance()
+    audited.take(3)
+    audited.serve()
+    assert audited.shares[4] == audited.shares[2]
+    audited.confirm(4)
+    world.mine(3)
+    ends(audited, PAID, NOTHING, AUDITOR, model.Ruling(2 * FEE, agreed=True))
+
+
+def test_audit__declined_and_nobody_comes__paid_without_score(world: World) -> None:
+    audited = declined(world)
+    audited.advance()
+    ends(audited, UNSEEN, NOTHING, AUDITOR, wait=PLAN.take + 1)
+
+
+def test_audit__declined_with_suspicion__what_is_clean_is_audited_again(world: World) -> None:
+    audited = declined(world, suspicion=True)
+    audited.advance()
+    audited.take(3)
+    audited.serve()
+    audited.confirm(4)
+    world.mine(3)
+    with refused("VerdictPending"):
+        audited.job.settle()
+    audited.advance()
+    assert audited.audit.reaudit
+
+
+def test_audit__declined_by_one_who_can_tell__refused(world: World) -> None:
+    audited = served(world)
+    with refused("FingerprintSame"):
+        audited.decline(2)
+    audited.confirm(2)
+    with refused("AlreadyAnswered"):
+        audited.decline(2)
+
+
+# ---- a run that a limit has ended
+
+
+LIMITS = (ExitClass.WALL_LIMIT, ExitClass.MEMORY_LIMIT)
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_audit__ended_at_a_limit__the_last_segment_is_neither_drawn_nor_paid(world: World, limit: ExitClass) -> None:
+    audited = served(world, done=4, failed=limit)
+    assert audited.audit.done == 3
+    assert audited.drawn == [1, 3]
+    audited.confirm(3)
+    audited.accuse(2, RESULT)
+    audited.respond_result(2)  # the proofs are of all four
+    world.mine(3)
+    one = model.Ruling(PLAN.fee(PRICE, 1), agreed=True)
+    ends(audited, model.Ruling(PRICE * 3 // 100, agreed=True), one, one)
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_audit__ended_at_a_limit_in_the_first_segment__nothing_paid_and_nobody_at_fault(
+    world: World, limit: ExitClass
+) -> None:
+    audited = begun(world, done=1, failed=limit)
+    with refused("SittingNotNeeded"):
+        audited.advance()
+    ends(audited, NOTHING)
+
+
+# ---- a round whose value can no longer be had
+
+
+def lost(world: World, audited: Audited) -> Audited:
+    """Nobody has stored it in time."""
+    world.mine(LOST)
+    return audited
+
+
+def test_audit__round_lost_before_anybody_is_served__a_replacement_is_drawn_anew(world: World) -> None:
+    audited = lost(world, begun(world).take(1, 2))
+    with refused("RoundLost"):
+        audited.world.audit.serve(
+            audited.terms, audited.job.held, audited.record, LIE, [LIE, LIE], sender=world.workers[WORKER]
+        )
+    audited.advance()
+    audited.take(3)
+    audited.serve()
+    assert audited.shares[4] == audited.drawn
+    audited.confirm(4)
+    world.mine(3)
+    ends(audited, PAID, NOTHING, NOTHING, model.Ruling(2 * PLAN.fee(PRICE, 4), agreed=True))
+
+
+def test_audit__round_lost_twice__paid_without_score_and_nobody_at_fault(world: World) -> None:
+    audited = lost(world, begun(world).take(1))
+    audited.advance()
+    lost(world, audited.take(2))
+    ends(audited, UNSEEN, NOTHING, NOTHING)
 
 
 # ---- disputes
@@ -304,7 +473,7 @@ def test_audit__worker_wins_the_dispute__his_accuser_is_slashed_for_him(world: W
     audited = contested(world)
     audited.decide(2, DEFENDER, 0)
     audited.decide(2, DEFENDER, 1)
-    ends(audited, PAID, FOUND, AUDITOR)
+    ends(audited, UNSEEN, FOUND, AUDITOR)
     assert world.vault.claimableOf(world.workers[WORKER]) == audited.job.terms.stake // 2
 
 
@@ -380,16 +549,31 @@ def test_audit__audited_again_by_nobody__nothing_changes(world: World) -> None:
     ends(audited, PAID, AUDITOR, AUDITOR, wait=PLAN.take + 1)
 
 
-def test_audit__confirmed_and_found_wrong_again__who_confirmed_it_is_slashed_too(world: World) -> None:
+def found_again(world: World) -> Audited:
+    """The re-auditor says that what seat 3 has confirmed is wrong."""
     audited = audited_again(world)
     where = [audited.shares[4].index(index) for index in audited.shares[3]]
     audited.accuse(4, *where, roots=audited.finding(4, LIE, *where))
-    finder = model.Ruling(PLAN.fee(PRICE, 8), agreed=True)
-    ends(audited, FOUND, AUDITOR, FOUND, finder, wait=PLAN.respond + 1)
+    return audited
+
+
+REAUDITOR = model.Ruling(PLAN.fee(PRICE, 8), agreed=True)
+
+
+def test_audit__proven_wrong_in_a_re_audit__who_confirmed_it_is_slashed_too(world: World) -> None:
+    audited = found_again(world)
+    world.fund(world.workers[WORKER], JURY_FEE, controller=world.audit)
+    audited.contest(4, 0)
+    audited.decide(4, CHALLENGER, 0)
+    ends(audited, FOUND, AUDITOR, FOUND, REAUDITOR, wait=ANSWER + 1)
+
+
+def test_audit__uncontested_in_a_re_audit__the_price_goes_back_and_nobody_is_slashed(world: World) -> None:
+    """No seat is left to ask whether the one who says so is right."""
+    ends(found_again(world), NOTHING, AUDITOR, AUDITOR, REAUDITOR, wait=ANSWER + 1)
 
 
 def test_audit__once_more_with_one_hit__costs_the_segment_alone(world: World) -> None:
     audited = audited_again(world)
     audited.accuse(4, 0, roots=audited.finding(4, LIE, 0))
-    again = model.Ruling(PLAN.fee(PRICE, 8), agreed=True)
-    ends(audited, model.Ruling(PRICE * 99 // 100), AUDITOR, AUDITOR, again, wait=PLAN.respond + 1)
+    ends(audited, model.Ruling(PRICE * 99 // 100), AUDITOR, AUDITOR, REAUDITOR, wait=ANSWER + 1)

@@ -49,6 +49,19 @@ def test_register__no_payout_of_its_own__pays_the_provider(ledgers: Ledgers, own
     assert tuple(ledgers.registry.profileOf(worker)) == ledgers.profile(provider)  # as it takes effect
 
 
+def test_update__new_fingerprint__is_as_young_as_a_new_registration(ledgers: Ledgers, known: tuple[Any, Any]) -> None:
+    worker, provider = known
+    before = tuple(ledgers.registry.machineOf(worker))
+    payout, hardware, fingerprint, *rest = ledgers.profile(provider)
+    ledgers.mine(2)
+    ledgers.registry.update(worker, (payout, hardware, fingerprint, *rest), sender=provider)
+    assert tuple(ledgers.registry.machineOf(worker)) == before
+    ledgers.registry.update(worker, (payout, hardware, b"\5" * 32, *rest), sender=provider)
+    head = ledgers.chain.blocks.head
+    assert tuple(ledgers.registry.machineOf(worker)) == (b"\5" * 32, head.timestamp, head.number)
+    assert ledgers.registry.registeredAt(worker) == head.timestamp
+
+
 def test_register__by_the_worker_himself__needs_no_signature(ledgers: Ledgers) -> None:
     worker = ledgers.spare[0]
     ledgers.registry.register(worker, ledgers.profile(worker), b"", sender=worker)

@@ -12,6 +12,7 @@ from tests.sdk.chain_actors import StakedWorker
 
 from tensorgrid.chain.audit_history import record_of
 from tensorgrid.chain.contracts import Contracts
+from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.audits import Answer, AuditOpening, check_of
 from tensorgrid.domain.eip712 import Signature
 from tensorgrid.domain.encoding import keccak256
@@ -205,10 +206,11 @@ def test_audit__everybody_confirms__the_result_is_opened_and_the_report_is_whole
     assert story.phase == "settled: audited"
 
 
-def test_audit__two_segments_differ_and_nobody_answers__no_result_and_the_money_is_back(bare_net, client, crew):
+def test_audit__two_auditors_differ_and_nobody_answers__no_result_and_the_money_is_back(bare_net, client, crew):
     audited = Audited(bare_net, client, crew).begin().seated(1, 2).served().accuse(2, [0, 1])
     assert "not answered" in audited.run.status().phase
-    audited.confirm(3).later(40)
+    audited.accuse(3, [0])
+    audited.later(AuditTerms.unpack(audited.terms.verifier_params).answer_time + 1)
     with pytest.raises(AuditFailed, match="lost its stake"):
         audited.run.result(timeout=60)
     with pytest.raises(AuditFailed):

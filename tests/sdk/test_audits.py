@@ -16,7 +16,9 @@ from tensorgrid.chain.events import (
     Answered,
     AuditBegun,
     AuditClean,
+    ClaimsFallen,
     Confirmed,
+    Declined,
     DisputeOpened,
     JobExpired,
     JobPosted,
@@ -29,7 +31,7 @@ from tensorgrid.chain.events import (
     WorkerSettled,
 )
 from tensorgrid.domain.audit_terms import AuditTerms
-from tensorgrid.domain.audits import AuditOpening, ClaimState
+from tensorgrid.domain.audits import Answer, AuditOpening, ClaimState
 from tensorgrid.domain.errors import (
     AuditFailed,
     InsufficientFunds,
@@ -40,8 +42,9 @@ from tensorgrid.domain.errors import (
     SpecInvalid,
     WorkersSilent,
 )
-from tensorgrid.domain.jobs import Fault, JobId, JobState, JobTerms
+from tensorgrid.domain.jobs import ExitClass, Fault, JobId, JobState, JobTerms
 from tensorgrid.domain.money import Amount, Token
+from tensorgrid.domain.results import result_root
 from tensorgrid.ordering.auditing import (
     AUDITED_JOB_GAS,
     audit_terms_for,
@@ -324,6 +327,36 @@ def test_report__a_replacement__gets_what_was_left_undone():
     assert story.audit.covered() == {*seats[1].segments, *seats[2].segments}
 
 
+def test_report__a_seat_that_declined__is_left_to_the_replacement():
+    log = served().confirmed(3).add(Declined, auditor=WORKERS[1], number=2, suspicion=False)
+    log.sitting(2, 4, 1, take_by=500).taken(4).served(1, audit_by=600)
+    seats = report_of(JOB, log.story, log.story.audit, USDC).seats
+    assert [seat.said for seat in seats] == ["left undone", "confirmed", "nothing yet"]
+    assert seats[2].segments == seats[0].segments
+
+
+@pytest.mark.parametrize(("matched", "said"), [(True, "confirmed"), (False, "withdrawn")])
+def test_report__a_seat_whose_claims_have_fallen__has_confirmed_or_said_nothing(matched, said):
+    log = served().confirmed(3).accused(2, 5).add(Answered, number=2, claim=0, fallen=True, end=b"\7" * 32)
+    audit = log.add(ClaimsFallen, number=2, matched=matched).story.audit
+    assert audit.said(2) == said
+    assert audit.as_audit().answer_of(2) is (Answer.CONFIRMED if matched else Answer.VOID)
+
+
+def test_report__a_round_lost_before_serving__leaves_all_to_the_replacement():
+    story = begun().taken(2).sitting(2, 3, 1, take_by=500).taken(3).served(2, audit_by=600).story
+    seats = report_of(JOB, story, story.audit, USDC).seats
+    assert seats[0].said == "left undone"
+    assert len(seats[1].segments) == PLAN.first
+
+
+@pytest.mark.parametrize(("failed", "counted"), [
+    (ExitClass.WALL_LIMIT, 99), (ExitClass.MEMORY_LIMIT, 99), (ExitClass.RAISED, 100),
+])  # fmt: skip
+def test_opening__of_a_run_that_a_limit_ended__does_not_count_its_last_segment(failed, counted):
+    assert replace(OPENING, result_root=result_root(JOB, failed)).counted(JOB) == counted
+
+
 def test_report__a_re_audit__has_all_segments_and_as_many_again():
     log = served().confirmed(2).confirmed(3).add(AuditClean, round=12)
     log.sitting(3, 4, 1, take_by=500).taken(4).served(1, fresh=b"\x0a" * 32)
@@ -398,6 +431,7 @@ def test_result__segments_not_shown_to_the_auditors__says_so():
     (lambda: begun().settled(seat1=(10_000, Fault.NONE, False)), "no auditor has found"),
     (lambda: served().accused(2, 17).settled(seat1=(5_000, Fault.NONE, False)), "segment 17 differs"),
     (lambda: served().accused(2, 17).settled(seat1=(0, Fault.NONE, False)), "nobody could decide"),
+    (lambda: served().confirmed(3).settled(seat1=(10_000, Fault.NONE, False)), "not all that was drawn"),
 ])  # fmt: skip
 def test_result__not_shown_to_be_right__is_no_result_but_can_be_had(log, told):
     story = log().story

@@ -10,6 +10,7 @@ from tests.worker.audits import (
     BEGUN_AT,
     CHECKS,
     DRAW,
+    FINGERPRINT,
     MANIFEST,
     PLAN,
     ROOTS,
@@ -27,7 +28,7 @@ from tensorgrid_worker.auditing.plan import Known, Move, Step, steps
 from tensorgrid_worker.memory.rows import Status
 
 TAKE_BY = BEGUN_AT + PLAN.take_time
-SERVE_BY = TAKE_BY + PLAN.respond_time
+SERVE_BY = TAKE_BY + PLAN.respond_time + 2 * PLAN.audit_time  # two auditors' shares
 NOW = BEGUN_AT + 5
 KEY = (2, 0)
 CONFIRMED = Findings(ROOTS)
@@ -89,7 +90,7 @@ def test_round_not_due__nothing_is_prepared():
 
 def test_accused__responds_in_time_and_without_a_trace_makes_it_again():
     picture = served(claims={KEY: make_claim()})
-    due = 1_030 + PLAN.respond_time
+    due = 1_030 + PLAN.answer_time
     assert steps(picture, Known(), due) == [Move(Step.RESPOND, due, KEY)]
     assert planned(picture, Known(), due + 1) == []
     assert planned(picture, Known(has_trace=False), due) == [Step.RETRACE]
@@ -145,7 +146,7 @@ def test_auditor__answered_or_answering__does_nothing():
 
 def fallen(*positions, again=False):
     claims = {(2, which): make_claim(ClaimState.FALLEN, position=at, again=again) for which, at in enumerate(positions)}
-    return served(2, answers=(Answer.ACCUSED, *[Answer.NONE] * 3), claims=claims)
+    return served(2, answers=(Answer.VOID, *[Answer.NONE] * 3), claims=claims)
 
 
 def test_auditor__first_claims_fallen_and_another_segment_differs__accuses_once_more():
@@ -165,6 +166,14 @@ def test_auditor__nothing_else_differs_or_it_was_the_second_time__stands_by_it()
     half = fallen(0)
     half = replace(half, claims={**half.claims, (2, 1): make_claim(ClaimState.DIFFERS)})
     assert planned(half, found, SERVED_AT) == []
+    assert planned(served(2, answers=(Answer.VOID, *[Answer.NONE] * 3)), found, SERVED_AT) == []  # declined
+
+
+@pytest.mark.parametrize(
+    ("computes", "expected"), [(FINGERPRINT, [Step.REPLAY]), (ZERO32, [Step.REPLAY]), (b"\x44" * 32, [Step.DECLINE])]
+)
+def test_auditor_of_another_fingerprint__declines_at_once_and_replays_nothing(computes, expected):
+    assert planned(served(2, computes=computes), now=SERVED_AT) == expected
 
 
 def test_auditor_of_an_earlier_sitting__does_nothing():

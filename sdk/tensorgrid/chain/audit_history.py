@@ -54,6 +54,17 @@ class Confirmed(Event):
 
 
 @dataclass(frozen=True)
+class Declined(Event):
+    """The auditor's machine computes on something else. `suspicion`: it found more than machines differ."""
+
+    SOURCE = ("AuditVerifier", "Declined")
+    id: JobId
+    auditor: str
+    number: int
+    suspicion: bool
+
+
+@dataclass(frozen=True)
 class AuditClean(Event):
     """All that was drawn is confirmed; `round` decides whether there is a re-audit."""
 
@@ -85,6 +96,16 @@ class Answered(Event):
     claim: int
     fallen: bool
     end: bytes
+
+
+@dataclass(frozen=True)
+class ClaimsFallen(Event):
+    """All that a seat said has fallen. `matched`: it had found what the worker promised, and so has confirmed it."""
+
+    SOURCE = ("AuditVerifier", "ClaimsFallen")
+    id: JobId
+    number: int
+    matched: bool
 
 
 @dataclass(frozen=True)

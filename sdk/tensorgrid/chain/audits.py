@@ -22,12 +22,12 @@ class AuditVerifier(Verifier):
     # --------------------------------------------------------------------------------------------------------- reading
 
     def audit(self, requester: str, nonce: int, *, block: int | str = "latest") -> Audit:
-        """`done` is 0 before it has begun, and when the lane of this nonce holds another job by now."""
-        done, sitting, served, clock, number, answers, replacement, last, clean, reaudit = self.read(
+        """`sitting` is 0 before it has begun, and when the lane of this nonce holds another job by now."""
+        done, sitting, served, clock, number, answers, replacement, last, clean, reaudit, suspect = self.read(
             "auditOf", requester, nonce, block=block
         )
         given = tuple(Answer(answer) for answer in answers)
-        return Audit(done, sitting, served, clock, number, given, replacement, last, clean, reaudit)
+        return Audit(done, sitting, served, clock, number, given, replacement, last, clean, reaudit, suspect)
 
     def claim(self, job_id: JobId, number: int, claim: int, *, block: int | str = "latest") -> Claim:
         """What seat `number` says of one segment, `claim` 0 or 1; state NONE: nothing."""
@@ -96,7 +96,7 @@ class AuditVerifier(Verifier):
         claim: int,
         shown: Shown,
     ) -> Call:
-        """By anyone, until respondTime after the accusation: show the segment that seat `number` doubts."""
+        """By anyone, until plan.answer_time after the accusation: show the segment that seat `number` doubts."""
         case = (terms.as_tuple(), seats_abi(held), record.as_tuple(), opening.as_tuple())
         return self.build("respond", *case, number, claim, shown.as_tuple())
 
@@ -135,6 +135,14 @@ class AuditVerifier(Verifier):
         """By the auditor: `roots`, the states at the ends of his segments, ascending, are the worker's."""
         case = (terms.as_tuple(), seats_abi(held), record.as_tuple())
         return self.build("confirm", *case, number, list(roots))
+
+    def decline(self, terms: JobTerms, held: Sequence[Seat], record: AuditRecord, number: int, suspicion: bool) -> Call:
+        """By an auditor whose registered fingerprint is not the worker's: he cannot tell. His seat can be replaced.
+
+        `suspicion`: what he found lies further from the trace than machines do from one another.
+        """
+        case = (terms.as_tuple(), seats_abi(held), record.as_tuple())
+        return self.build("decline", *case, number, suspicion)
 
     def accuse(
         self,

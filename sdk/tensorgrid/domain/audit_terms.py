@@ -8,7 +8,9 @@ from tensorgrid.domain.jobs import BPS_WHOLE
 
 MOST_SEGMENTS = 4096
 MOST_FURTHER = 30
-"""Segments of the second round, after one that differs."""
+"""Segments of the second round, after one seat has found that some differ."""
+MOST_DRAWN = 64
+"""Segments of the first round, of all auditors together."""
 _BITS = (32, 32, 32, 32, 16, 8, 8, 16, 16, 16)
 
 
@@ -16,10 +18,10 @@ _BITS = (32, 32, 32, 32, 16, 8, 8, 16, 16, 16)
 class AuditTerms:
     """JobTerms.verifier_params of the audit tier, from the lowest bits. Times in seconds.
 
-    respond_time: what the worker has to open, to serve and to answer. take_time: for auditors to take seats.
-    audit_time: for one auditor's first share. move_time: each party's clock in a dispute. segments: into which the
-    whole job is cut. drawn: segments per auditor. audit_bps: fee per replayed segment, of the segment's price.
-    reaudit_bps: share of clean audits that are audited again. steps: per segment.
+    respond_time: what the worker has to open, and beside the time of a replay to serve and to answer. take_time: for
+    auditors to take seats. audit_time: for one auditor's first share. move_time: each party's clock in a dispute.
+    segments: into which the whole job is cut. drawn: segments per auditor. audit_bps: fee per replayed segment, of the
+    segment's price. reaudit_bps: share of clean audits that are audited again. steps: per segment.
     """
 
     respond_time: int
@@ -52,6 +54,15 @@ class AuditTerms:
             values.append(packed & (1 << bits) - 1)
             packed >>= bits
         return cls(*values)
+
+    @property
+    def answer_time(self) -> int:
+        """Seconds to say something to a claim: to answer it, and to make the segment's states again."""
+        return self.respond_time + self.audit_time
+
+    def turns(self, count: int) -> int:
+        """Seconds to replay `count` segments."""
+        return self.audit_time * -(-count // self.drawn)
 
     @property
     def first(self) -> int:

@@ -12,7 +12,8 @@ from enum import IntEnum
 from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.draws import first_draw, further_draw, re_audit_draw
 from tensorgrid.domain.encoding import keccak256
-from tensorgrid.domain.jobs import MAX_SEATS, ZERO32, JobId, commitment
+from tensorgrid.domain.jobs import MAX_SEATS, ZERO32, ExitClass, JobId, commitment
+from tensorgrid.domain.results import result_root
 from tensorgrid.domain.traces import audit_root
 
 RESULT = 255
@@ -24,6 +25,8 @@ class Answer(IntEnum):
     NONE = 0
     CONFIRMED = 1
     ACCUSED = 2
+    VOID = 3
+    """Nothing that counts: declined, never served as the round was lost, or all that it said has fallen."""
 
 
 class ClaimState(IntEnum):
@@ -55,6 +58,11 @@ class AuditOpening:
     def root(self, job: JobId) -> bytes:
         """The audit root: what binds result, trace and number of segments to the job."""
         return audit_root(job, self.result_root, self.trace_root, self.done)
+
+    def counted(self, job: JobId) -> int:
+        """Segments that are drawn from, and paid: all, but for one that a limit of time or memory has ended."""
+        limits = (ExitClass.WALL_LIMIT, ExitClass.MEMORY_LIMIT)
+        return self.done - (self.result_root in {result_root(job, limit) for limit in limits})
 
     def commitment(self, job: JobId, worker: str) -> bytes:
         """What the board has of it."""
@@ -145,9 +153,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """How an audit stands. `done`: segments, 0: not begun. `sitting`: 1 to 3. `clock`: when the sitting was opened, or
-    served. `round`: draws the sitting; once clean, decides on a re-audit. `answers`: of seats 2 to 5.
+    """How an audit stands. `done`: segments that count. `sitting`: 1 to 3, 0: not begun. `clock`: when the sitting was
+    opened, or served. `round`: draws the sitting; once clean, decides on a re-audit. `answers`: of seats 2 to 5.
     `replacement_seat`, `last_seat`: 0 where none was opened. `clean`: all confirmed; `reaudit`: the last seat is one.
+    `suspect`: once clean, it is audited again.
     """
 
     done: int
@@ -160,6 +169,7 @@ class Audit:
     last_seat: int
     clean: bool
     reaudit: bool
+    suspect: bool = False
 
     def answer_of(self, number: int) -> Answer:
         """Of the auditor's seat 2 to 5."""
@@ -201,6 +211,15 @@ def segments_of(plan: AuditTerms, audit: Audit, record: AuditRecord, number: int
     return sorted(index for seat in _missing(plan, audit) for index in shares[seat - FIRST_AUDITOR])
 
 
+def share_size(plan: AuditTerms, audit: Audit) -> int:
+    """How many segments the one seat of a second or third sitting replays."""
+    first = min(plan.first, (audit.done + 1) // 2)
+    if audit.sitting == 2:
+        chairs = chairs_of(plan, audit.done)
+        return sum(len(range(number - FIRST_AUDITOR, first, chairs)) for number in _missing(plan, audit))
+    return first + min(first, audit.done - first) if audit.reaudit else min(plan.further, audit.done - first)
+
+
 def confirmer_of(plan: AuditTerms, audit: Audit, record: AuditRecord, index: int) -> int:
     """The seat that has confirmed this segment of the first draw; 0: none, or it is of another draw."""
     for number in range(FIRST_AUDITOR, MAX_SEATS + 1):
@@ -216,5 +235,5 @@ def _missing(plan: AuditTerms, audit: Audit) -> list[int]:
     return [
         number
         for number in range(FIRST_AUDITOR, FIRST_AUDITOR + chairs_of(plan, audit.done))
-        if number >= end or audit.answer_of(number) is Answer.NONE
+        if number >= end or audit.answer_of(number) in (Answer.NONE, Answer.VOID)
     ]

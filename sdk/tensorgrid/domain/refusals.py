@@ -193,6 +193,14 @@ class FingerprintDiffers(Reverted):
     """only a machine with the accused worker's fingerprint may accuse; take no seats in audits of others"""
 
 
+class FingerprintSame(Reverted):
+    """you compute on what the worker does, so you can tell; replay the segments, and confirm or accuse"""
+
+
+class ProfileChanged(Reverted):
+    """class or fingerprint have changed since the draw of the seat; change them only while no audited job is held"""
+
+
 class ClaimsInvalid(Reverted):
     """accuse one or two different segments of your own seat, and give the states of all"""
 

@@ -24,9 +24,9 @@ from tensorgrid.runs.story import SeatStory, Story
 @dataclass(frozen=True, slots=True)
 class AuditSeat:
     """One auditor. `purpose`: audit, replacement, second look or re-audit; `segments`: those drawn for him, empty while
-    that is not known; `said`: nothing yet, confirmed, withdrawn, accused, or refuted where he has lost a dispute;
-    `doubts`: what he said is wrong, and what became of it; `phase`: taken, and once the job has ended paid, unpaid,
-    no-show or slashed; `pay`: None before that.
+    that is not known; `said`: nothing yet, confirmed, left undone, withdrawn, accused, or refuted where he has lost a
+    dispute; `doubts`: what he said is wrong, and what became of it; `phase`: taken, and once the job has ended paid,
+    unpaid, no-show or slashed; `pay`: None before that.
     """
 
     number: int
@@ -44,8 +44,9 @@ class AuditReport:
     """How an audit went. Hashes are 32 bytes, None before the worker has shown his trace; `trace_root` and the others
     are checked against his commitment.
 
-    phase: in words. segments: promised; done: by the worker. drawn: segments that an auditor's seat has had; covered:
-    those that somebody replayed and found right. clean: all in all the worker was found right, None while that is open.
+    phase: in words. segments: promised; done: by the worker, as far as they count. drawn: segments that an auditor's
+    seat has had; covered: those that somebody replayed and found right. clean: all in all the worker was found right,
+    None while that is open.
     """
 
     job: JobId
@@ -139,12 +140,17 @@ def raise_unless_clean(story: Story, name: str, back: Amount) -> None:
     if worker.agreed and worker.pay:
         return
     doubts = _standing(story, audit)
-    if not worker.pay:
-        why = "nobody could decide who was right"
+    wrong = ", ".join(dict.fromkeys(doubt.about for doubt in doubts))
+    if not worker.pay and not audit.done:
+        why = "a limit of time or memory ended it in its first segment"
+    elif not worker.pay:
+        found = f"the re-audit finds another state in {wrong}, and " if audit.reaudit else ""
+        why = f"{found}nobody could decide who was right"
     elif doubts:
-        why = f"{', '.join(dict.fromkeys(doubt.about for doubt in doubts))} differs, and nothing else was found to"
+        why = f"{wrong} differs, says one auditor, and no other found that anything does"
     else:
-        why = "no auditor has found it right"
+        some = "not all that was drawn has been found right" if audit.covered() else ""
+        why = some or "no auditor has found it right"
     raise NotAudited(
         f"{name} ended without a clean audit: {why}; {back} came back. run.audit() tells more, run.partial() has what "
         "was made, unchecked"

@@ -9,7 +9,9 @@ from tensorgrid.chain.audit_history import (
     Answered,
     AuditBegun,
     AuditClean,
+    ClaimsFallen,
     Confirmed,
+    Declined,
     DisputeBondReleased,
     DisputeOpened,
     Served,
@@ -89,10 +91,12 @@ class Sitting:
 
 @dataclass(slots=True)
 class AuditStory:
-    """`seated`: numbers of the auditors' seats that were taken. `reaudit`: the last sitting is one."""
+    """`done`: segments of the worker that count. `seated`: numbers of the auditors' seats that were taken. `reaudit`:
+    the last sitting is one."""
 
     plan: AuditTerms
     opening: AuditOpening | None = None
+    done: int = 0
     record: AuditRecord = field(default_factory=AuditRecord)
     sittings: list[Sitting] = field(default_factory=list)
     seated: list[int] = field(default_factory=list)
@@ -100,11 +104,6 @@ class AuditStory:
     doubts: list[Doubt] = field(default_factory=list)
     clean: bool = False
     reaudit: bool = False
-
-    @property
-    def done(self) -> int:
-        """Segments that the worker says he has done; 0 before he has begun."""
-        return 0 if self.opening is None else self.opening.done
 
     @property
     def sitting(self) -> Sitting | None:
@@ -115,7 +114,9 @@ class AuditStory:
         """What one event of the audit's contract adds; others are passed over."""
         if isinstance(event, AuditBegun):
             self.opening, self.record = event.opening, AuditRecord(fingerprint=event.fingerprint)
+            self.done = event.opening.counted(event.id)
         elif isinstance(event, SittingOpened):
+            self._pass_over(event.from_)
             self.sittings.append(Sitting(event.sitting, event.from_, event.count, event.take_by))
             self.reaudit, self.clean = self.clean and event.sitting == 3, False
         elif isinstance(event, Served):
@@ -124,10 +125,17 @@ class AuditStory:
                 self.sitting.audit_by = event.audit_by
         elif isinstance(event, Confirmed):
             self.answers[event.number] = Answer.CONFIRMED
+        elif isinstance(event, Declined):
+            self.answers[event.number] = Answer.VOID
         elif isinstance(event, AuditClean):
             self.clean = True
         else:
             self._doubt(event)
+
+    def _pass_over(self, end: int) -> None:
+        """A sitting that is followed by another and was never served has lost its round: its seats do not count."""
+        if self.sitting is not None and self.sitting.audit_by is None:
+            self.answers |= dict.fromkeys(range(self.sitting.first, end), Answer.VOID)
 
     def _doubt(self, event: Event) -> None:
         if isinstance(event, Accused):
@@ -137,6 +145,8 @@ class AuditStory:
             found = self._found(event.number, event.claim)
             if found is not None:
                 found.end, found.state = event.end, ClaimState.FALLEN if event.fallen else ClaimState.DIFFERS
+        elif isinstance(event, ClaimsFallen):
+            self.answers[event.number] = Answer.CONFIRMED if event.matched else Answer.VOID
         elif isinstance(event, DisputeOpened):
             found = self._found(event.number, event.claim)
             if found is not None:
@@ -149,7 +159,7 @@ class AuditStory:
     # -------------------------------------------------------------------------------------------------------- reading
 
     def as_audit(self) -> Audit:
-        """As far as events tell it; times are zero. An auditor all of whose doubts have fallen stays ACCUSED here."""
+        """As far as events tell it; times are zero."""
         firsts = {sitting.number: sitting.first for sitting in self.sittings}
         numbers = range(FIRST_AUDITOR, MAX_SEATS + 1)
         return Audit(
@@ -182,8 +192,10 @@ class AuditStory:
         return [d for d in self.doubts if d.number == number and d.state is not ClaimState.FALLEN]
 
     def said(self, number: int) -> str:
-        """What an auditor has said, in a word: nothing yet, confirmed, withdrawn, accused."""
+        """What an auditor has said, in a word: nothing yet, confirmed, left undone, withdrawn, accused."""
         answer = self.answers.get(number, Answer.NONE)
+        if answer is Answer.VOID:
+            return "withdrawn" if any(doubt.number == number for doubt in self.doubts) else "left undone"
         if answer is not Answer.ACCUSED:
             return "confirmed" if answer else "nothing yet"
         return "accused" if self.standing(number) else "withdrawn"
@@ -224,9 +236,11 @@ EVENTS: tuple[type[Event], ...] = (
     SittingOpened,
     Served,
     Confirmed,
+    Declined,
     AuditClean,
     Accused,
     Answered,
+    ClaimsFallen,
     DisputeOpened,
     DisputeBondReleased,
 )

@@ -48,7 +48,7 @@ def _audit_may_move(audit: AuditStory, committed_at: int, now: int) -> bool:
     if sitting is None:
         return now > committed_at + audit.plan.respond_time
     if sitting.audit_by is None:
-        return now > sitting.take_by
+        return sitting.count == 0 or now > sitting.take_by
     here = [number for number in audit.seated if number >= sitting.first]
     return now > sitting.audit_by or all(number in audit.answers for number in here)
 

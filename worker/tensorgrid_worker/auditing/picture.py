@@ -17,6 +17,7 @@ from tensorgrid.domain.audits import (
     ClaimState,
     chairs_of,
     segments_of,
+    share_size,
 )
 from tensorgrid.domain.jobs import ZERO32, JobId, JobTerms, Seat
 
@@ -71,7 +72,8 @@ class AuditPicture:
     present sitting was served, zero until it is; audit_by: until when its auditors answer. seed: of the job. draw: seed
     of the present sitting's draw, zero while its round is not due. free, bond: what the worker has deposited for
     disputes, and what one would take of it; asked only where we are accused. claims: those against us, or our own.
-    disputes: the contested ones among them.
+    disputes: the contested ones among them. computes: our registered fingerprint, asked only of an auditor who is to
+    answer; zero: not known.
     """
 
     id: JobId
@@ -90,6 +92,7 @@ class AuditPicture:
     free: int = 0
     bond: int = 0
     disputes: Mapping[ClaimKey, Dispute] = field(default_factory=dict)
+    computes: bytes = ZERO32
 
     @property
     def plan(self) -> AuditTerms:
@@ -97,7 +100,7 @@ class AuditPicture:
 
     @property
     def begun(self) -> bool:
-        return self.audit.done > 0
+        return self.audit.sitting > 0
 
     @property
     def begin_by(self) -> int:
@@ -110,7 +113,9 @@ class AuditPicture:
 
     @property
     def serve_by(self) -> int:
-        return self.take_by + self.plan.respond_time
+        """There is time to make every state of the sitting again."""
+        size = self.plan.first if self.audit.sitting == 1 else share_size(self.plan, self.audit)
+        return self.take_by + self.plan.respond_time + self.plan.turns(size)
 
     @property
     def chairs(self) -> int:
@@ -146,11 +151,16 @@ class AuditPicture:
         return mine and self.audit.answer_of(self.number) is Answer.NONE
 
     @property
+    def cannot_tell(self) -> bool:
+        """Whether we audit a worker who computed on other things than we do."""
+        return self.to_answer and self.computes not in (ZERO32, self.record.fingerprint)
+
+    @property
     def may_accuse_again(self) -> bool:
         """Whether all that we have said has fallen, once, and we still have time to say something else."""
         mine = self.number >= FIRST_AUDITOR and self.number in self.auditors and bool(self.claims)
         spent = all(claim.state is ClaimState.FALLEN and not claim.again for claim in self.claims.values())
-        return mine and spent and self.audit.answer_of(self.number) is Answer.ACCUSED
+        return mine and spent and self.audit.answer_of(self.number) is Answer.VOID
 
     @property
     def said(self) -> frozenset[int]:
@@ -176,4 +186,4 @@ class AuditPicture:
     def answer_by(self, claim: Claim) -> int:
         """Until when the worker can respond to an open claim, and contest one that he has answered."""
         since = claim.at if claim.state is ClaimState.OPEN else claim.answered_at
-        return since + self.plan.respond_time
+        return since + self.plan.answer_time

@@ -31,6 +31,7 @@ class Step(StrEnum):
     SERVE = "serve"
     CONFIRM = "confirm"
     ACCUSE = "accuse"
+    DECLINE = "decline"
     RESPOND = "respond"
     RESPOND_RESULT = "respond_result"
     CONTEST = "contest"
@@ -110,6 +111,10 @@ def _accused(audit: AuditPicture, known: Known, key: ClaimKey, claim: Claim) -> 
 
 def _auditor(audit: AuditPicture, known: Known) -> Iterator[Move]:
     if not audit.audit.served or not (audit.to_answer or audit.may_accuse_again):
+        return
+    if audit.cannot_tell:
+        # The seat is left to one who can, and the no-show bond is kept.
+        yield Move(Step.DECLINE, audit.audit_by)
         return
     found = known.found
     answering = any(known.outbox.get(str(step)) in UNDER_WAY for step in (Step.CONFIRM, Step.ACCUSE))

@@ -86,7 +86,7 @@ class AuditReader:
             audit_by=told.audit_by,
             seed=seed,
             # Once served, the record has it; the round may then be another one, that decides on a re-audit.
-            draw=self._draw(record.id, audit.round) if audit.done and not audit.served else ZERO32,
+            draw=self._draw(record.id, audit.round) if audit.sitting and not audit.served else ZERO32,
         )
         picture = self._accused(picture) if number == WORKER else self._accuser(picture)
         return replace(picture, disputes=self._disputes(picture, record))
@@ -126,7 +126,10 @@ class AuditReader:
         return replace(picture, claims=claims, free=balance.free, bond=self.verifier.bond_for(picture.terms))
 
     def _accuser(self, picture: AuditPicture) -> AuditPicture:
-        mine = picture.number >= FIRST_AUDITOR and picture.audit.answer_of(picture.number) is Answer.ACCUSED
+        if picture.audit.served and picture.to_answer:
+            return replace(picture, computes=self.contracts.registry.profile_of(self.me).fingerprint)
+        spoken = (Answer.ACCUSED, Answer.VOID)
+        mine = picture.number >= FIRST_AUDITOR and picture.audit.answer_of(picture.number) in spoken
         return replace(picture, claims=dict(self._claims_of(picture.id, picture.number))) if mine else picture
 
     def _disputes(self, picture: AuditPicture, record: JobRecord) -> dict[ClaimKey, Dispute]:
@@ -151,7 +154,7 @@ class AuditReader:
         known = self._told.get(record.id)
         if known is not None and known.at == audit:
             return known
-        events = self._logs(record) if audit.done else []
+        events = self._logs(record) if audit.sitting else []
         opening = next((event.opening for event in events if isinstance(event, AuditBegun)), None)
         served = [event for event in events if isinstance(event, Served)]
         manifest, audit_by = (served[-1].manifest_digest, served[-1].audit_by) if served else (ZERO32, 0)

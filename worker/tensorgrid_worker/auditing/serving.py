@@ -74,7 +74,7 @@ class Serving:
             log.warning("audit.unsealable", job=short(audit.id), auditor=worker, reason=str(error))
             return OpenedSeat(worker.lower(), ())
         opened = tuple(self._segment(audit, index, recipient, source) for index in segments)
-        last = audit.audit.done in segments
+        last = len(source.trace.segments) in segments
         result = None if last else seal(result_to_bytes(show_result(source.trace)), [recipient])
         return OpenedSeat(worker.lower(), opened, result)
 

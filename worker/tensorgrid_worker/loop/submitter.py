@@ -35,6 +35,7 @@ ALREADY = {
     "serve": {"AlreadyServed"},
     "confirm": {"AlreadyAnswered"},
     "accuse": {"AlreadyAnswered"},
+    "decline": {"AlreadyAnswered"},
     "respond": {"ClaimClosed"},
     "respond_result": {"ClaimClosed"},
     "contest": {"ClaimClosed"},
