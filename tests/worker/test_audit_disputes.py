@@ -21,7 +21,7 @@ from tensorgrid.chain.history import LogRef
 from tensorgrid.domain.audits import ClaimState
 from tensorgrid.domain.jobs import ZERO32
 from tensorgrid_worker.auditing.disputes import middle_of, moves
-from tensorgrid_worker.auditing.picture import Dispute
+from tensorgrid_worker.auditing.picture import Case, Dispute
 from tensorgrid_worker.auditing.plan import Known, Move, Step
 from tensorgrid_worker.auditing.segments import Walk
 from tensorgrid_worker.memory.rows import Status
@@ -124,6 +124,45 @@ def test_two_disputes__the_nearer_deadline_first():
 
 def test_stranger__does_nothing():
     assert steps_of(replace(served(2), number=0)) == []
+
+
+# ------------------------------------------------------------------------------------------------------ an appeal
+
+LOST = Case(50, appeal_by=SINCE + 90, fee=2_100, free=2_100)
+LAST = Span(STEPS - 1, STEPS, HONEST.states[-2], LIE)
+
+
+def judged(number, case, *, defended=LIE, span=LAST):
+    match = replace(MATCH, defended=defended)
+    found = Dispute(5, match, replace(span, defended=defended), Clocks(Stage.JUDGING, SINCE, CLOCK, CLOCK), case)
+    return served(number, claims={KEY: make_claim(ClaimState.CONTESTED)}, disputes={KEY: found})
+
+
+@pytest.mark.parametrize(
+    ("number", "defended", "expected"),
+    [
+        (CHALLENGER, LIE, [Step.APPEAL]),  # the jury believed a lie
+        (DEFENDER, LIE, []),  # we were wrong, and know it
+        (DEFENDER, HONEST.states[-1], [Step.APPEAL]),
+        (CHALLENGER, HONEST.states[-1], []),
+    ],
+)
+def test_lost_before_the_jury__appeals_only_who_was_right_by_his_own_replay(number, defended, expected):
+    assert steps_of(judged(number, LOST, defended=defended)) == expected
+
+
+@pytest.mark.parametrize(
+    ("case", "known", "expected"),
+    [
+        (LOST, Known(), [Step.WALK]),  # after a restart
+        (replace(LOST, free=2_099), WALKED, []),
+        (replace(LOST, appeal_by=0), WALKED, []),  # won, hung, or appealed already
+        (replace(LOST, appeal_by=SINCE), WALKED, []),  # too late
+        (LOST, replace(WALKED, outbox={"appeal.2.0": Status.SENT}), []),
+    ],
+)
+def test_appeal__in_time_with_money_and_once(case, known, expected):
+    assert steps_of(judged(CHALLENGER, case), known) == expected
 
 
 # ------------------------------------------------------------------------------------------------------ played out

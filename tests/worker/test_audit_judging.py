@@ -106,6 +106,14 @@ def test_round_over__stake_is_freed__by_one_after_the_other():
     assert planned(unfilled, now=TAKE_BY + 3 * STAGGER) == [(Duty.RELEASE, 0)]
 
 
+def test_decided_as_we_voted__bond_share_and_appeals_fees_are_fetched__one_juror_after_the_other():
+    owed = frozenset({Duty.SHARE, Duty.RELEASE_BOND})
+    over = case(Phase.OVER, number=2, round=replace(ROUND, taken=5, released=True), owed=owed, owed_since=4_000)
+    assert planned(over, now=4_000) == []
+    assert planned(over, now=4_000 + STAGGER) == [(Duty.RELEASE_BOND, 0), (Duty.SHARE, 0)]
+    assert planned(replace(over, owed=frozenset()), now=5_000) == []  # all is fetched, or an appeal may come
+
+
 def test_under_way__not_sent_twice__the_appeal_is_another_kind():
     seated = case(Phase.VOTING, number=2)
     assert seated.kind(Duty.VOTE) == "jury_vote.2.0.0"

@@ -10,6 +10,7 @@ from tests.worker.audits import (
     BEGUN_AT,
     CHECKS,
     DRAW,
+    FINGERPRINT,
     MANIFEST,
     PLAN,
     ROOTS,
@@ -141,6 +142,38 @@ def test_auditor__answered_or_answering__does_nothing():
     assert planned(served(2, answers=given), Known(found=CONFIRMED), SERVED_AT) == []
     for kind in ("confirm", "accuse"):  # after a restart: what was found is forgotten, what was sent is not
         assert planned(served(2), Known(outbox={kind: Status.SENT}), SERVED_AT) == []
+
+
+def fallen(*positions, again=False):
+    claims = {(2, which): make_claim(ClaimState.FALLEN, position=at, again=again) for which, at in enumerate(positions)}
+    return served(2, answers=(Answer.VOID, *[Answer.NONE] * 3), claims=claims)
+
+
+def test_auditor__first_claims_fallen_and_another_segment_differs__accuses_once_more():
+    found = Known(found=Findings(ROOTS, (0, RESULT, 1), ("why",)))
+    [move] = steps(fallen(0, RESULT), found, SERVED_AT)
+    assert (move.step, move.kind, move.due) == (Step.ACCUSE, "accuse.2", AUDIT_BY)
+    assert found.found.claims(fallen(0, RESULT).said) == (1,)
+    assert planned(fallen(0, RESULT), replace(found, outbox={"accuse.2": Status.SENT})) == []
+    assert planned(fallen(0, RESULT), now=SERVED_AT) == [Step.REPLAY]  # after a restart
+
+
+def test_auditor__nothing_else_differs_or_it_was_the_second_time__stands_by_it():
+    found = Known(found=Findings(ROOTS, (0, 1), ("why",)))
+    assert planned(fallen(0, 1), found, SERVED_AT) == []
+    assert planned(fallen(0, again=True), found, SERVED_AT) == []
+    assert planned(fallen(0), found, AUDIT_BY + 1) == []
+    half = fallen(0)
+    half = replace(half, claims={**half.claims, (2, 1): make_claim(ClaimState.DIFFERS)})
+    assert planned(half, found, SERVED_AT) == []
+    assert planned(served(2, answers=(Answer.VOID, *[Answer.NONE] * 3)), found, SERVED_AT) == []  # declined
+
+
+@pytest.mark.parametrize(
+    ("computes", "expected"), [(FINGERPRINT, [Step.REPLAY]), (ZERO32, [Step.REPLAY]), (b"\x44" * 32, [Step.DECLINE])]
+)
+def test_auditor_of_another_fingerprint__declines_at_once_and_replays_nothing(computes, expected):
+    assert planned(served(2, computes=computes), now=SERVED_AT) == expected
 
 
 def test_auditor_of_an_earlier_sitting__does_nothing():

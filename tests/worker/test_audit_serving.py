@@ -20,7 +20,7 @@ def test_attack_auditor_without_a_usable_key__the_sitting_is_served_without_him(
 
 @pytest.mark.parametrize("kept", [True, False], ids=["states kept", "states to be made again"])
 def test_serving__machine_full__waits_only_where_something_has_to_be_run(kept: bool) -> None:
-    tools = SimpleNamespace(reading=lambda _: "reading", task=lambda *_: "waiting for room")
+    tools = SimpleNamespace(reading=lambda _: "reading", task=lambda *_, **__: "waiting for room")
     asked: list[set[int]] = []
 
     def keeps(_: object, segments: set[int]) -> bool:

@@ -50,6 +50,7 @@ class FakeChain:
     known: bool = True
     listed: frozenset[str] = frozenset({"h100-sxm", REDUCED})
     now: int = 1_000_000
+    audit: None = None
 
     def __post_init__(self) -> None:
         self.connection = SimpleNamespace(latest=lambda: SimpleNamespace(timestamp=self.now, hash="0x" + "cd" * 32))

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tensorgrid_worker.cli import HELP, app
 from tensorgrid_worker.cli.common import EXIT_CODES, STILL_DRAINING, UNFIT, found_config
 
-COMMANDS = "init doctor register leave run status drain abandon version offer cancel-offers bench".split()
+COMMANDS = "init doctor register bond leave run status drain abandon version offer cancel-offers bench".split()
 RUNNER = CliRunner()
 
 

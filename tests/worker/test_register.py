@@ -42,6 +42,7 @@ class Chain:
             } | said
         )  # fmt: skip
         self.board = SimpleNamespace(address=BOARD)
+        self.audit = self.jury = None
         self.deployment = SimpleNamespace(stake_token=STAKE, tokens=(PAY,))
         self.parameters = SimpleNamespace(
             values=lambda: SimpleNamespace(min_stake=100 * UNIT), class_allowed=lambda tag: tag == hardware_class("cpu")

@@ -20,9 +20,9 @@ def gpu(index: int) -> Gpu:
 class Run(threading.Thread):
     """One that holds its slot until `end`."""
 
-    def __init__(self, slots: Slots, threads: int, gpus: int = 0) -> None:
+    def __init__(self, slots: Slots, threads: int, gpus: int = 0, *, urgent: bool = False) -> None:
         super().__init__(daemon=True)
-        self._slots, self._wants = slots, (threads, gpus)
+        self._slots, self._wants, self._urgent = slots, (threads, gpus), urgent
         self.stop, self.began, self.over = threading.Event(), threading.Event(), threading.Event()
         self.gpus: tuple[Gpu, ...] = ()
         self.error: Exception | None = None
@@ -30,7 +30,7 @@ class Run(threading.Thread):
 
     def run(self) -> None:
         try:
-            with self._slots.of(*self._wants, self.stop) as self.gpus:
+            with self._slots.of(*self._wants, self.stop, urgent=self._urgent) as self.gpus:
                 self.began.set()
                 self.over.wait(PATIENCE)
         except RunStopped as error:
@@ -140,3 +140,50 @@ def test_crowded__more_threads_than_there_are__count_as_all_of_them() -> None:
     wide = Load(wall=20, threads=64, gpus=0)
     assert crowded(wide, [wide], threads=4, gpus=0, seconds=40) == ""
     assert "threads" in crowded(wide, [wide, wide], threads=4, gpus=0, seconds=40)
+
+
+def test_own_audit__beside_paid_jobs_that_use_all_threads__one_at_a_time() -> None:
+    slots = Slots(1, [])
+    with running(slots, 1) as paid:
+        waiting = Run(slots, 1)
+        assert waits(waiting)
+        urgent = Run(slots, 4, urgent=True)
+        assert urgent.began.wait(PATIENCE)
+        second = Run(slots, 1, urgent=True)
+        assert waits(second)
+        urgent.end()
+        assert second.began.wait(PATIENCE)
+        second.end()
+        assert waits(waiting)  # and it has taken nobody's place
+        paid.end()
+        assert waiting.began.wait(PATIENCE)
+        waiting.end()
+
+
+def test_own_audit__that_needs_the_gpu__gets_it_before_those_that_wait_for_it() -> None:
+    slots = Slots(8, [gpu(0)])
+    with running(slots, 1, 1) as paid:
+        waiting = Run(slots, 1, 1)
+        assert waits(waiting)
+        urgent = Run(slots, 1, 1, urgent=True)
+        assert waits(urgent)
+        paid.end()
+        assert urgent.began.wait(PATIENCE)
+        assert waits(waiting)
+        urgent.end()
+        assert waiting.began.wait(PATIENCE)
+        waiting.end()
+
+
+def test_own_audit__stopped_while_it_waits__leaves_the_lane_free() -> None:
+    slots = Slots(1, [])
+    first = Run(slots, 1, urgent=True)
+    assert first.began.wait(PATIENCE)
+    second = Run(slots, 1, urgent=True)
+    assert waits(second)
+    second.stop.set()
+    second.join(PATIENCE)
+    first.end()
+    third = Run(slots, 1, urgent=True)
+    assert third.began.wait(PATIENCE)
+    third.end()

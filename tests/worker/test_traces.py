@@ -211,8 +211,65 @@ class TestRun:
         with pytest.raises(StateRejected, match="not the one of the trace"):
             run.traced.kept.take(1, task.folder / "state")
 
+    def test_room__more_than_the_spec_counts_on__more_states_are_kept(self, make_audited: MakeAudited) -> None:
+        task = make_audited(arguments={"steps": 40}, keep_bytes=16 * 1024)
+        few = run_of(task, Plain()).traced
+        large = Executor(Plain(), tmp_bytes=64 * MIB, processes=256, state_bytes=8 * MIB)
+        many = large.run(task, on_point=lambda _: None, stop=Event(), anew=True).traced
+        assert few is not None and many is not None and few.trace.root() == many.trace.root()
+        assert len(few.kept.segments) < 10 == len(many.kept.segments)
+        again = load(task.spec, task.seed, task.folder / "out")
+        assert again is not None and again.kept.segments == many.kept.segments
+
+
+CURIOUS = """
+import hashlib, os, re, resource, sys
+import tensorgrid as tg
+
+def look():
+    folders = {}
+    for top in {inside}:
+        for folder, names, files in os.walk(top):
+            folders[folder] = (sorted(names), sorted((name, os.path.getsize(os.path.join(folder, name)))
+                for name in files if name != "states"))
+    limits = [resource.getrlimit(kind) for kind in range(10)]
+    with open("/proc/self/cmdline", "rb") as words, open("/proc/self/environ", "rb") as first:
+        told = [words.read(), first.read()]
+    seen = [folders, sorted(os.environ.items()), sys.argv, limits, told, len(os.listdir("/proc/self/fd"))]
+    return re.sub("_FD(=|', ')[0-9]+", "_FD", repr(seen))  # numbers of the worker's own, other ones with every start
+
+SEEN = look()
+
+class Model:
+    value = 0
+    def state_dict(self):
+        return {"value": self.value, "seen": self.seen}
+    def load_state_dict(self, state):
+        self.value = state["value"]
+    seen = hashlib.sha256(SEEN.encode()).hexdigest()
+
+def job(steps):
+    model = Model()
+    state = tg.State(model=model)
+    print(SEEN)
+    for step in range(tg.resume(state), steps):
+        model.value += 1
+        tg.checkpoint(state)
+"""
+"""What it sees when it is imported is part of its state: a replay that looks otherwise ends elsewhere."""
+
 
 class TestReplay:
+    def test_code_that_looks_around__sees_the_same_in_run_and_replay(self, make_audited: MakeAudited) -> None:
+        wall = bubblewrap_or_skip()
+        task = make_audited(CURIOUS.replace("{inside}", "('/job', '/tmp', '/dev/shm')"), arguments={"steps": 8})
+        run = run_of(task, wall)
+        assert run.exit is ExitClass.OK and run.traced is not None, run.log.decode()
+        assert b"TENSORGRID" in run.log and b"/job/in" in run.log
+        for found in (replayed(task, run, 2, wall), replay_of(task, wall, Replay(last=8, step_roots=True))):
+            assert found.end is ReplayEnd.DONE, found.reason
+            assert found.state_of(JOB, 2) == run.traced.trace.segments[1].state
+
     def test_single_steps__from_a_state_in_the_middle(self, make_audited: MakeAudited, sandbox: Sandbox) -> None:
         """What a bisection needs: the root after each step, and any step's own start state."""
         task = make_audited(arguments={"steps": 12})

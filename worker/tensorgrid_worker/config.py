@@ -45,6 +45,7 @@ class WorkerConfig(BaseSettings):
     sandbox: Literal["auto", "bubblewrap", "container", "none"] = "auto"
     allow_no_sandbox: bool = False
     audited_jobs: bool = False  # as worker or auditor: a tier that is still being proven, see the threat model
+    dispute_bond: bool = True  # audited jobs only while it lies ready: who cannot contest is at the mercy of accusers
     allow_root: bool = False  # root where no cgroup bounds how many processes a job starts
     container_image: str = ""  # made by the operator, with Python and this package; empty: the host's own
 

@@ -110,7 +110,9 @@ def _daemon(config: WorkerConfig, parts: Parts, sandbox: Sandbox) -> Daemon:
     def workshop(publish: Publish, snap: Snap, wake: Callable[[], None]) -> Workshop:
         return Workshop(
             inputs=Inputs(store, config.home / "scratch", config, len(gpus)),
-            executor=Executor(sandbox, tmp_bytes=config.tmp_bytes, processes=config.max_processes),
+            executor=Executor(
+                sandbox, tmp_bytes=config.tmp_bytes, processes=config.max_processes, state_bytes=config.max_state_bytes
+            ),
             receipts=Receipts(store, me, hardware.environment(), parts.openings.secrets.salt),
             journal=parts.journal,
             gpus=gpus,

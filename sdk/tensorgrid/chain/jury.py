@@ -57,6 +57,13 @@ class JuryRound:
     accuser: int
     released: bool
 
+    def over_at(self, rules: JuryRules) -> int:
+        """The last second of a round that is over."""
+        if self.ended_at:
+            return self.ended_at
+        take_by = self.opened_at + rules.take_time
+        return take_by if self.taken < self.size else take_by + rules.vote_time + rules.reveal_time
+
 
 @dataclass(frozen=True, slots=True)
 class Juror:

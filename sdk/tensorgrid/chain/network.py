@@ -115,6 +115,11 @@ class Beacon(Contract):
         """The nearest round whose value nobody can know yet."""
         return int(self.read("next", block=block))
 
+    def schedule(self, *, block: int | str = "latest") -> tuple[int, int, int]:
+        """Time or block of round 0, seconds per round (0: a round is a block), rounds between now and `next`."""
+        origin, period, ahead = self.read("schedule", block=block)
+        return int(origin), int(period), int(ahead)
+
     def is_due(self, number: int, *, block: int | str = "latest") -> bool:
         """Whether the value of round `number` is fixed by now; a draw that named it can no longer be cancelled."""
         return bool(self.read("isDue", number, block=block))

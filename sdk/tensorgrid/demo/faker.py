@@ -34,8 +34,8 @@ def main() -> None:
 
     honest = endings.ended
 
-    def ended(*arguments: Any) -> Any:
-        trace, exit_class = honest(*arguments)
+    def ended(*arguments: Any, **named: Any) -> Any:
+        trace, exit_class = honest(*arguments, **named)
         return (faked(trace) if trace.segments[-1].roots is not None else trace), exit_class
 
     setattr(answering.Answering, "upheld", lambda *_: True)  # noqa: B010

@@ -246,6 +246,7 @@ class Devnet:
             "min_progress_seconds": 2,  # gas is free here
             "snapshot_segments": 5,
             "audited_jobs": True,  # no stake of anybody's is at risk
+            "dispute_bond": False,  # nor is there anybody to accuse falsely but whom a trial makes do so
             "allow_root": True,  # so may a container that runs the tests as root
             "poll_seconds": 0.5 * self.block_seconds,
         }

@@ -42,7 +42,7 @@ class Answering:
         Raises what `Serving.prepare` raises, ReplayBroken.
         """
         index = audit.claims[key].index
-        with self._tools.task(audit, stop) as task:
+        with self._tools.task(audit, stop, urgent=True) as task:
             trace, _ = self._traces.take(audit, task, stop)
             start = self._traces.start(audit, task, index, stop)
             end = replay(self._tools.executor, audit, task, index, start, stop=stop)

@@ -15,11 +15,11 @@ from tensorgrid.chain.jury import Decision, vote_commitment
 from tensorgrid.domain.errors import ChainError
 from tensorgrid.domain.jobs import JobId
 from tensorgrid_worker.auditing.cases import CaseReader
-from tensorgrid_worker.auditing.desk import ToSend
 from tensorgrid_worker.auditing.errands import Errands
 from tensorgrid_worker.auditing.judging import CasePicture, Duty, duties, sealed_vote
 from tensorgrid_worker.auditing.segments import walk
 from tensorgrid_worker.auditing.tools import Tools
+from tensorgrid_worker.auditing.tosend import ToSend
 from tensorgrid_worker.logs import JobLog
 from tensorgrid_worker.memory.records import JobRecord
 from tensorgrid_worker.memory.rows import Status
@@ -128,6 +128,15 @@ class Bench:
             case Duty.SHOW:
                 vote = sealed_vote(case, verifier, self._me, salt)
                 return None if vote is None else jury.show(verifier, key, case.number, vote, salt)
+            case Duty.RELEASE_BOND:
+                audit, match = self._contracts.audit, case.question.match
+                assert audit is not None
+                return audit.release_bond(match.id, match.number, match.claim)
+            case Duty.SHARE:
+                assert self._contracts.audit is not None
+                return jury.share(verifier, key, self._contracts.audit.address, case.audit.terms.pay_token)
+            case Duty.PAY_APPEAL:
+                return jury.pay_appeal(verifier, key)
         return jury.release(verifier, key, appeal=case.appeal)
 
 

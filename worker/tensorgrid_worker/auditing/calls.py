@@ -33,6 +33,9 @@ def call_of(
         case Step.SERVE:
             assert known.served is not None
             return verifier.serve(terms, held, audit.record, known.served.manifest, known.served.checks)
+        case Step.DECLINE:
+            # Without a replay, which would tell nothing: no suspicion.
+            return verifier.decline(terms, _own(audit), audit.record, audit.number, False)
         case Step.CONFIRM | Step.ACCUSE:
             return _answer(verifier, audit, move.step, known)
     assert trace is not None and audit.opening is not None and move.claim is not None
@@ -48,7 +51,7 @@ def _answer(verifier: AuditVerifier, audit: AuditPicture, step: Step, known: Kno
     found, number = known.found, audit.number
     if step is Step.CONFIRM:
         return verifier.confirm(audit.terms, _own(audit), audit.record, number, found.roots)
-    return verifier.accuse(audit.terms, _own(audit), audit.record, number, found.roots, found.wrong)
+    return verifier.accuse(audit.terms, _own(audit), audit.record, number, found.roots, found.claims(audit.said))
 
 
 def _own(audit: AuditPicture) -> tuple[Seat, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tensorgrid.chain.abi import checksum, interface
+from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import BlockRef
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.dispute_history import CaseOpened, MatchOpened, MatchReferred
@@ -14,7 +15,7 @@ from tensorgrid.chain.history import Event
 from tensorgrid.chain.jury import Decision, Jury, JuryRules, Phase
 from tensorgrid.domain.errors import ChainError, Reverted
 from tensorgrid.domain.jobs import ZERO32, JobId
-from tensorgrid_worker.auditing.judging import CasePicture, Question
+from tensorgrid_worker.auditing.judging import CasePicture, Duty, Question
 from tensorgrid_worker.auditing.picture import AuditPicture
 from tensorgrid_worker.memory.records import JobRecord
 
@@ -39,6 +40,9 @@ class CaseReader:
     _seen: set[bytes] = field(default_factory=set)
     _questions: dict[bytes, Question] = field(default_factory=dict)
     _numbers: dict[tuple[bytes, bool], int] = field(default_factory=dict)
+    _votes: dict[tuple[bytes, bool], Decision] = field(default_factory=dict)
+    _tokens: dict[bytes, str] = field(default_factory=dict)
+    _decided: dict[bytes, int] = field(default_factory=dict)  # when we saw that first, chain time
     _rules: JuryRules | None = None
 
     def read(self, records: Mapping[JobId, JobRecord], head: BlockRef) -> list[CasePicture]:
@@ -49,7 +53,7 @@ class CaseReader:
     def forget_all(self) -> None:
         """After a reorganisation: another match may have the same name."""
         self._from = -1
-        for table in (self._seen, self._questions, self._numbers):
+        for table in (self._seen, self._questions, self._numbers, self._votes, self._tokens, self._decided):
             table.clear()
 
     @property
@@ -87,6 +91,7 @@ class CaseReader:
         record = records.get(question.match.id)
         if record is None:
             return None
+        self._tokens[key], seated = record.terms.pay_token, None
         for appeal in (False, True):
             try:
                 found, phase = self._jury.round_of(self._bisection, key, appeal=appeal)
@@ -99,13 +104,46 @@ class CaseReader:
                 return case
             if phase is Phase.FILLING:
                 return self._hopeful(case, record)
-        if self._jury.decision_of(self._bisection, key) is not Decision.PENDING:
+            if case.number:
+                seated = case
+        return self._after(seated, key, head)
+
+    def _after(self, seated: CasePicture | None, key: bytes, head: BlockRef) -> CasePicture | None:
+        """Once no round runs: what we are still owed. While an appeal may come, we stay by the case."""
+        decision = self._jury.decision_of(self._bisection, key)
+        if decision is Decision.PENDING:
+            return seated
+        owed = self._owed(key, decision) if seated is not None else frozenset()
+        if seated is None or not owed:
             self._forget(key)
-        return None
+            return None
+        return replace(seated, owed=owed, owed_since=self._decided.setdefault(key, head.timestamp))
+
+    def _owed(self, key: bytes, decision: Decision) -> frozenset[Duty]:
+        """What passes now. The bond comes before its sharing, which passes once it has come."""
+        match, audit = self._questions[key].match, self.contracts.audit
+        assert audit is not None
+        token = self._tokens[key]
+        wanted = dict[Duty, Call]()
+        if self._votes.get((key, False)) is decision:
+            wanted[Duty.RELEASE_BOND] = audit.release_bond(match.id, match.number, match.claim)
+            wanted[Duty.SHARE] = self._jury.share(self._bisection, key, audit.address, token)
+        if self._votes.get((key, True)) is decision:
+            wanted[Duty.PAY_APPEAL] = self._jury.pay_appeal(self._bisection, key)
+        return frozenset(duty for duty, call in wanted.items() if self._passes(call))
+
+    def _passes(self, call: Call) -> bool:
+        try:
+            self.contracts.simulate(call, self.me)
+        except Reverted:
+            return False
+        return True
 
     def _forget(self, key: bytes) -> None:
         """It is decided: nothing of ours is left in it."""
-        self._questions.pop(key, None)
+        for table in (self._questions, self._tokens, self._decided):
+            table.pop(key, None)
+        self._votes = {known: vote for known, vote in self._votes.items() if known[0] != key}
         self._numbers = {known: number for known, number in self._numbers.items() if known[0] != key}
 
     def _question(self, case: CaseOpened) -> Question | None:
@@ -146,7 +184,7 @@ class CaseReader:
         for number in wanted:
             juror = self._jury.juror_of(self._bisection, key, number, appeal=appeal)
             if juror.worker == self.me:
-                self._numbers[key, appeal] = number
+                self._numbers[key, appeal], self._votes[key, appeal] = number, juror.vote
                 shown = juror.vote is not Decision.PENDING
                 return replace(case, number=number, sealed=juror.commitment, shown=shown)
         return case

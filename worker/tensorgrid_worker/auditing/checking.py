@@ -13,7 +13,7 @@ from tensorgrid.domain.errors import BlobTooLarge, OpeningRejected, ResultReject
 from tensorgrid.domain.jobs import ExitClass
 from tensorgrid.domain.openings import Found, OpenedSeat, OpenedSegment, proves_result
 from tensorgrid.domain.results import result_root
-from tensorgrid_worker.auditing.findings import MOST_CLAIMS, Findings
+from tensorgrid_worker.auditing.findings import Findings
 from tensorgrid_worker.auditing.opened import Opened
 from tensorgrid_worker.auditing.picture import AuditPicture
 from tensorgrid_worker.auditing.segments import SegmentEnd, replay
@@ -59,7 +59,7 @@ class Checking:
                 # Two claims there are: what was not opened may still be shown, and leaves the first place to a segment.
                 wrong.insert(0 if proven else 1, RESULT)
                 reasons.append(reason)
-        found = Findings(tuple(end.state for end in ends), tuple(wrong[:MOST_CLAIMS]), tuple(reasons))
+        found = Findings(tuple(end.state for end in ends), tuple(wrong), tuple(reasons))
         return found.against(audit.record.checks[audit.number - 2])
 
     def _seat(self, audit: AuditPicture, patient: bool) -> tuple[OpenedSeat | None, list[str]]:

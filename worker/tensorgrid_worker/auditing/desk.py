@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from threading import Event
 
 import structlog
 
-from tensorgrid.chain.calls import Call
+from tensorgrid.chain.connection import BlockRef
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.audits import RESULT
 from tensorgrid.domain.jobs import JobId
@@ -16,30 +15,22 @@ from tensorgrid.privacy import Identity
 from tensorgrid_worker.auditing.answering import Answering
 from tensorgrid_worker.auditing.calls import call_of
 from tensorgrid_worker.auditing.checking import Checking
-from tensorgrid_worker.auditing.disputes import DISPUTING, move_call, moves
+from tensorgrid_worker.auditing.disputes import DISPUTING, move_call, moves, wronged
 from tensorgrid_worker.auditing.errands import Errands, Work
 from tensorgrid_worker.auditing.opened import Opened
 from tensorgrid_worker.auditing.owntrace import OwnTraces
 from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, ClaimKey
 from tensorgrid_worker.auditing.plan import LOCAL, Known, Move, Step, steps
+from tensorgrid_worker.auditing.rounds import Rounds
 from tensorgrid_worker.auditing.serving import Serving
 from tensorgrid_worker.auditing.snapshots import SnapshotReader
 from tensorgrid_worker.auditing.tools import Tools
+from tensorgrid_worker.auditing.tosend import ToSend
 from tensorgrid_worker.auditing.walking import Walking
 from tensorgrid_worker.logs import JobLog
 from tensorgrid_worker.memory.rows import Result, Status
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class ToSend:
-    """For the outbox; `due`: chain time by which it must be mined, or stake is lost."""
-
-    job: JobId
-    kind: str
-    call: Call
-    due: int
 
 
 class Desk:
@@ -63,6 +54,7 @@ class Desk:
         self._checking = Checking(tools, opened, SnapshotReader(contracts))
         self._walking = Walking(tools, self._traces, opened, self._checking)
         self._answering = Answering(tools, self._traces)
+        self._rounds = Rounds(contracts)
         self._told: set[tuple[JobId, str]] = set()
 
     def running(self) -> frozenset[JobId]:
@@ -75,6 +67,10 @@ class Desk:
         self._traces.forget(job)
         self._told = {told for told in self._told if told[0] != job}
 
+    def forget_all(self) -> None:
+        """After a reorganisation."""
+        self._rounds.forget_all()
+
     def close(self) -> None:
         self.errands.close()
 
@@ -83,10 +79,15 @@ class Desk:
         audits: Sequence[AuditPicture],
         outbox: Mapping[tuple[JobId, str], Status],
         results: Mapping[JobId, Result],
-        now: int,
+        head: BlockRef,
     ) -> list[ToSend]:
-        """Begins what is to be done here, and returns what is to be sent. `now`: chain time."""
-        sending = []
+        """Begins what is to be done here, and returns what is to be sent. Raises Unreachable, ChainError."""
+        now = head.timestamp
+        sending = [
+            each
+            for each in self._rounds.step(audits, head)
+            if outbox.get((each.job, each.kind), Status.REFUSED) in (Status.REFUSED, Status.DONE)
+        ]
         for audit in audits:
             known = self._known(audit, outbox, results)
             for move in (*moves(audit, known, now), *steps(audit, known, now)):
@@ -128,7 +129,8 @@ class Desk:
     def _dispute(self, audit: AuditPicture, move: Move, known: Known) -> ToSend:
         bisection, verifier = self._contracts.bisection, self._contracts.audit
         assert bisection is not None and verifier is not None and move.claim is not None
-        call, span = move_call(bisection, verifier.address, audit, move, known), audit.disputes[move.claim].span
+        call = move_call(bisection, self._contracts.jury, verifier.address, audit, move, known)
+        span = audit.disputes[move.claim].span
         self._joblog(audit.id).say(f"audit.{move.step}", low=span.low, high=span.high, due=move.due)
         return ToSend(audit.id, move.kind, call, move.due)
 
@@ -153,7 +155,7 @@ class Desk:
         return (Step.CHECK, key), lambda stop: self._answering.upheld(audit, key, stop)
 
     def _retrace(self, audit: AuditPicture, stop: Event) -> bool:
-        with self._tools.task(audit, stop) as task:
+        with self._tools.task(audit, stop, urgent=True) as task:
             self._traces.take(audit, task, stop)
         return True
 
@@ -167,12 +169,18 @@ class Desk:
             self._say(audit.id, "audit.found_wrong", accused=said, reasons=list(found.reasons))
         if audit.to_answer and audit.audit.served and now > audit.audit_by:
             self._say(audit.id, "audit.too_late", todo="nothing: the no-show bond is lost, the stake is not")
+        for key, dispute in audit.disputes.items():
+            case, walk = dispute.case, known.walks.get(key)
+            lost = case is not None and case.appeal_by >= now and walk is not None and wronged(audit, dispute, walk)
+            if case is not None and lost and case.free < case.fee:
+                todo = f"tensorgrid-worker bond --appeals --deposit {case.fee - case.free} (units of the pay token)"
+                self._say(audit.id, f"audit.unappealed.{key[0]}.{key[1]}", until=case.appeal_by, todo=todo)
         if audit.number != WORKER:
             return
         for key, claim in audit.open_claims().items():
             self._say(audit.id, f"audit.accused.{key[0]}.{key[1]}", segment=claim.index)
             if known.upheld.get(key) and audit.free < audit.bond:
-                todo = f"deposit {audit.bond - audit.free} units of the pay token for the audit verifier in the escrow"
+                todo = f"tensorgrid-worker bond --deposit {audit.bond - audit.free} (units of the pay token), in time"
                 self._say(audit.id, f"audit.uncontested.{key[0]}.{key[1]}", segment=claim.index, todo=todo)
             elif known.upheld.get(key) is False:
                 reason = "done again here, it differs too"

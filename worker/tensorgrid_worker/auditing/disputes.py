@@ -9,13 +9,14 @@ from collections.abc import Iterator
 
 from tensorgrid.chain.bisection import Bisection, Stage
 from tensorgrid.chain.calls import Call
-from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, ClaimKey, Dispute
+from tensorgrid.chain.jury import Jury
+from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, Case, ClaimKey, Dispute
 from tensorgrid_worker.auditing.plan import LOCAL, Known, Move, Step
 from tensorgrid_worker.auditing.segments import Walk
 
 TURNS = {Stage.DEFENDING: Step.SPLIT, Stage.CHALLENGING: Step.PICK}
 
-DISPUTING = frozenset({Step.SPLIT, Step.PICK, Step.TIMEOUT})
+DISPUTING = frozenset({Step.SPLIT, Step.PICK, Step.TIMEOUT, Step.APPEAL})
 
 
 def moves(audit: AuditPicture, known: Known, now: int) -> list[Move]:
@@ -27,6 +28,8 @@ def moves(audit: AuditPicture, known: Known, now: int) -> list[Move]:
 
 def _moves(audit: AuditPicture, key: ClaimKey, dispute: Dispute, known: Known, now: int) -> Iterator[Move]:
     clocks = dispute.clocks
+    if dispute.case is not None:
+        yield from _appeal(audit, key, dispute, dispute.case, known)
     if dispute.stage not in TURNS:
         return
     ours = (dispute.stage is Stage.DEFENDING) == (audit.number == WORKER)
@@ -40,18 +43,40 @@ def _moves(audit: AuditPicture, key: ClaimKey, dispute: Dispute, known: Known, n
         yield Move(TURNS[dispute.stage], clocks.until, key, (dispute.span.low, dispute.span.high))
 
 
+def _appeal(audit: AuditPicture, key: ClaimKey, dispute: Dispute, case: Case, known: Known) -> Iterator[Move]:
+    """Against a jury that our own replay says was wrong: it is judged anew, and finally."""
+    if not case.appeal_by:
+        return
+    if key not in known.walks:
+        yield Move(Step.WALK, case.appeal_by, key)
+    elif case.free >= case.fee and wronged(audit, dispute, known.walks[key]):
+        yield Move(Step.APPEAL, case.appeal_by, key)
+
+
+def wronged(audit: AuditPicture, dispute: Dispute, walk: Walk) -> bool:
+    """Whether we, who have lost, were right by our own replay."""
+    span = dispute.span
+    defended = walk.upholds(span.low, span.agreed, span.defended, dispute.match.defended)
+    return defended == (audit.number == WORKER)
+
+
 def middle_of(dispute: Dispute, walk: Walk) -> bytes:
     """What we found in the middle of what is left."""
     return walk.states[dispute.span.half]
 
 
-def move_call(bisection: Bisection, verifier: str, audit: AuditPicture, move: Move, known: Known) -> Call:
-    """Of SPLIT, PICK and TIMEOUT."""
+def move_call(
+    bisection: Bisection, jury: Jury | None, verifier: str, audit: AuditPicture, move: Move, known: Known
+) -> Call:
+    """Of SPLIT to APPEAL."""
     assert move.claim is not None
     dispute = audit.disputes[move.claim]
     key, match, span = dispute.match.key(verifier), dispute.match, dispute.span
     if move.step is Step.TIMEOUT:
         return bisection.timeout(key)
+    if move.step is Step.APPEAL:
+        assert jury is not None, "who has a case has a jury"
+        return jury.appeal(bisection.address, key, audit.terms.pay_token)
     found = middle_of(dispute, known.walks[move.claim])
     if move.step is Step.SPLIT:
         return bisection.split(key, match, span, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Of one seat. roots: the state after each of its segments. wrong: positions to be accused, at most two; RESULT:
+    """Of one seat. roots: the state after each of its segments. wrong: positions to be accused, two at a time; RESULT:
     the result. reasons: for people, one per thing found wrong."""
 
     roots: tuple[bytes, ...]
@@ -42,6 +43,10 @@ class Findings:
     @property
     def sound(self) -> bool:
         return bool(self.roots) and ZERO32 not in self.roots
+
+    def claims(self, said: Collection[int] = ()) -> tuple[int, ...]:
+        """What to accuse next, after `said` has fallen."""
+        return tuple(position for position in self.wrong if position not in said)[:MOST_CLAIMS]
 
     def against(self, check: bytes) -> Findings:
         """With an accusation where all ends are as the trace says, and the worker's check says something else: who has

@@ -28,6 +28,9 @@ class Duty(StrEnum):
     VOTE = "jury_vote"
     SHOW = "jury_show"
     RELEASE = "jury_release"
+    RELEASE_BOND = "jury_release_bond"  # the loser's, into the purse
+    SHARE = "jury_share"  # what is in the purse
+    PAY_APPEAL = "jury_pay_appeal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,8 @@ class Question:
     defended: bytes
 
     def answer(self, walk: Walk) -> Decision:
-        """By our own replay. Where the step begins in what no replay shows, the whole segment decides: who has told the
-        truth all along never comes into that."""
-        if walk.states[self.low] == self.agreed:
-            right = walk.states[self.low + 1] == self.defended
-        else:
-            right = walk.states[-1] == self.match.defended
+        """By our own replay."""
+        right = walk.upholds(self.low, self.agreed, self.defended, self.match.defended)
         return Decision.ACCUSER if right else Decision.ACCUSED
 
 
@@ -56,6 +55,7 @@ class Question:
 class CasePicture:
     """One round of a case, as the chain shows it now. `audit`: of the job, as a stranger sees it. `number`: our seat's,
     0: none; `sealed`: our commitment, `shown`: our vote is. `hopeful`: our ticket wins before the seats' time is over.
+    `owed`: of a case that is decided as we voted, what anybody may do so that we are paid; seen at `owed_since` first.
     """
 
     audit: AuditPicture
@@ -69,6 +69,8 @@ class CasePicture:
     shown: bool = False
     hopeful: bool = False
     may_take: bool = False
+    owed: frozenset[Duty] = frozenset()
+    owed_since: int = 0
 
     @property
     def take_by(self) -> int:
@@ -114,14 +116,15 @@ def _duties(case: CasePicture, answer: Decision | None, now: int) -> Iterator[tu
         yield Duty.JUDGE if answer is None else Duty.VOTE, case.vote_by
     elif case.phase is Phase.SHOWING and case.sealed != ZERO32 and not case.shown:
         yield Duty.SHOW, case.show_by
+    elif case.owed:
+        if now >= case.owed_since + STAGGER * (case.number - 1):
+            yield from ((duty, 0) for duty in Duty if duty in case.owed)
     elif case.phase is Phase.OVER and not case.round.released and now >= _over_at(case) + STAGGER * case.number:
         yield Duty.RELEASE, 0
 
 
 def _over_at(case: CasePicture) -> int:
-    if case.round.ended_at:
-        return case.round.ended_at
-    return case.take_by if case.round.taken < case.round.size else case.show_by
+    return case.round.over_at(case.rules)
 
 
 def sealed_vote(case: CasePicture, bisection: str, me: str, salt: bytes) -> Decision | None:

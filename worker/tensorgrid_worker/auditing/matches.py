@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tensorgrid.chain.bisection import Clocks, Stage, match_key
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.dispute_history import position_of
 from tensorgrid.chain.events import decode
-from tensorgrid.domain.errors import ChainError
+from tensorgrid.chain.jury import JuryRules, Phase
+from tensorgrid.domain.errors import ChainError, Reverted
 from tensorgrid.domain.jobs import JobId
-from tensorgrid_worker.auditing.picture import ClaimKey, Dispute
+from tensorgrid_worker.auditing.picture import Case, ClaimKey, Dispute
 from tensorgrid_worker.memory.records import JobRecord
 
 
@@ -19,7 +20,9 @@ class MatchReader:
     """Asked by the loop that plans. Raises Unreachable, ChainError."""
 
     contracts: Contracts
+    me: str
     _known: dict[tuple[JobId, ClaimKey], Dispute] = field(default_factory=dict)
+    _rules: JuryRules | None = None
 
     def dispute(self, record: JobRecord, claim: ClaimKey, segment: int) -> Dispute | None:
         """Read again when its clocks have changed: every move changes them."""
@@ -28,12 +31,13 @@ class MatchReader:
             return None
         key = match_key(audit.address, record.id, *claim)
         clocks, known = bisection.clocks(key), self._known.get((record.id, claim))
-        if known is not None and known.clocks == clocks:
+        if known is None or known.clocks != clocks:
+            known = self._read(bisection.address, record, key, clocks, segment)
+            if known is not None and known.stage is not Stage.NONE:
+                self._known[record.id, claim] = known
+        if known is None or known.stage is not Stage.JUDGING:
             return known
-        found = self._read(bisection.address, record, key, clocks, segment)
-        if found is not None and found.stage is not Stage.NONE:
-            self._known[record.id, claim] = found
-        return found
+        return replace(known, case=self._case(bisection.address, key, record.terms.pay_token))
 
     def forget(self, job: JobId) -> None:
         for key in [key for key in self._known if key[0] == job]:
@@ -42,6 +46,27 @@ class MatchReader:
     def forget_all(self) -> None:
         """After a reorganisation."""
         self._known.clear()
+
+    def _case(self, bisection: str, key: bytes, token: str) -> Case | None:
+        jury = self.contracts.jury
+        assert jury is not None, "a network with disputes has a jury"
+        try:
+            first, phase = jury.round_of(bisection, key)
+        except Reverted:  # clocks and jury of different moments
+            return None
+        if phase is not Phase.OVER:
+            return Case(first.draw, unfilled=phase is Phase.FILLING and not first.taken)
+        try:
+            self.contracts.simulate(jury.appeal(bisection, key, token), self.me)
+        except Reverted as refusal:
+            if refusal.name == "AlreadyAppealed":
+                second, phase = jury.round_of(bisection, key, appeal=True)
+                return Case(second.draw, unfilled=phase is Phase.FILLING and not second.taken)
+            if refusal.name != "FreeTooSmall":  # won, hung or too late: nothing to appeal
+                return Case(first.draw)
+        rules = self._rules = self._rules or jury.rules()
+        free = self.contracts.escrow.balance(jury.address, token, self.me).free
+        return Case(first.draw, False, first.over_at(rules) + rules.appeal_time, jury.appeal_fee(token), free)
 
     def _read(self, address: str, record: JobRecord, key: bytes, clocks: Clocks, segment: int) -> Dispute | None:
         query = {

@@ -28,13 +28,29 @@ ClaimKey = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """A dispute that is with the jury. draw: the round that draws its seats. unfilled: none is taken yet. appeal_by: 0
+    unless the first round is over, we have lost it and nobody has appealed. fee, free: what an appeal takes, and what
+    we have deposited for it; units of the job's pay token.
+    """
+
+    draw: int
+    unfilled: bool = False
+    appeal_by: int = 0
+    fee: int = 0
+    free: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Dispute:
-    """A contested claim over `segment`: where it stands, as events and clocks have shown it."""
+    """A contested claim over `segment`: where it stands, as events and clocks have shown it. `case`: once it is with
+    the jury."""
 
     segment: int
     match: Match
     span: Span
     clocks: Clocks
+    case: Case | None = None
 
     @property
     def stage(self) -> Stage:
@@ -56,7 +72,8 @@ class AuditPicture:
     present sitting was served, zero until it is; audit_by: until when its auditors answer. seed: of the job. draw: seed
     of the present sitting's draw, zero while its round is not due. free, bond: what the worker has deposited for
     disputes, and what one would take of it; asked only where we are accused. claims: those against us, or our own.
-    disputes: the contested ones among them.
+    disputes: the contested ones among them. computes: our registered fingerprint, asked only of an auditor who is to
+    answer; zero: not known.
     """
 
     id: JobId
@@ -75,6 +92,7 @@ class AuditPicture:
     free: int = 0
     bond: int = 0
     disputes: Mapping[ClaimKey, Dispute] = field(default_factory=dict)
+    computes: bytes = ZERO32
 
     @property
     def plan(self) -> AuditTerms:
@@ -131,6 +149,23 @@ class AuditPicture:
         """Whether we have a seat of this sitting and have not answered."""
         mine = self.number >= FIRST_AUDITOR and self.number in self.auditors
         return mine and self.audit.answer_of(self.number) is Answer.NONE
+
+    @property
+    def cannot_tell(self) -> bool:
+        """Whether we audit a worker who computed on other things than we do."""
+        return self.to_answer and self.computes not in (ZERO32, self.record.fingerprint)
+
+    @property
+    def may_accuse_again(self) -> bool:
+        """Whether all that we have said has fallen, once, and we still have time to say something else."""
+        mine = self.number >= FIRST_AUDITOR and self.number in self.auditors and bool(self.claims)
+        spent = all(claim.state is ClaimState.FALLEN and not claim.again for claim in self.claims.values())
+        return mine and spent and self.audit.answer_of(self.number) is Answer.VOID
+
+    @property
+    def said(self) -> frozenset[int]:
+        """Positions that we have accused."""
+        return frozenset(claim.position for claim in self.claims.values())
 
     @property
     def patience_ends(self) -> int:

@@ -31,12 +31,14 @@ class Step(StrEnum):
     SERVE = "serve"
     CONFIRM = "confirm"
     ACCUSE = "accuse"
+    DECLINE = "decline"
     RESPOND = "respond"
     RESPOND_RESULT = "respond_result"
     CONTEST = "contest"
     SPLIT = "split"
     PICK = "pick"
     TIMEOUT = "timeout"
+    APPEAL = "appeal"
 
 
 LOCAL = frozenset({Step.PREPARE, Step.REPLAY, Step.RETRACE, Step.CHECK, Step.WALK})
@@ -44,8 +46,8 @@ LOCAL = frozenset({Step.PREPARE, Step.REPLAY, Step.RETRACE, Step.CHECK, Step.WAL
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """`due`: chain time by which it must be done, or mined. `claim`: of RESPOND to TIMEOUT, CHECK and WALK. `span`: of
-    SPLIT and PICK, first and last step of what is left."""
+    """`due`: chain time by which it must be done, or mined. `claim`: of RESPOND to APPEAL, CHECK and WALK. `span`: of
+    SPLIT and PICK, first and last step of what is left; of ACCUSE, 2 where it is the second time."""
 
     step: Step
     due: int
@@ -108,13 +110,21 @@ def _accused(audit: AuditPicture, known: Known, key: ClaimKey, claim: Claim) -> 
 
 
 def _auditor(audit: AuditPicture, known: Known) -> Iterator[Move]:
-    if not audit.audit.served or not audit.to_answer:
+    if not audit.audit.served or not (audit.to_answer or audit.may_accuse_again):
+        return
+    if audit.cannot_tell:
+        # The seat is left to one who can, and the no-show bond is kept.
+        yield Move(Step.DECLINE, audit.audit_by)
         return
     found = known.found
     answering = any(known.outbox.get(str(step)) in UNDER_WAY for step in (Step.CONFIRM, Step.ACCUSE))
     if found is None:
         if not answering:
             yield Move(Step.REPLAY, audit.audit_by)
+    elif audit.may_accuse_again:
+        # The worker has shown what we had found, there: what he has not shown is still to be explained.
+        if found.claims(audit.said):
+            yield Move(Step.ACCUSE, audit.audit_by, span=(2,))
     elif found.wrong:
         yield Move(Step.ACCUSE, audit.audit_by)
     elif found.sound and check_of(found.roots) == audit.record.checks[audit.number - 2]:

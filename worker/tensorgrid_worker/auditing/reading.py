@@ -35,17 +35,19 @@ class AuditReader:
     """Asked by the loop that plans. Raises Unreachable, ChainError.
 
     `fingerprint`: of what this machine computes on, as it was taken last; None where it never was, as on a devnet.
+    `needs_bond`: no job is taken that we could not contest a false accusation in.
     """
 
     contracts: Contracts
     me: str
     fingerprint: Callable[[], bytes | None] = lambda: None
+    needs_bond: bool = False
     _told: dict[JobId, _Told] = field(default_factory=dict)
     _draws: dict[tuple[JobId, int], bytes] = field(default_factory=dict)
     _matches: MatchReader = field(init=False)
 
     def __post_init__(self) -> None:
-        self._matches = MatchReader(self.contracts)
+        self._matches = MatchReader(self.contracts, self.me)
 
     @property
     def verifier(self) -> AuditVerifier:
@@ -89,19 +91,31 @@ class AuditReader:
         picture = self._accused(picture) if number == WORKER else self._accuser(picture)
         return replace(picture, disputes=self._disputes(picture, record))
 
-    def unfit(self, record: JobRecord, *, auditor: bool) -> str:
+    def unfit(self, record: JobRecord, *, auditor: bool, open_jobs: int = 0) -> str:
         """Why a seat of an audited job is not for us; empty: it is. A worker who computes unlike the others is slashed,
-        and an auditor who does is not heard."""
+        and an auditor who does is not heard. `open_jobs`: audited ones that are ours already, each with its bond."""
         ours, taken = self.contracts.registry.profile_of(self.me).fingerprint, self.fingerprint()
         if ours == ZERO32:
             return "no fingerprint of this worker is registered; run: tensorgrid-worker register"
         if taken is not None and taken != ours:
             return "this machine computes on other things than are registered; run: tensorgrid-worker register"
         if not auditor:
-            return ""
+            return self._unbonded(record.terms, open_jobs)
         audit = self.verifier.audit(record.terms.requester, record.terms.nonce)
         theirs = self._events(record, audit).record.fingerprint
         return "" if ours == theirs else "its worker computes on other things, so our replays would say nothing of it"
+
+    def _unbonded(self, terms: JobTerms, open_jobs: int) -> str:
+        if not self.needs_bond:
+            return ""
+        free = self.contracts.escrow.balance(self.verifier.address, terms.pay_token, self.me).free
+        wanted = self.verifier.bond_for(terms) * (1 + open_jobs)
+        if free >= wanted:
+            return ""
+        return (
+            f"of the bond for disputes {free} units of {terms.pay_token} are free and {wanted} needed, so a false "
+            "accusation could not be contested; run: tensorgrid-worker bond --deposit AMOUNT"
+        )
 
     def _accused(self, picture: AuditPicture) -> AuditPicture:
         claims = dict(self._claims(picture.id, picture.audit))
@@ -112,7 +126,10 @@ class AuditReader:
         return replace(picture, claims=claims, free=balance.free, bond=self.verifier.bond_for(picture.terms))
 
     def _accuser(self, picture: AuditPicture) -> AuditPicture:
-        mine = picture.number >= FIRST_AUDITOR and picture.audit.answer_of(picture.number) is Answer.ACCUSED
+        if picture.audit.served and picture.to_answer:
+            return replace(picture, computes=self.contracts.registry.profile_of(self.me).fingerprint)
+        spoken = (Answer.ACCUSED, Answer.VOID)
+        mine = picture.number >= FIRST_AUDITOR and picture.audit.answer_of(picture.number) in spoken
         return replace(picture, claims=dict(self._claims_of(picture.id, picture.number))) if mine else picture
 
     def _disputes(self, picture: AuditPicture, record: JobRecord) -> dict[ClaimKey, Dispute]:

@@ -38,6 +38,11 @@ class Walk:
 
     states: tuple[bytes, ...]
 
+    def upholds(self, low: int, agreed: bytes, after: bytes, end: bytes) -> bool:
+        """Whether the step from `agreed`, after `low` of them, ends in `after`. Where it begins in what no replay
+        shows, the whole segment decides, `end`: who has told the truth all along never comes into that."""
+        return self.states[low + 1] == after if self.states[low] == agreed else self.states[-1] == end
+
 
 def walk(executor: Executor, audit: AuditPicture, task: Task, index: int, start: Path | None, *, stop: Event) -> Walk:
     """As `replay`."""

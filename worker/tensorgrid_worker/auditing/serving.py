@@ -63,7 +63,7 @@ class Serving:
         starts = {index - 1 for number in audit.auditors for index in audit.segments(number) if index > 1}
         if self._traces.keeps(audit, starts):
             return nullcontext(self._tools.reading(audit))
-        return self._tools.task(audit, stop)
+        return self._tools.task(audit, stop, urgent=True)
 
     def _seat(self, audit: AuditPicture, number: int, segments: list[int], source: _Source) -> OpenedSeat:
         worker = audit.held[number - 1].worker

@@ -29,14 +29,15 @@ class Tools:
         return self.inputs.store
 
     @contextmanager
-    def task(self, audit: AuditPicture, stop: Event) -> Iterator[Task]:
-        """The job, ready to be run or replayed, once the machine has room for it.
+    def task(self, audit: AuditPicture, stop: Event, *, urgent: bool = False) -> Iterator[Task]:
+        """The job, ready to be run or replayed, once the machine has room for it. `urgent`: a clock runs that costs our
+        stake, so paid jobs are not waited for.
 
         Raises JobRefused, NotNow, StorageError, RunStopped.
         """
         prepared = self.inputs.prepare(audit.id, audit.terms)
         wants = prepared.spec.resources
-        with self.slots.of(wants.threads, wants.gpus, stop) as gpus:
+        with self.slots.of(wants.threads, wants.gpus, stop, urgent=urgent) as gpus:
             yield Task(prepared.spec, audit.seed, prepared.folder, gpus)
 
     def reading(self, audit: AuditPicture) -> Task:

@@ -27,7 +27,7 @@ class Walking:
         Raises TraceLost, RunFailed, RunStopped, OSError, JobRefused, ReplayBroken.
         """
         index = audit.disputes[key].segment
-        with self._tools.task(audit, stop) as task:
+        with self._tools.task(audit, stop, urgent=True) as task:
             start = self._start(audit, task, index, stop)
             try:
                 return walk(self._tools.executor, audit, task, index, start, stop=stop)

@@ -25,8 +25,10 @@ from tensorgrid_worker.capability.turn import Measure, Turn
 from tensorgrid_worker.capability.watch import Condition, conditions
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.hardware import Gpu
+from tensorgrid_worker.logs import short
 from tensorgrid_worker.memory.cancelling import ask_to_cancel
 from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.spoken import spoken_for
 from tensorgrid_worker.policy.base import NOT_NOW
 
 log = structlog.get_logger()
@@ -175,7 +177,10 @@ class Upkeep:
             self._short, self._fresh = self._short + 1, False
         if self._short < SURE:
             return
-        if verdict.class_name:
+        job = spoken_for(self._journal, self._contracts, self._me)
+        if verdict.class_name and job is not None:
+            self._say("capability.stepping_down_later", verdict, job=short(job), todo="nothing: once its audit allows")
+        elif verdict.class_name:
             assert verdict.price is not None
             self._say("capability.stepping_down", verdict, price=verdict.price)
             reclass.ask(

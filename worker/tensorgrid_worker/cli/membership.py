@@ -1,4 +1,4 @@
-"""init, doctor, fingerprint, register, leave: how a worker comes and goes."""
+"""init, doctor, fingerprint, register, bond, leave: how a worker comes and goes."""
 
 from __future__ import annotations
 
@@ -139,6 +139,46 @@ def register(
         show(done, _steps_text(done, "registered"), as_json=as_json or unsigned)
 
 
+def bond(
+    deposit: Annotated[str, typer.Option("--deposit", help='Pay in for each worker, such as "10 USDC".')] = "",
+    withdraw: Annotated[str, typer.Option("--withdraw", help="Take out what no dispute holds.")] = "",
+    provider: Annotated[str, typer.Option("--provider", help="Whose keystore pays; with --unsigned an address.")] = "",
+    to: Annotated[str, typer.Option("--to", help="Address for what is withdrawn. Default: the provider's.")] = "",
+    appeals: Annotated[bool, typer.Option("--appeals", help="The money for appeals, not that for disputes.")] = False,
+    config: Config = None,
+    worker: Worker = "",
+    password_file: PasswordFile = None,
+    unsigned: Unsigned = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show, pay in or take out the money with which a worker of audited jobs contests false accusations. The provider
+    pays in; only the worker's own key takes out, through its daemon where one runs.
+
+    Example: tensorgrid-worker bond --deposit "10 USDC" --provider cold.json
+    """
+    from tensorgrid_worker.logs import configure
+
+    configure()
+    with sentences():
+        fleet = fleet_of(config)
+        from tensorgrid_worker.membership import bonding, coming
+        from tensorgrid_worker.membership.joining import JoiningRefused
+
+        if withdraw and deposit:
+            raise JoiningRefused("either --deposit or --withdraw; run the command twice for both")
+        chosen = fleet.some(worker)
+        if withdraw:
+            goal = coming.address(to) if to else ""
+            took = bonding.withdraw(fleet.one(worker), withdraw, goal, hint, appeals=appeals)
+            show(took, f"{took['units']} {took['token']} units went to {took['to']}", as_json=as_json)
+            return
+        done = coming.bond(
+            chosen, provider, password_file, deposit=deposit, appeals=appeals, unsigned=unsigned, say=hint
+        )
+        text = "\n".join(f"{told['worker']}: {line}" for told in done["workers"] for line in told["text"])
+        show(done, text, as_json=as_json or unsigned)
+
+
 def leave(
     provider: Provider,
     config: Config = None,
@@ -211,5 +251,5 @@ def _steps_text(done: dict[str, Any], word: str) -> str:
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (init, doctor, fingerprint, register, leave):
+    for command in (init, doctor, fingerprint, register, bond, leave):
         app.command()(command)

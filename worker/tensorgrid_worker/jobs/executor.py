@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,15 +17,20 @@ from tensorgrid.domain.states import StateFile
 from tensorgrid_worker.jobs.interrupted import Interrupted, bind, cut_off, interrupted
 from tensorgrid_worker.jobs.launching import Task, Tracing, launch_of, tell_call
 from tensorgrid_worker.jobs.leave import Leave
-from tensorgrid_worker.jobs.replays import Replay, Replayed, ReplayFollower, origin_of, put_start
+from tensorgrid_worker.jobs.replays import Replay, Replayed, ReplayFollower, origin_of
 from tensorgrid_worker.jobs.traces import Follower, OnSegment, Traced
 from tensorgrid_worker.jobs.watching import Pipes, Point, RunFailed, RunKilled, RunStopped, Watch
 from tensorgrid_worker.jobs.wiper import Wiper
 from tensorgrid_worker.runtime import runner
+from tensorgrid_worker.runtime.trace import STATES
 from tensorgrid_worker.sandbox.base import Sandbox
 
 __all__ = ["Executor", "Point", "Run", "RunFailed", "RunKilled", "RunStopped", "Task", "collect", "finish_payload"]
 
+NO_STATES = "no-states"
+"""What a replay has in place of the kept states, which it must not touch."""
+KEEP_FREE_BYTES = 512 << 20
+"""Of the disk: states that are only kept to save time leave room for results."""
 SIGKILL_STATUS, SIGXCPU_STATUS = 137, 152
 
 
@@ -50,9 +56,19 @@ def finish_payload(payload: bytes) -> bytes:
 
 
 class Executor:
-    """One run at a time per call of `run`. `tmp_bytes`: private /tmp; `processes`: most a job may start."""
+    """One run at a time per call of `run`. `tmp_bytes`: private /tmp; `processes`: most a job may start; `state_bytes`:
+    that an audited job's kept states may fill, where its spec does not count on more."""
 
-    def __init__(self, sandbox: Sandbox, *, tmp_bytes: int, processes: int, wiper: Wiper | None = None) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        *,
+        tmp_bytes: int,
+        processes: int,
+        state_bytes: int = 0,
+        wiper: Wiper | None = None,
+    ) -> None:
+        self._state_bytes = state_bytes
         self._sandbox = sandbox
         self._tmp_bytes = tmp_bytes
         self._processes = processes
@@ -95,13 +111,15 @@ class Executor:
         on_segment: OnSegment,
         leave: Leave,
     ) -> Run:
-        follower = Follower(task.spec, task.seed, task.folder / "out", on_segment)
+        out = task.folder / "out"
+        room = self._room(task)
+        follower = Follower(task.spec, task.seed, out, on_segment, room=room)
         start = origin_of(task) if found is None else found.start
-        put_start(start, task.folder / "in")
         follower.begin(b"" if found is None else found.lines)
         bind(task)
-        plan: dict[str, object] = {} if found is None else {"kept": found.kept, "stride": found.stride}
-        tracing = Tracing(plan, follower.feed, keeps=True, start=start)
+        plan: dict[str, object] = {"room_bytes": room}
+        plan |= {} if found is None else {"kept": found.kept, "stride": found.stride}
+        tracing = Tracing(plan, follower.feed, out / STATES, self._state_bytes, start)
         try:
             status, watch, output = self._supervised(
                 task,
@@ -118,6 +136,12 @@ class Executor:
             raise RunKilled("something on this machine killed the job; it goes on from the last state that was kept")
         return _audited(_judge(task, status, watch, output), follower)
 
+    def _room(self, task: Task) -> int:
+        """For kept states: what the spec counts on, and more where this worker gives it and the disk has it."""
+        assert task.spec.checkpoint is not None
+        free = shutil.disk_usage(task.folder).free - KEEP_FREE_BYTES
+        return max(task.spec.checkpoint.keep_bytes, min(self._state_bytes, free))
+
     def replay(self, task: Task, wanted: Replay, *, stop: Event) -> Replayed:
         """Run a part of an audited job again, in the same sandbox under the same limits. Blocks as `run` does.
 
@@ -126,8 +150,12 @@ class Executor:
         assert task.spec.checkpoint is not None, "only audited jobs can be replayed"
         follower = ReplayFollower(wanted, task.spec.checkpoint.every, origin=task.spec.origin)
         start = wanted.start or origin_of(task)
-        put_start(start, task.folder / "in")
-        tracing = Tracing(follower.plan(), follower.reader.feed, start=start)
+        out = task.folder / "out"
+        out.mkdir(parents=True, exist_ok=True)
+        (out / STATES).touch(mode=0o600)  # where no wall is, both are seen
+        states = out / NO_STATES
+        states.write_bytes(b"")
+        tracing = Tracing(follower.plan(), follower.reader.feed, states, self._state_bytes, start)
         status, watch, output = self._supervised(task, lambda _: None, stop, tracing)
         ended = _judge(task, status, watch, output)
         return follower.judge(status, output, ended.exit, ended.seconds, ended.log)
@@ -145,6 +173,8 @@ class Executor:
         if dirty is not None:
             raise RunFailed(f"a GPU may still hold what another job left: {dirty}")
         output = _fresh_output(task.folder)
+        if tracing is not None:
+            tracing.hand_over(task, output)
         tell_call(task.folder / "in")
         with Pipes(traced=tracing is not None) as pipes:
             child = self._sandbox.start(

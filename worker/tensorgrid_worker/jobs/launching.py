@@ -12,8 +12,8 @@ from tensorgrid.domain.specs import JobSpec
 from tensorgrid_worker.hardware import Gpu, gpu_variables
 from tensorgrid_worker.jobs.watching import START_SECONDS, Pipes
 from tensorgrid_worker.runtime import determinism, runner
+from tensorgrid_worker.runtime.handover import hand_over
 from tensorgrid_worker.runtime.launch import write_call
-from tensorgrid_worker.runtime.trace import STATES
 from tensorgrid_worker.runtime.tracelines import TRACE_FD
 from tensorgrid_worker.sandbox.base import Launch
 from tensorgrid_worker.sandbox.cgroups import GroupLimits
@@ -38,33 +38,40 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """What an audited job's launch has besides. plan: of runtime.trace.Plan; feed: takes what its pipe carries.
-    start: the state to go on from, which lies among the inputs."""
+    """What an audited job's launch has besides. plan: of runtime.trace.Plan; feed: takes what its pipe carries. states:
+    the file for them, which a replay has too and leaves empty. room: bytes that this worker gives a job's kept states.
+    start: the state to go on from. All that shows inside is the same for runs and replays."""
 
     plan: dict[str, object]
     feed: Callable[[bytes], None]
-    keeps: bool = False
+    states: Path
+    room: int = 0
     start: Path | None = None
+
+    def hand_over(self, task: Task, output: Path) -> None:
+        """Raises OSError."""
+        checkpoint = task.spec.checkpoint
+        assert checkpoint is not None
+        plan = {"every": checkpoint.every, "keep_bytes": checkpoint.keep_bytes, "origin": task.spec.origin}
+        hand_over(output, plan | self.plan, self.start)
 
     def added_to(self, launch: Launch, task: Task, pipes: Pipes) -> Launch:
         checkpoint = task.spec.checkpoint
         assert checkpoint is not None and pipes.trace is not None
         limits = dict(cast("dict[str, int]", launch.runner["limits"]))
-        limits["file_bytes"] = max(limits["file_bytes"], checkpoint.keep_bytes)
-        if limits["address_bytes"] and self.start is not None:
-            limits["address_bytes"] += self.start.stat().st_size
-        plan: dict[str, object] = {
-            "every": checkpoint.every,
-            "keep_bytes": checkpoint.keep_bytes,
-            "origin": task.spec.origin,
-        }
-        plan |= {"resumed": self.start is not None, **self.plan}
+        limits["file_bytes"] = max(limits["file_bytes"], checkpoint.keep_bytes, self.room)
+        if limits["address_bytes"]:
+            limits["address_bytes"] += checkpoint.keep_bytes
+        whole = launch.whole
+        if self.start is not None and whole.memory_bytes:
+            whole = replace(whole, memory_bytes=whole.memory_bytes + self.start.stat().st_size)
         return replace(
             launch,
-            runner=launch.runner | {"limits": limits, "trace": plan},
+            runner=launch.runner | {"limits": limits, "trace": True},
+            whole=whole,
             environment=launch.environment | {TRACE_FD: str(pipes.trace.far)},
             pass_fds=(*launch.pass_fds, pipes.trace.far),
-            states=launch.output.parent / STATES if self.keeps else None,
+            states=self.states,
         )
 
 

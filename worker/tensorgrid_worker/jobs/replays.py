@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from tensorgrid.domain.results import result_root
 from tensorgrid.domain.traces import StateRoots
 from tensorgrid_worker.jobs.launching import Task
 from tensorgrid_worker.jobs.traces import LineReader, roots_of
-from tensorgrid_worker.runtime.trace import EXIT_REPLAYED, EXIT_UNLOADABLE, ORIGIN, START
+from tensorgrid_worker.runtime.trace import EXIT_REPLAYED, EXIT_UNLOADABLE, ORIGIN
 from tensorgrid_worker.runtime.tracelines import Began, Ended, Line, SegmentEnded, Stepped, Unloadable
 
 
@@ -181,15 +180,3 @@ class ReplayFollower:
 def origin_of(task: Task) -> Path | None:
     """The state that the job begins with, where it goes on from an earlier one."""
     return None if task.spec.resume is None else task.folder / "in" / ORIGIN
-
-
-def put_start(start: Path | None, inputs: Path) -> None:
-    """The start state among the inputs, which the job reads and cannot write. Raises OSError."""
-    target = inputs / START
-    target.unlink(missing_ok=True)
-    if start is None:
-        return
-    try:
-        os.link(start, target)
-    except OSError:  # another disk, or one without links
-        shutil.copyfile(start, target)

@@ -38,12 +38,16 @@ def crowded(new: Load, others: Iterable[Load], *, threads: int, gpus: int, secon
 class _Wish:
     threads: int
     gpus: int
+    urgent: bool
 
 
 class Slots:
     """Granted in the order of asking, but a job that needs no GPU passes those that wait for one.
 
     A job that asks for more threads than there are gets its turn when nothing else runs.
+
+    What is urgent has a lane of its own: one at a time, beside all others and whatever threads those use; where it
+    needs GPUs it waits for them to be free, before all others that do.
     """
 
     def __init__(self, threads: int, gpus: Sequence[Gpu]) -> None:
@@ -51,20 +55,24 @@ class Slots:
         self._threads, self._gpus = threads, list(gpus)
         self._used = 0
         self._runs = 0
+        self._lane = False  # whether something urgent runs
         self._waiting: list[_Wish] = []
         self._changed = threading.Condition()
 
     @contextmanager
-    def of(self, threads: int, gpus: int, stop: threading.Event) -> Iterator[tuple[Gpu, ...]]:
+    def of(self, threads: int, gpus: int, stop: threading.Event, *, urgent: bool = False) -> Iterator[tuple[Gpu, ...]]:
         """Blocks until `threads` and `gpus` are free; gives the GPUs. Raises RunStopped once `stop` is set."""
-        wish = _Wish(threads, gpus)
+        wish = _Wish(threads, gpus, urgent)
         given = self._await(wish, stop)
         try:
             yield given
         finally:
             with self._changed:
-                self._used -= threads
-                self._runs -= 1
+                if urgent:
+                    self._lane = False
+                else:
+                    self._used -= threads
+                    self._runs -= 1
                 self._gpus += given
                 self._changed.notify_all()
 
@@ -80,12 +88,22 @@ class Slots:
                 self._waiting.remove(wish)
                 self._changed.notify_all()
             given, self._gpus = tuple(self._gpus[: wish.gpus]), self._gpus[wish.gpus :]
-            self._used += wish.threads
-            self._runs += 1
+            if wish.urgent:
+                self._lane = True
+            else:
+                self._used += wish.threads
+                self._runs += 1
             return given
 
     def _is_next(self, wish: _Wish) -> bool:
+        hurried = [one for one in self._waiting if one.urgent]
+        if wish.urgent:
+            return hurried[0] is wish and not self._lane and wish.gpus <= len(self._gpus)
+        if wish.gpus and not self._lane and any(one.gpus for one in hurried[:1]):
+            return False
         for first in self._waiting:
+            if first.urgent:
+                continue
             if first is wish:
                 return self._fits(wish)
             if first.gpus <= len(self._gpus):

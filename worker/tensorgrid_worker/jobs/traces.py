@@ -6,6 +6,7 @@ import mmap
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from tensorgrid.domain.errors import StateRejected, TraceInvalid
@@ -62,10 +63,14 @@ class Follower:
     `on_segment` must be quick.
     """
 
-    def __init__(self, spec: JobSpec, seed: bytes, folder: Path, on_segment: OnSegment = lambda _: None) -> None:
+    def __init__(
+        self, spec: JobSpec, seed: bytes, folder: Path, on_segment: OnSegment = lambda _: None, *, room: int = 0
+    ) -> None:
+        """`room`: bytes that kept states may fill, where that is more than the spec says."""
         assert spec.checkpoint is not None
         self._checkpoint: Checkpoint = spec.checkpoint
         self._spec_digest, self._seed, self._folder, self._on_segment = spec.digest, seed, folder, on_segment
+        self._room = max(self._checkpoint.keep_bytes, room)
         self._trace: Trace | None = None
         self._extents: dict[int, tuple[int, int]] = {}
         self._step = 0
@@ -144,7 +149,7 @@ class Follower:
     def _add(self, line: SegmentEnded) -> None:
         if self._trace is None or line.index != len(self._trace.segments) + 1 or line.metrics is None:
             raise TraceInvalid(f"the job's trace has segment {line.index} where another belongs")
-        if line.kept is not None and sum(line.kept) > self._checkpoint.keep_bytes:
+        if line.kept is not None and sum(line.kept) > self._room:
             raise TraceInvalid("the job's trace keeps a state beyond the room it has")
         segment = self._trace.add(line.step - self._step, line.state, line.metrics)
         self._step = line.step
@@ -155,9 +160,21 @@ class Follower:
             self._on_segment(segment)
 
 
+def remake_seconds(traced: Traced, seconds: float, share: int) -> float:
+    """The longest that making the start states of `share` segments again may take, of a run that took `seconds`."""
+    done = len(traced.trace.segments)
+    if not done:
+        return 0.0
+    kept = [0, *traced.kept.segments, done]
+    # The state after the last one before the next kept state is the farthest from any.
+    farthest = max(later - earlier - 1 for earlier, later in pairwise(kept))
+    return max(0, farthest) * share * seconds / done
+
+
 def load(spec: JobSpec, seed: bytes, folder: Path) -> Traced | None:
     """The trace of an earlier run in `folder` (a task's out/), as far as its lines are whole. Raises OSError."""
-    follower = Follower(spec, seed, folder)
+    states = folder / STATES
+    follower = Follower(spec, seed, folder, room=states.stat().st_size if states.exists() else 0)
     follower.feed((folder / LINES).read_bytes())
     return follower.traced()
 

@@ -23,6 +23,7 @@ from tensorgrid_worker.jobs.progress import ProgressPump
 from tensorgrid_worker.jobs.receipts import Receipts
 from tensorgrid_worker.jobs.slots import Load, Slots, crowded
 from tensorgrid_worker.jobs.snapshots import Snap, Snapshots
+from tensorgrid_worker.jobs.traces import remake_seconds
 from tensorgrid_worker.logs import JobLog, in_context
 from tensorgrid_worker.memory.journal import Journal
 from tensorgrid_worker.memory.rows import PROGRESS, Result
@@ -325,6 +326,12 @@ class Workshop:
             run = self.executor.run(
                 task, on_point=pump.add, stop=current.stop, on_segment=snapshots.add, leave=self._leave_of(job)
             )
+        if run.traced is not None and current.terms.verifier == self._audits:
+            plan = AuditTerms.unpack(current.terms.verifier_params)
+            worst, given = remake_seconds(run.traced, run.seconds, plan.drawn), plan.respond_time + plan.audit_time
+            if worst > given:
+                todo = "give kept states more room: max_state_bytes, and the disk"
+                log.say("audit.remake_slow", worst=round(worst), given=given, todo=todo)
         log.say("run.left" if run.left else "run.ended", exit=run.exit.name.lower(), seconds=round(run.seconds, 2))
         return run
 

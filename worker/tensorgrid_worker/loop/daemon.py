@@ -18,6 +18,7 @@ from tensorgrid.domain.errors import ChainError, InsufficientFunds
 from tensorgrid.domain.jobs import JobId
 from tensorgrid.domain.traces import Segment
 from tensorgrid.privacy import Identity
+from tensorgrid_worker.auditing.aftermath import Aftermath
 from tensorgrid_worker.auditing.bench import Bench
 from tensorgrid_worker.auditing.cases import CaseReader
 from tensorgrid_worker.auditing.desk import Desk
@@ -87,7 +88,7 @@ class Daemon:
         self._shelf = JobLogShelf(config.home / "logs", days=config.job_log_days, megabytes=config.job_log_megabytes)
         self._journal, self._submitter = journal, submitter
         believed = 0 if config.confirmations else SEEN_SECONDS
-        self._view = ViewReader(contracts, me, believed, lambda: fingerprints.kept(config.home))
+        self._view = ViewReader(contracts, me, believed, lambda: fingerprints.kept(config.home), config.dispute_bond)
         self._follower = Follower(
             contracts.connection,
             contracts,
@@ -128,6 +129,7 @@ class Daemon:
             salt=openings.secrets.ballot,
             joblog=self._joblog,
         )
+        self._aftermath = Aftermath(contracts, me)
         self._larder = Larder(self._workshop, me, config.waiting_input_bytes)
         self._interest = Interest(
             config=config,
@@ -304,17 +306,18 @@ class Daemon:
                 self._recovery.recall(views, memory.results, self._submitter.nothing(), after_rewind=self._rewound)
                 self._rewound, self._submitter.held = False, self._trust.held
             actions = self._interest.still(plan(views, memory, self._config.capacity, now), records)
-        held = self._bench.holds
+        held = self._bench.holds | self._aftermath.holding(records)
         actions = [action for action in actions if action.do is not Do.CLOSE or action.job not in held]
         seen = {view.record.id: view for view in views}
         actions = self._trust.allowed(actions, seen)
         actions = self._openable(actions, seen, memory)
         calls = [(a.job, str(a.do), self._call(a, seen, memory)) for a in actions if a.do not in LOCAL]
         audits = [view.audit for view in views if view.audit is not None]
-        sending = self._desk.step(audits, memory.outbox, memory.results, batch.head.timestamp)
+        sending = self._desk.step(audits, memory.outbox, memory.results, batch.head)
         if not only_fold and batch.rewound_to is None:
             draining = self._drain_by is not None
             sending += self._bench.step(records, memory.outbox, batch.head, draining=draining)
+            sending += self._aftermath.step(records, memory.outbox)
         calls += [(each.job, each.kind, each.call) for each in sending]
         closed = [action.job for action in actions if action.do is Do.CLOSE]
         others = (record for record in records.values() if record.ended and not record.number_of(self._me))
@@ -371,6 +374,8 @@ class Daemon:
             changed |= set(rewind(records, batch.rewound_to))
             self._view.forget_seeds()
             self._bench.forget_all()
+            self._aftermath.forget_all()
+            self._desk.forget_all()
         for event in batch.events:
             if self._trust.invented(event):
                 continue

@@ -35,6 +35,7 @@ ALREADY = {
     "serve": {"AlreadyServed"},
     "confirm": {"AlreadyAnswered"},
     "accuse": {"AlreadyAnswered"},
+    "decline": {"AlreadyAnswered"},
     "respond": {"ClaimClosed"},
     "respond_result": {"ClaimClosed"},
     "contest": {"ClaimClosed"},
@@ -44,6 +45,12 @@ ALREADY = {
     "jury_vote": {"AlreadyVoted"},
     "jury_show": {"AlreadyVoted"},
     "jury_release": {"AlreadyReleased"},
+    "jury_release_bond": {"NoDispute"},
+    "jury_share": {"ZeroAmount"},
+    "jury_pay_appeal": {"NotAppealed"},
+    "appeal": {"AlreadyAppealed"},
+    "pay_appeal": {"NotAppealed"},
+    "release_bond": {"NoDispute"},
 }
 # A refusal that no later block will take back. WrongSeats is none: others' steps change what must be shown, and it is
 # planned again with what the chain shows then.

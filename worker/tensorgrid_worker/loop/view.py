@@ -61,6 +61,7 @@ class ViewReader:
     me: str
     believed: float = 0
     fingerprint: Callable[[], bytes | None] = lambda: None
+    needs_bond: bool = False  # of audited jobs
     refusals: dict[JobId, str] = field(default_factory=dict)  # why the chain would not let us take it, newest
     _seeds: dict[JobId, bytes] = field(default_factory=dict)
     _closable: dict[JobId, int] = field(default_factory=dict)
@@ -71,7 +72,7 @@ class ViewReader:
     _audits: AuditReader = field(init=False)
 
     def __post_init__(self) -> None:
-        self._audits = AuditReader(self.contracts, self.me, self.fingerprint)
+        self._audits = AuditReader(self.contracts, self.me, self.fingerprint, self.needs_bond)
 
     def read(self, records: Mapping[JobId, JobRecord], head: BlockRef, taking: Collection[JobId] = ()) -> list[JobView]:
         """Views of `records` at the latest block, those of `taking` always. Raises Unreachable, ChainError."""
@@ -197,7 +198,7 @@ class ViewReader:
         open_round = view.extra.round if view.extra is not None else job.round
         if head.number < open_round or (job.state is not JobState.POSTED and view.extra is None):
             return False
-        if view.audited and (reason := self._audits.unfit(record, auditor=view.extra is not None)):
+        if view.audited and (reason := self._unfit(record, auditor=view.extra is not None)):
             self.refusals[record.id] = reason
             return False
         try:
@@ -207,6 +208,11 @@ class ViewReader:
             return False
         self.refusals[record.id] = ""
         return True
+
+    def _unfit(self, record: JobRecord, *, auditor: bool) -> str:
+        ours = (known for known in self._known.values() if known.record.number_of(self.me) == 1)
+        open_jobs = sum(self._audits.is_audited(known.record.terms) and not known.job.state.ended for known in ours)
+        return self._audits.unfit(record, auditor=auditor, open_jobs=open_jobs)
 
     def _closing(self, view: JobView, head: BlockRef) -> tuple[bool, bool]:
         """(may settle, may open extra seats), asked only when the clocks or the reveals make it possible."""

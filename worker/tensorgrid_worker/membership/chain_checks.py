@@ -17,6 +17,7 @@ from tensorgrid_worker.capability.report import advice
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.hardware import Gpu, chosen
 from tensorgrid_worker.keys import address_in
+from tensorgrid_worker.membership.bonding import purses
 from tensorgrid_worker.membership.checks import Check, asked, green, red, yellow
 from tensorgrid_worker.membership.joining import COIN, DEVNET
 from tensorgrid_worker.membership.wallet import shown
@@ -93,6 +94,8 @@ def of_worker(config: WorkerConfig, contracts: Contracts, gpus: list[Gpu]) -> It
     yield from asked("class", [lambda: _class(config, contracts, me)])
     yield from asked("fingerprint", [lambda: _fingerprint(config, contracts, me, gpus)])
     yield from asked("stake", [lambda: _stake(contracts, standing.provider, me)])
+    if config.audited_jobs:
+        yield from asked("bond", [lambda: _bond(config, contracts, me)])
     yield _capacity(config, standing.capacity)
     told = advice(config, chosen(gpus, config.gpu))
     yield yellow("capability", *_halves(told)) if told else green("capability", "as its class promises")
@@ -158,6 +161,21 @@ def _stake(contracts: Contracts, provider: str, me: str) -> Check:
             "stake", f"{said}: no further job fits", "wait for jobs to end, or register with a higher --stake"
         )
     return green("stake", said)
+
+
+def _bond(config: WorkerConfig, contracts: Contracts, me: str) -> Check:
+    """Of disputes: one token that covers one is enough for the jobs that pay in it."""
+    disputes = [purse for purse in purses(contracts, me) if not purse.appeals]
+    if not disputes:
+        return green("bond", "none is needed: this network has no audits")
+    enough = [purse for purse in disputes if purse.free >= purse.least * config.capacity]
+    if enough:
+        return green("bond", "; ".join(purse.line() for purse in enough))
+    wanted = " or ".join(f"{shown(purse.least, purse.token)}" for purse in disputes)
+    fix = "tensorgrid-worker bond --deposit AMOUNT --provider KEYSTORE"
+    if not config.dispute_bond:
+        return yellow("bond", "none: a false accusation cannot be contested (dispute_bond = false)", fix)
+    return yellow("bond", f"too little for {config.capacity} audited job(s): {wanted} each", fix)
 
 
 def _capacity(config: WorkerConfig, registered: int) -> Check:

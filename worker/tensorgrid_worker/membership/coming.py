@@ -20,6 +20,7 @@ from tensorgrid_worker.capability.fingerprints import Fingerprint
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.hardware import gpus
 from tensorgrid_worker.keys import address_in, unlock
+from tensorgrid_worker.membership import bonding
 from tensorgrid_worker.membership.joining import Join, JoiningRefused, give_devnet_money, parse_units, steps
 from tensorgrid_worker.membership.leaving import leaving
 from tensorgrid_worker.membership.wallet import Step, open_provider, send, unsigned
@@ -60,8 +61,37 @@ def leave(
     """As far as it can be done now; the rest is told with its time. Raises what `register` raises."""
     with _chain(workers[0]) as contracts:
         owner = _Owner(contracts, provider, password_file, unsigned=unsigned)
-        goal = _address(to) if to else ""
+        goal = address(to) if to else ""
         return {"workers": [_leave(owner, config, goal, say) for config in workers]} | owner.asks()
+
+
+def bond(
+    workers: Sequence[WorkerConfig],
+    provider: str,
+    password_file: Path | None,
+    *,
+    deposit: str,
+    appeals: bool,
+    unsigned: bool,
+    say: Say,
+) -> dict[str, Any]:
+    """Pays `deposit` in for each worker, and tells what lies there; empty: tells only, and needs no `provider`.
+
+    Raises what `register` raises.
+    """
+    with _chain(workers[0]) as contracts:
+        if not deposit:
+            return {"workers": bonding.show(contracts, workers)}
+        if not provider:
+            raise JoiningRefused("who pays? pass --provider with the keystore of the one who has the money")
+        owner = _Owner(contracts, provider, password_file, unsigned=unsigned)
+        token, units = bonding.amount_of(contracts, deposit)
+        sent = []
+        for config in workers:
+            me = address_in(config.keystore)
+            for step in bonding.deposit_steps(contracts, me, owner.address, token, units, appeals=appeals):
+                sent += owner.do([step], say)
+        return {"sent": sent, "workers": bonding.show(contracts, workers)} | owner.asks()
 
 
 class _Owner:
@@ -72,7 +102,7 @@ class _Owner:
         self.sender: Sender | None = None
         self._unsigned = unsigned
         if unsigned:
-            self.address = address_in(Path(provider)) if Path(provider).is_file() else _address(provider)
+            self.address = address_in(Path(provider)) if Path(provider).is_file() else address(provider)
             return
         account: LocalAccount = open_provider(Path(provider).expanduser(), password_file)
         self.address = account.address
@@ -109,6 +139,7 @@ def _register(owner: _Owner, config: WorkerConfig, stake: str, price: str, say: 
         notes.append(
             f"clients are told {join.price}, the daemon holds to min_price = {config.min_price} of its settings"
         )
+    notes += _bond_note(contracts, config)
     done = owner.sender is not None
     return {"worker": join.account.address, "provider": owner.address, "sent": sent, "notes": notes, "done": done}
 
@@ -150,6 +181,15 @@ def _fingerprint_note(config: WorkerConfig, say: Say) -> list[str]:
     return []
 
 
+def _bond_note(contracts: Contracts, config: WorkerConfig) -> list[str]:
+    """What audited jobs need besides a stake."""
+    disputes = [purse for purse in bonding.purses(contracts, address_in(config.keystore)) if not purse.appeals]
+    if not config.audited_jobs or not disputes or any(purse.free >= purse.least for purse in disputes):
+        return []
+    wanted = " or ".join(f"{purse.least} {purse.token.symbol} units" for purse in disputes)
+    return [f"no audited jobs without a bond for disputes: {wanted} per job; tensorgrid-worker bond --deposit AMOUNT"]
+
+
 @contextmanager
 def _chain(config: WorkerConfig) -> Iterator[Contracts]:
     deployment = Deployment.load(config.deployment)
@@ -157,7 +197,8 @@ def _chain(config: WorkerConfig) -> Iterator[Contracts]:
         yield Contracts(connection, deployment)
 
 
-def _address(text: str) -> str:
+def address(text: str) -> str:
+    """Checksummed. Raises KeyMissing."""
     try:
         return checksum(text)
     except (ChainError, ValueError) as error:

@@ -18,7 +18,9 @@ from tensorgrid_worker.capability import fingerprints
 from tensorgrid_worker.capability import record as records
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.keys import IDENTITY, sign_consent
+from tensorgrid_worker.logs import short
 from tensorgrid_worker.membership.wallet import Step, shown
+from tensorgrid_worker.memory.spoken import spoken_for_in
 
 DEVNET = 31337
 COIN = 10**18
@@ -114,8 +116,19 @@ def _registration(contracts: Contracts, join: Join) -> Iterator[Step]:
     wanted = replace(wanted, payout=have.payout, metadata=have.metadata)
     if wanted.fingerprint == ZERO32:
         wanted = replace(wanted, fingerprint=have.fingerprint)  # not taken here and now: no reason to forget it
+    if (have.hardware_class, have.fingerprint) != (wanted.hardware_class, wanted.fingerprint):
+        _check_free(contracts, join)
     if have != wanted:
         yield Step(f"update worker {worker}", registry.update(worker, wanted), UPDATE_GAS)
+
+
+def _check_free(contracts: Contracts, join: Join) -> None:
+    job = spoken_for_in(join.config.home, contracts, join.account.address)
+    if job is not None:
+        raise JoiningRefused(
+            f"{join.account.address} has a seat in the audited job {short(job)}, and its auditors "
+            "are drawn by what is registered; run register again when that job has ended"
+        )
 
 
 def _stake(contracts: Contracts, join: Join) -> Iterator[Step]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.jobs import ZERO_ADDRESS
+from tensorgrid_worker.membership.bonding import purses
 from tensorgrid_worker.membership.joining import JoiningRefused
 from tensorgrid_worker.membership.wallet import Step, shown
 
@@ -49,6 +50,12 @@ def leaving(contracts: Contracts, worker: str, *, to: str = "") -> Leaving:
     now, goal = contracts.connection.now(), to or provider
     now_steps, later, due_at = _stake(contracts, provider, worker, goal, now)
     paid, told = _pay(contracts, provider, standing.payee, goal)
+    told += [
+        f"{shown(purse.free, purse.token)} for {'appeals' if purse.appeals else 'disputes'} is the worker's own: "
+        f"tensorgrid-worker bond --withdraw AMOUNT{' --appeals' if purse.appeals else ''}"
+        for purse in purses(contracts, worker)
+        if purse.free
+    ]
     return Leaving(worker, provider, (*now_steps, *paid), (*later, *told), due_at)
 
 
@@ -87,11 +94,13 @@ def _withdraw(contracts: Contracts, worker: str, amount: int, to: str) -> Step:
 
 
 def _pay(contracts: Contracts, provider: str, payee: str, to: str) -> tuple[list[Step], list[str]]:
-    steps, told, board = list[Step](), list[str](), contracts.board.address
-    for token in contracts.deployment.tokens:
-        free = contracts.escrow.balance(board, token.address, payee).free
+    """Of jobs, and of juries."""
+    steps, told = list[Step](), list[str]()
+    payers = [contracts.board.address, *([contracts.jury.address] if contracts.jury is not None else [])]
+    for payer, token in ((payer, token) for payer in payers for token in contracts.deployment.tokens):
+        free = contracts.escrow.balance(payer, token.address, payee).free
         if free and payee == provider:
-            call = contracts.escrow.withdraw(board, token.address, free, to)
+            call = contracts.escrow.withdraw(payer, token.address, free, to)
             steps.append(Step(f"send the pay of {shown(free, token)} to {to}", call, WITHDRAW_GAS))
         elif free:
             told.append(f"pay of {shown(free, token)} waits for {payee}, whose key must withdraw it")

@@ -16,6 +16,8 @@ NO_JOB = JobId(ZERO32)
 PROGRESS = "progress:"
 SNAPSHOT = "snapshot:"
 RAISE_EPOCH = "raise_epoch:"
+WITHDRAW_BOND = "withdraw_bond:"
+STORE_ROUND = "store_round:"
 """Kinds of steps of which there may be several, each with its number behind the colon."""
 COURTESIES = (PROGRESS, SNAPSHOT)
 """Of those, the ones that cost nobody anything when they are left out: refused once, they are not tried again."""

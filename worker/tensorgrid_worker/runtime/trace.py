@@ -7,12 +7,11 @@ no code of the job can run on.
 
 from __future__ import annotations
 
-import mmap
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from tensorgrid import metrics as progress
 from tensorgrid.domain.audit_terms import MOST_SEGMENTS
@@ -24,6 +23,7 @@ from tensorgrid.training.recording import record_with
 from tensorgrid.training.state import State
 from tensorgrid_worker.runtime.capture import Captured, capture, check_model, restore
 from tensorgrid_worker.runtime.generators import Generators
+from tensorgrid_worker.runtime.handover import take_over
 from tensorgrid_worker.runtime.keeping import Extents
 from tensorgrid_worker.runtime.tracelines import (
     TRACE_FD,
@@ -37,16 +37,16 @@ from tensorgrid_worker.runtime.tracelines import (
 )
 
 EXIT_REPLAYED, EXIT_UNLOADABLE = 20, 21
-ORIGIN, START, STATES = "origin", "start", "states"
-"""Files: among the inputs, the state that the job begins with and the one that this run goes on from; the kept states
-beside the output."""
+ORIGIN, STATES = "origin", "states"
+"""Files: among the inputs, the state that the job begins with; the kept states beside the output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """every: steps per segment. keep_bytes: the most that a state, and all kept ones together, may take.
+    """every: steps per segment. keep_bytes: the most that a state may take. room_bytes: that all kept ones together
+    may, if that is more.
 
-    resumed: it goes on from the state among the inputs, not from the beginning. origin: steps that earlier jobs have
+    origin: steps that earlier jobs have
     done; the job's loop and its states count them, nothing that is told here does. kept, stride: of an interrupted run,
     the (segment, offset, bytes) of the states that lie in the file.
     replay: whether this is one. It goes to `stop` steps, or (None) to where the job's function returns; step_roots:
@@ -55,8 +55,8 @@ class Plan:
 
     every: int
     keep_bytes: int
+    room_bytes: int = 0
     replay: bool = False
-    resumed: bool = False
     stop: int | None = None
     step_roots: bool = False
     export: bool = False
@@ -65,9 +65,10 @@ class Plan:
     stride: int = 1
 
 
-def begin(plan: dict[str, Any], inputs: str, output: str, output_bytes: int) -> Tracer:
-    """From now on tg.resume and tg.checkpoint speak to the tracer. `plan`: of Plan."""
-    tracer = Tracer(Plan(**plan), int(os.environ.pop(TRACE_FD)), inputs, output, output_bytes)
+def begin(output: str, output_bytes: int) -> Tracer:
+    """From now on tg.resume and tg.checkpoint speak to the tracer, which does as it was told through `output`."""
+    plan, start = take_over(output)
+    tracer = Tracer(Plan(**plan), int(os.environ.pop(TRACE_FD)), start, output, output_bytes)
     record_with(tracer)
     return tracer
 
@@ -75,15 +76,16 @@ def begin(plan: dict[str, Any], inputs: str, output: str, output_bytes: int) -> 
 class Tracer:
     """A tensorgrid.training.recording.Recorder. Raises SpecInvalid for what the job's code does wrongly."""
 
-    def __init__(self, plan: Plan, fd: int, inputs: str, output: str, output_bytes: int) -> None:
-        self._plan, self._fd, self._start = plan, fd, f"{inputs}/{START}"
+    def __init__(self, plan: Plan, fd: int, start: memoryview | None, output: str, output_bytes: int) -> None:
+        """`start`: the state to go on from, not from the beginning."""
+        self._plan, self._fd, self._start = plan, fd, start
         self._output, self._output_bytes = output, output_bytes
         self._process = os.getpid()
         self._state: State | None = None
         self._generators: Generators
-        self._extents = Extents(plan.keep_bytes, plan.kept, plan.stride)
+        self._extents = Extents(max(plan.keep_bytes, plan.room_bytes), plan.kept, plan.stride)
         keep = f"{output.rpartition('/')[0]}/{STATES}"
-        self._keep = -1 if plan.replay else os.open(keep, os.O_WRONLY | os.O_CLOEXEC)
+        self._keep = os.open(keep, os.O_WRONLY | os.O_CLOEXEC)  # a replay's too: its code sees what a run's does
         self._step = self._begun_at = 0  # of this job
         self._metrics: list[dict[str, Scalar]] = []
         self._last: StateRoots | None = None  # at the end of the last segment
@@ -93,8 +95,9 @@ class Tracer:
         if self._state is not None:
             raise SpecInvalid("tg.resume was called before; call it once, before the loop")
         self._state, self._generators = state, Generators()
-        if self._plan.resumed:
-            self._restore(state)
+        if self._start is not None:
+            self._restore(state, self._start)
+            self._start = None
         captured = self._capture()
         check_model(captured)
         self._last = captured.roots()
@@ -152,7 +155,7 @@ class Tracer:
         self._metrics, self._last = [], roots
 
     def _kept(self, index: int, captured: Captured) -> tuple[int, int] | None:
-        if self._keep < 0:
+        if self._plan.replay:
             return None
         if index % self._extents.stride:
             return None
@@ -173,11 +176,9 @@ class Tracer:
             )
         return captured
 
-    def _restore(self, state: State) -> None:
+    def _restore(self, state: State, start: memoryview) -> None:
         try:
-            with open(self._start, "rb") as opened:
-                # Never closed: views into it are about, and this process does not live long.
-                file = StateFile.parse(memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)))
+            file = StateFile.parse(start)
             if file.step < self._plan.origin:
                 raise OpeningRejected(f"the state is of step {file.step}, this job begins with {self._plan.origin}")
             restore(state, file, self._generators)

@@ -1,0 +1,87 @@
+"""Beacon rounds are stored by who needs them: late, once, and only where their values can be lost."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from tests.worker.audits import DRAW, make_audit, make_picture, served
+from tests.worker.test_audit_disputes import CHALLENGER, LOST, judged
+
+from tensorgrid.chain.calls import Call
+from tensorgrid.chain.connection import BlockRef
+from tensorgrid_worker.auditing.picture import Case
+from tensorgrid_worker.auditing.rounds import OLD_BLOCKS, TURN_BLOCKS, Rounds, rounds_of
+
+ROUND = make_audit().round
+BEACON = "0x" + "b" * 40
+
+
+class Chain:
+    """`stored`: rounds that somebody has stored; `period`: seconds per round, 0 of a beacon of blocks."""
+
+    def __init__(self, *, stored=(), period=0):
+        self.stored, self.asked = set(stored), []
+        self.beacon = SimpleNamespace(
+            address=BEACON,
+            schedule=lambda: (0, period, 2),
+            store=lambda number: Call(BEACON, number.to_bytes(32, "big"), "store"),
+        )
+        self.connection = SimpleNamespace(rpc=self.rpc)
+
+    def rpc(self, method, query):
+        number = int(query["topics"][1], 16)
+        self.asked.append(number)
+        return [{}] if number in self.stored else []
+
+
+def head(age):
+    return BlockRef(ROUND + age, "0x" + "1" * 64, 5_000, "0x" + "2" * 64, 1)
+
+
+def sent(chain, *audits, age=OLD_BLOCKS + 1):
+    return [each.kind for each in Rounds(chain).step(audits, head(age))]
+
+
+def test_round_that_a_sitting_waits_for__stored_when_nobody_reads_it_soon():
+    assert sent(Chain(), make_picture()) == [f"store_round.{ROUND}"]
+    assert sent(Chain(), make_picture(), age=OLD_BLOCKS) == []
+    [each] = Rounds(Chain()).step([make_picture()], head(OLD_BLOCKS + 1))
+    assert each.due > 5_000  # at whatever fee
+
+
+def test_round__somebody_has_stored_it__asked_once_and_left_alone():
+    chain = Chain(stored={ROUND})
+    rounds = Rounds(chain)
+    assert rounds.step([make_picture()], head(200)) == [] and rounds.step([make_picture()], head(201)) == []
+    assert chain.asked == [ROUND]
+
+
+def test_beacon_that_publishes_for_ever__nothing_to_do():
+    assert sent(Chain(period=3), make_picture()) == []
+
+
+def test_auditors__after_the_worker__strangers_never():
+    assert sent(Chain(), make_picture(2)) == []
+    assert sent(Chain(), make_picture(2), age=OLD_BLOCKS + TURN_BLOCKS + 1) == [f"store_round.{ROUND}"]
+    assert sent(Chain(), make_picture(0), age=10_000) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"done": 0, "sitting": 0}, []),
+        ({}, [ROUND]),
+        ({"served": True}, []),  # the record has its value
+        ({"served": True, "clean": True}, [ROUND]),  # decides whether all is audited again
+        ({"served": True, "clean": True, "reaudit": True, "sitting": 3, "last_seat": 4}, []),
+    ],
+)
+def test_rounds__those_that_are_still_to_be_read(changes, wanted):
+    assert list(rounds_of(make_picture(audit=make_audit(**changes), draw=DRAW))) == wanted
+
+
+@pytest.mark.parametrize(("case", "wanted"), [(Case(50, unfilled=True), [50]), (Case(50), []), (LOST, [])])
+def test_dispute_before_the_jury__its_draw_until_the_first_juror_sits(case, wanted):
+    assert list(rounds_of(judged(CHALLENGER, case))) == wanted
+    assert served(2).audit.served
