@@ -212,6 +212,21 @@ def test_below_its_class__steps_down_at_that_class_price(tmp_path: Path, journal
     assert (upkeep.settings.hardware_class, upkeep.settings.min_price) == (REDUCED, 123)
 
 
+def test_below_its_class__a_seat_in_an_audit_depends_on_it__steps_down_later(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded({"matmul_bf16": 0.7}).save(tmp_path)
+    held = [b"\x01" * 32]
+    monkeypatch.setattr("tensorgrid_worker.capability.upkeep.spoken_for", lambda *_: held[0])
+    upkeep = make(tmp_path, FakeChain(), journal, Bench({"matmul_bf16": 0.7}), classes={REDUCED: 123}, min_price=500)
+    sure(upkeep)
+    assert kinds(journal) == [] and "below 900" in upkeep.pause()  # nothing new is taken meanwhile
+    held[0] = None  # its trace is open
+    upkeep._look_at = 0.0
+    upkeep.step(busy=False)
+    assert kinds(journal) == ["reclass"]
+
+
 def test_one_bad_moment__measured_again_and_nothing_follows(tmp_path: Path, journal: Journal) -> None:
     recorded({"matmul_bf16": 0.1}).save(tmp_path)
     bench = Bench()

@@ -122,7 +122,9 @@ class Checking:
             if patient and isinstance(error, StorageError) and not isinstance(error, BlobTooLarge):
                 raise
             target.unlink(missing_ok=True)
-            log.warning("audit.start_unusable", job=short(audit.id), segment=index, reason=printable(str(error)))
+            by = audit.held[0].worker
+            why = printable(str(error))
+            log.warning("audit.start_unusable", job=short(audit.id), worker=by, segment=index, reason=why)
             return None, str(error)
 
     def _check_start(self, audit: AuditPicture, opened: OpenedSegment, path: Path) -> None:
