@@ -53,12 +53,12 @@ def main() -> None:
         "draws": lambda: draws.drawn(chosen.draws),
         "gas": gas.of_baseline,
     }
-    found = kept()
     for name in chosen.only or parts:
-        found[name] = parts[name]() | {"load_after": machine.facts()["load_before"]}
+        part = parts[name]() | {"load_after": machine.facts()["load_before"]}
+        found = kept() | {name: part}
         FILE.parent.mkdir(parents=True, exist_ok=True)
         FILE.write_text(report.as_json(report.document(found, machine.facts())), encoding="utf-8")
-    told = report.document(found, machine.facts())
+    told = report.document(kept(), machine.facts())
     print(report.as_json(told) if chosen.json else f"{report.table(told)}\nwritten to {FILE}")
 
 

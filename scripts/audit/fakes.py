@@ -195,7 +195,7 @@ def scene() -> Iterator[Scene]:
     """On a network of its own, with fewer segments than are shipped, short clocks, and no re-audits."""
     shipped = NetworkParameters.load("devnet")
     assert shipped.audit is not None
-    audit = replace(shipped.audit, segments=SEGMENTS, respond=20, audit=60, reaudit_bps=0)
+    audit = replace(shipped.audit, segments=SEGMENTS, respond=20, audit=50, reaudit_bps=0)
     parameters = replace(shipped, audit=audit)
     hook = WorkerHook(MODULE, STAKES, {"capacity": AT_ONCE, "max_threads": 2 * AT_ONCE})
     path, before = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), os.environ.get("PYTHONPATH")
