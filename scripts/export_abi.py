@@ -58,6 +58,7 @@ SHIPPED = {
     "Jury": "contracts/verifiers/Jury.sol",
     "Purse": "contracts/verifiers/Purse.sol",
     "Bisection": "contracts/verifiers/Bisection.sol",
+    "KeyBox": "contracts/periphery/KeyBox.sol",
     # What a devnet needs besides: play money.
     "TestToken": "contracts/test/TestToken.sol",
 }

@@ -6,6 +6,7 @@ import {IBeacon} from "../interfaces/IBeacon.sol";
 import {IBisection} from "../interfaces/IBisection.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IJury} from "../interfaces/IJury.sol";
+import {IKeyBox} from "../interfaces/IKeyBox.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {JobId, JobState, JobTerms, Seat} from "../types/JobTypes.sol";
@@ -31,8 +32,6 @@ abstract contract AuditBase is IAuditVerifier {
     address internal immutable ESCROW;
     AuditSums internal immutable SUMS;
 
-    uint8 internal constant SEATS = 1;
-
     /// @dev A job and its audit, read once per call.
     struct Case {
         JobId id;
@@ -47,7 +46,7 @@ abstract contract AuditBase is IAuditVerifier {
     mapping(bytes32 lane => AuditWord) internal _audits;
     mapping(JobId id => mapping(uint256 number => Claim[2])) internal _claims;
 
-    constructor(address board, address bisection) {
+    constructor(address board, address bisection, address keyBox) {
         BOARD = board;
         BISECTION = bisection;
         JURY = IBisection(bisection).JURY();
@@ -55,7 +54,7 @@ abstract contract AuditBase is IAuditVerifier {
         REGISTRY = IJobBoard(board).REGISTRY();
         ESCROW = IJobBoard(board).ESCROW();
         uint32 least = IParameters(IJobBoard(board).PARAMETERS()).bounds().minTakeTime;
-        SUMS = new AuditSums(least, IBisection(bisection));
+        SUMS = new AuditSums(least, IBisection(bisection), IKeyBox(keyBox));
     }
 
     /// @dev What the job of this lane and sequence has been audited; nothing, where the slot is another job's.

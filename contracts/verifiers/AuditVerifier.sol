@@ -2,28 +2,27 @@
 pragma solidity 0.8.30;
 
 import {IAuditVerifier} from "../interfaces/IAuditVerifier.sol";
-import {IScheduler} from "../interfaces/IScheduler.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {ACCUSED, AuditWord, CONFIRMED} from "../types/AuditWord.sol";
 import {Fault, JobId, JobState, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
 import {JobWord, laneOf} from "../types/JobWord.sol";
 import {segmentPay} from "../types/Money.sol";
+import {isPrivate} from "../types/PrivateTerms.sol";
+import {ask} from "../types/RawCalls.sol";
 import {AuditBase} from "./AuditBase.sol";
 import {AuditClaims} from "./AuditClaims.sol";
 import {shareSize} from "./AuditDraw.sol";
+import {AuditSums} from "./AuditSums.sol";
 
 /// @title AuditVerifier, as IAuditVerifier says
 contract AuditVerifier is AuditClaims {
-    constructor(address board, address bisection) AuditBase(board, bisection) {}
+    constructor(address board, address bisection, address keyBox) AuditBase(board, bisection, keyBox) {}
 
     // ---- what the board asks
 
     /// @inheritdoc IVerifier
     function needs(JobTerms calldata terms) external view returns (Needs memory) {
-        require(terms.workers == SEATS, WorkersUnsupported(terms.workers, SEATS));
-        require(IScheduler(terms.scheduler).DRAWS(), DrawNeeded(terms.scheduler));
-        require(bondFor(terms) > 0, TokenNotHeard(terms.payToken));
-        return SUMS.needs(terms.verifierParams);
+        return abi.decode(ask(address(SUMS), AuditSums.needs.selector, terms, ""), (Needs));
     }
 
     /// @inheritdoc IVerifier
@@ -31,15 +30,25 @@ contract AuditVerifier is AuditClaims {
     function verdict(JobTerms calldata terms, JobId id, JobWord job, Seat[] calldata held)
         external
         view
-        returns (bool, Ruling[] memory)
+        returns (bool, Ruling[] memory rulings)
     {
-        if (msg.sender != BOARD || job.state() != JobState.Committed) return (false, new Ruling[](0));
+        if (msg.sender != BOARD || job.state() != JobState.Committed) return (false, rulings);
+        uint256 missed = isPrivate(terms.verifierParams)
+            ? SUMS.missed(terms.verifierParams, terms.requester, terms.nonce, held[0].price)
+            : 0;
         Case memory c;
-        (c.id, c.job) = (id, job);
-        _fill(c, terms);
-        Tally memory tally = _tally(c);
-        if (!_isFinal(c, tally)) return (false, new Ruling[](0));
-        return (true, _rule(c, tally, terms, held));
+        Tally memory tally;
+        if (missed == 0) {
+            (c.id, c.job) = (id, job);
+            _fill(c, terms);
+            tally = _tally(c);
+            if (!_isFinal(c, tally)) return (false, rulings);
+        }
+        rulings = new Ruling[](held.length);
+        // The key never came: nobody's fault but the requester's, and nothing to audit.
+        if (missed > 0) rulings[0].pay = uint128(missed - 1);
+        else _rule(c, tally, terms, held, rulings);
+        return (true, rulings);
     }
 
     function _isFinal(Case memory c, Tally memory tally) private view returns (bool) {
@@ -61,12 +70,13 @@ contract AuditVerifier is AuditClaims {
 
     // ---- the rows of protocol.md, section 5
 
-    function _rule(Case memory c, Tally memory tally, JobTerms calldata terms, Seat[] calldata held)
-        private
-        view
-        returns (Ruling[] memory rulings)
-    {
-        rulings = new Ruling[](held.length);
+    function _rule(
+        Case memory c,
+        Tally memory tally,
+        JobTerms calldata terms,
+        Seat[] calldata held,
+        Ruling[] memory rulings
+    ) private view {
         bool withheld = c.audit.sitting() > 0 && _isWithheld(c);
         bool lost = c.audit.sitting() == 0 || withheld || _isLost(tally);
         address finder = tally.finder == 0 ? address(0) : held[tally.finder - 1].worker;
