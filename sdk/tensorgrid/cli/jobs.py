@@ -66,6 +66,9 @@ def submit(
     no_lint: Annotated[
         bool, typer.Option("--no-lint", help="With audit: go on although the linter finds what differs.")
     ] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="With audit: seal code, arguments and inputs; then follow the run.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost.")] = False,
     network: NetworkOption = None,
     as_json: JsonOption = False,
@@ -79,11 +82,13 @@ def submit(
     function, offers = function_from(what), texts_of(offer)
     options = chosen(budget=budget, wall=wall, verify=verify, reject_within=reject_within)
     options |= chosen(steps=steps, checkpoint_every=every) | ({"lint": False} if no_lint else {})
+    options |= {"private": True} if private else {}
     client = connect(network)
     if dry_run:
         estimate = client.estimate(function, arguments_from(arg or []), offers=offers, **options)
         names = ["price_per_worker", "reserve", "fee_at_most", "bounty", "ceiling", "likely", "refund_if_agreed"]
         names += [] if estimate.audit_fees is None else ["audit_fees"]
+        names += [] if estimate.missed_pay is None else ["missed_pay"]
         if as_json:
             print_json({name: amount_json(getattr(estimate, name)) for name in names})
         else:
@@ -94,6 +99,8 @@ def submit(
         print_json({"id": run.hex})
     else:
         say(f"posted {run.hex}")
+        if private:
+            say("its worker waits for the key: follow the run, or call `tensorgrid handover` once it is taken")
         say(f"follow it: tensorgrid watch {run.hex[:12]}; fetch it: tensorgrid result {run.hex[:12]} --out result")
 
 
@@ -135,6 +142,7 @@ def status(job: JobArgument, network: NetworkOption = None, as_json: JsonOption 
             "returned": found.returned,
         }
         | ({"reject by": f"{found.reject_by} (chain time)"} if found.reject_by is not None else {})
+        | ({"hand key by": f"{found.hand_by} (chain time)"} if found.hand_by is not None else {})
     )
     if found.seats:
         print_table(

@@ -150,7 +150,7 @@ class NotPrivate(Reverted):
 
 
 class KeyAlreadyHanded(Reverted):
-    """this worker was handed the job's key; a second one would not count"""
+    """the worker has the job's key; a second one would not count"""
 
 
 class WrappedTooLong(Reverted):

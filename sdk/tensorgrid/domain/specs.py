@@ -18,6 +18,8 @@ VERSION = 1
 RUNTIME = "python-torch-1"
 TIERS = ("replicate", "accept", "audit")
 AUDIT = "audit"
+PRIVATE_TIERS = (AUDIT,)
+"""In which code and inputs may be sealed."""
 KINDS = ("numpy", "torch")
 
 MAX_SPEC_BYTES = 128 * 1024
@@ -25,6 +27,7 @@ MAX_BUNDLE_BYTES = 1024 * 1024
 MAX_INPUT_BYTES = 64 << 30
 MAX_ARGUMENTS = 256
 MAX_RECIPIENTS = 16
+MAX_SEALED_KEY = 4096
 MAX_WALL_SECONDS = 30 * 24 * 3600
 MAX_OUTPUT_BYTES = 64 << 30
 MAX_MEMORY_BYTES = 16 << 40
@@ -39,6 +42,8 @@ _KEYS = (
     "version bundle arguments inputs resources runtime progress_seconds recipients verification checkpoint acceptance"
     " expected"
 ).split()
+_PRIVATE = "private"
+"""A key that public specs do not have: what was a spec before there were private jobs has the same bytes."""
 _RESERVED = ("acceptance", "expected")
 """Named in version 1 so that later tiers need no new one; null until a tier uses them."""
 
@@ -102,11 +107,27 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedParts:
+    """Of a private job, whose bundle and inputs name sealed files: the arguments' file and its size in bytes, and the job
+    key, sealed to the recipients (an age file): whoever may read the result can check it, and hand the key on."""
+
+    arguments: Cid
+    size: int
+    key: bytes
+
+    def __post_init__(self) -> None:
+        schema.integer(self.size, 1, MAX_SPEC_BYTES, "private.bytes")
+        if not 1 <= len(self.key) <= MAX_SEALED_KEY:
+            raise SpecInvalid(f"private.key must have 1 to {MAX_SEALED_KEY} bytes")
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpec:
     """A specification that can be signed and run; constructing it checks it.
 
     arguments: plain JSON values by parameter name. inputs: arrays by parameter name. recipients: "age1..." texts, at
-    least one. checkpoint: with the tier "audit", and with it alone. Raises SpecInvalid naming the field.
+    least one. checkpoint: with the tier "audit", and with it alone. private: then arguments is empty. Raises
+    SpecInvalid naming the field.
     """
 
     bundle: BundleRef
@@ -118,14 +139,12 @@ class JobSpec:
     progress_seconds: int = 2
     tier: str = "replicate"
     checkpoint: Checkpoint | None = None
+    private: SealedParts | None = None
 
     def __post_init__(self) -> None:
-        for name in schema.sized(self.arguments, MAX_ARGUMENTS, "arguments"):
-            _name(name, "arguments")
         for name in schema.sized(self.inputs, MAX_ARGUMENTS, "inputs"):
             _name(name, "inputs")
-        if both := sorted(self.arguments.keys() & self.inputs.keys()):
-            raise SpecInvalid(f"{', '.join(both)}: named in arguments and in inputs; name each once")
+        check_arguments(self.arguments, self.inputs)
         schema.matching(self.runtime, _RUNTIME, "runtime")
         schema.integer(self.progress_seconds, 1, 3600, "progress_seconds")
         _check_recipients(self.recipients)
@@ -133,6 +152,10 @@ class JobSpec:
             raise SpecInvalid(f"verification.tier {schema.shown(self.tier)} is not offered; use {' or '.join(TIERS)}")
         if (self.tier == AUDIT) != (self.checkpoint is not None):
             raise SpecInvalid('checkpoint belongs to the tier "audit", and to it alone; give both or neither')
+        if self.private is not None and self.tier not in PRIVATE_TIERS:
+            raise SpecInvalid(f"a private job cannot have verify={self.tier!r}; use verify={PRIVATE_TIERS[0]!r}")
+        if self.private is not None and self.arguments:
+            raise SpecInvalid("a private job's arguments lie in a sealed file; leave arguments empty")
 
     def to_bytes(self) -> bytes:
         """Canonical JSON. Raises SpecInvalid when larger than MAX_SPEC_BYTES or not JSON."""
@@ -149,6 +172,7 @@ class JobSpec:
                 "verification": {"tier": self.tier},
                 "checkpoint": None if self.checkpoint is None else asdict(self.checkpoint),
                 **dict.fromkeys(_RESERVED),
+                **({} if self.private is None else {_PRIVATE: _sealed_json(self.private)}),
             }
         )
         _check_size(len(data))
@@ -158,7 +182,9 @@ class JobSpec:
     def from_bytes(cls, data: bytes) -> JobSpec:
         """Parse and check a stranger's bytes. Raises SpecInvalid."""
         _check_size(len(data))
-        value = schema.fields(parse_canonical_json(data, "the spec"), _KEYS, "the spec")
+        found = parse_canonical_json(data, "the spec")
+        private = isinstance(found, dict) and _PRIVATE in found
+        value = schema.fields(found, (*_KEYS, _PRIVATE) if private else _KEYS, "the spec")
         schema.version(value["version"], VERSION, "the spec")
         if used := [key for key in _RESERVED if value[key] is not None]:
             raise SpecInvalid(f"{', '.join(used)} must be null: no tier of this release uses it")
@@ -176,12 +202,21 @@ class JobSpec:
             progress_seconds=value["progress_seconds"],
             tier=schema.fields(value["verification"], ("tier",), "verification")["tier"],
             checkpoint=_checkpoint(value["checkpoint"]),
+            private=_sealed_parts(value[_PRIVATE]) if private else None,
         )
 
     @property
     def digest(self) -> bytes:
         """sha256 of the canonical bytes: JobTerms.spec_digest."""
         return sha256(self.to_bytes())
+
+
+def check_arguments(arguments: Any, inputs: Mapping[str, InputRef]) -> None:
+    """JSON values by parameter name, none of which is an input's. Raises SpecInvalid."""
+    for name in schema.sized(arguments, MAX_ARGUMENTS, "arguments"):
+        _name(name, "arguments")
+    if both := sorted(arguments.keys() & inputs.keys()):
+        raise SpecInvalid(f"{', '.join(both)}: named in arguments and in inputs; name each once")
 
 
 def _input(value: Any) -> InputRef:
@@ -191,6 +226,16 @@ def _input(value: Any) -> InputRef:
 
 def _checkpoint(value: Any) -> Checkpoint | None:
     return None if value is None else Checkpoint(**schema.fields(value, ("every", "keep_bytes"), "checkpoint"))
+
+
+def _sealed_parts(value: Any) -> SealedParts:
+    found = schema.fields(value, ("arguments", "bytes", "key"), _PRIVATE)
+    key = schema.hex_bytes(found["key"], MAX_SEALED_KEY, "private.key")
+    return SealedParts(schema.cid(found["arguments"], "private.arguments"), found["bytes"], key)
+
+
+def _sealed_json(parts: SealedParts) -> dict[str, Any]:
+    return {"arguments": str(parts.arguments), "bytes": parts.size, "key": "0x" + parts.key.hex()}
 
 
 def _with_cid(ref: BundleRef | InputRef) -> dict[str, Any]:

@@ -37,12 +37,17 @@ class Tools:
         prepared = self.inputs.prepare(audit.id, audit.terms)
         wants = prepared.spec.resources
         with self.slots.of(wants.threads, wants.gpus, stop) as gpus:
-            yield Task(prepared.spec, audit.seed, prepared.folder, gpus)
+            yield prepared.task(audit.seed, gpus)
 
     def reading(self, audit: AuditPicture) -> Task:
         """The job, for who only reads what its run has left. Raises JobRefused, NotNow, StorageError."""
         prepared = self.inputs.prepare(audit.id, audit.terms)
-        return Task(prepared.spec, audit.seed, prepared.folder)
+        return prepared.task(audit.seed)
+
+    def roots(self, audit: AuditPicture) -> bytes | None:
+        """Key of a private job's roots."""
+        keys = self.inputs.keys(audit.id) if audit.plan.private else None
+        return None if keys is None else keys.roots
 
     def room(self, job: JobId) -> Path:
         """A folder for states on their way, which is not part of any run."""

@@ -66,16 +66,18 @@ class Executor:
         `on_point` is called for each reported point, `on_segment` for each ended segment of an audited job; both must
         be quick. Raises RunFailed, RunStopped.
         """
+        if task.broken:
+            return _unopened(task)
         if task.spec.checkpoint is None:
             status, watch, output = self._supervised(task, on_point, stop)
             return _judge(task, status, watch, output)
-        follower = Follower(task.spec, task.seed, task.folder / "out", on_segment)
+        follower = Follower(task.spec, task.seed, task.folder / "out", on_segment, task.roots)
         follower.begin()
         try:
             status, watch, output = self._supervised(task, on_point, stop, Tracing({}, follower.feed, keeps=True))
         finally:
             follower.end()
-        return _audited(_judge(task, status, watch, output), follower)
+        return _audited(_judge(task, status, watch, output), follower, task.roots)
 
     def replay(self, task: Task, wanted: Replay, *, stop: Event) -> Replayed:
         """Run a part of an audited job again, in the same sandbox under the same limits. Blocks as `run` does.
@@ -83,7 +85,9 @@ class Executor:
         `task.folder` holds in/, and must not be in use by another run. Raises RunFailed, RunStopped, OSError.
         """
         assert task.spec.checkpoint is not None, "only audited jobs can be replayed"
-        follower = ReplayFollower(wanted, task.spec.checkpoint.every)
+        follower = ReplayFollower(wanted, task.spec.checkpoint.every, task.roots)
+        if task.broken:
+            return follower.failed(task.broken)
         put_start(wanted.start, task.folder / "in")
         tracing = Tracing(follower.plan(), follower.reader.feed, start=wanted.start)
         status, watch, output = self._supervised(task, lambda _: None, stop, tracing)
@@ -98,7 +102,7 @@ class Executor:
         if dirty is not None:
             raise RunFailed(f"a GPU may still hold what another job left: {dirty}")
         output = _fresh_output(task.folder)
-        tell_call(task.folder / "in")
+        tell_call(task.folder / "in", task.roots)
         with Pipes(traced=tracing is not None) as pipes:
             child = self._sandbox.start(
                 launch_of(task, output, pipes, tmp_bytes=self._tmp_bytes, processes=self._processes, tracing=tracing)
@@ -126,14 +130,19 @@ def _judge(task: Task, status: int, watch: Watch, output: Path) -> Run:
     return Run(exit_class, payload, log.to_bytes(), seconds)
 
 
-def _audited(run: Run, follower: Follower) -> Run:
+def _unopened(task: Task) -> Run:
+    """What was sealed of a private job is nobody's code: it counts as code that raised, for whoever tries it."""
+    return Run(ExitClass.RAISED, None, f"[worker] {task.broken}\n".encode(), 0.0)
+
+
+def _audited(run: Run, follower: Follower, roots_key: bytes | None) -> Run:
     """With its trace. A result that is not the model of the last state is no result."""
     traced = follower.traced()
     wrong = follower.broken
     if not wrong and run.exit is ExitClass.OK:
         roots = traced.trace.segments[-1].roots if traced is not None and traced.trace.segments else None
         try:
-            right = roots is not None and payload_root(run.payload or b"") == roots.model
+            right = roots is not None and payload_root(run.payload or b"", roots_key) == roots.model
         except ResultRejected:
             right = False
         wrong = "" if right else "the result is not the model of the trace's last state"

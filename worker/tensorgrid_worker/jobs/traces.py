@@ -58,7 +58,16 @@ class Follower:
     `on_segment` must be quick.
     """
 
-    def __init__(self, spec: JobSpec, seed: bytes, folder: Path, on_segment: OnSegment = lambda _: None) -> None:
+    def __init__(
+        self,
+        spec: JobSpec,
+        seed: bytes,
+        folder: Path,
+        on_segment: OnSegment = lambda _: None,
+        key: bytes | None = None,
+    ) -> None:
+        """`key`: of a private job's roots."""
+        self._key = key
         assert spec.checkpoint is not None
         self._checkpoint: Checkpoint = spec.checkpoint
         self._spec_digest, self._seed, self._folder, self._on_segment = spec.digest, seed, folder, on_segment
@@ -95,7 +104,7 @@ class Follower:
         """None when the loop never began."""
         if self._trace is None:
             return None
-        return Traced(self._trace, KeptStates(self._folder / STATES, dict(self._extents), self._trace))
+        return Traced(self._trace, KeptStates(self._folder / STATES, dict(self._extents), self._trace, self._key))
 
     def _take(self, line: Line, text: bytes) -> None:
         match line:
@@ -121,9 +130,9 @@ class Follower:
         self._on_segment(segment)
 
 
-def load(spec: JobSpec, seed: bytes, folder: Path) -> Traced | None:
+def load(spec: JobSpec, seed: bytes, folder: Path, key: bytes | None = None) -> Traced | None:
     """The trace of an earlier run in `folder` (a task's out/), as far as its lines are whole. Raises OSError."""
-    follower = Follower(spec, seed, folder)
+    follower = Follower(spec, seed, folder, key=key)
     follower.feed((folder / LINES).read_bytes())
     return follower.traced()
 
@@ -131,7 +140,10 @@ def load(spec: JobSpec, seed: bytes, folder: Path) -> Traced | None:
 class KeptStates:
     """States in one file that the job's process could write to: each is checked against the trace when it is taken."""
 
-    def __init__(self, path: Path, extents: Mapping[int, tuple[int, int]], trace: Trace) -> None:
+    def __init__(
+        self, path: Path, extents: Mapping[int, tuple[int, int]], trace: Trace, key: bytes | None = None
+    ) -> None:
+        self._key = key
         self._path, self._extents, self._trace = path, extents, trace
 
     @property
@@ -170,16 +182,16 @@ class KeptStates:
     def _right(self, segment: int, path: Path) -> bool:
         roots = self._trace.segments[segment - 1].roots
         try:
-            return roots is not None and roots_of(path) == (segment * self._trace.every, roots)
+            return roots is not None and roots_of(path, self._key) == (segment * self._trace.every, roots)
         except StateRejected:
             return False
 
 
-def roots_of(path: Path) -> tuple[int, StateRoots]:
-    """Steps done and roots of a state file. Raises StateRejected, OSError."""
+def roots_of(path: Path, key: bytes | None = None) -> tuple[int, StateRoots]:
+    """Steps done and roots of a state file; `key`: of a private job's roots. Raises StateRejected, OSError."""
     with path.open("rb") as file:
         if not os.fstat(file.fileno()).st_size:
             raise StateRejected("a state file is empty; ask its worker for the state again")
         # Not closed by hand: views into it are about.
         state = StateFile.parse(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
-    return state.step, state.roots()
+    return state.step, state.roots(key)

@@ -58,9 +58,11 @@ class Plan:
     export: bool = False
 
 
-def begin(plan: dict[str, Any], inputs: str, output: str, output_bytes: int) -> Tracer:
-    """From now on tg.resume and tg.checkpoint speak to the tracer. `plan`: of Plan."""
-    tracer = Tracer(Plan(**plan), int(os.environ.pop(TRACE_FD)), inputs, output, output_bytes)
+def begin(plan: dict[str, Any], inputs: str, output: str, output_bytes: int, roots: str | None = None) -> Tracer:
+    """From now on tg.resume and tg.checkpoint speak to the tracer. `plan`: of Plan; `roots`: key of a private job's
+    roots, in hex."""
+    key = None if roots is None else bytes.fromhex(roots)
+    tracer = Tracer(Plan(**plan), int(os.environ.pop(TRACE_FD)), inputs, output, output_bytes, key)
     record_with(tracer)
     return tracer
 
@@ -68,7 +70,10 @@ def begin(plan: dict[str, Any], inputs: str, output: str, output_bytes: int) -> 
 class Tracer:
     """A tensorgrid.training.recording.Recorder. Raises SpecInvalid for what the job's code does wrongly."""
 
-    def __init__(self, plan: Plan, fd: int, inputs: str, output: str, output_bytes: int) -> None:
+    def __init__(
+        self, plan: Plan, fd: int, inputs: str, output: str, output_bytes: int, key: bytes | None = None
+    ) -> None:
+        self._key = key
         self._plan, self._fd, self._start = plan, fd, f"{inputs}/{START}"
         self._output, self._output_bytes = output, output_bytes
         self._process = os.getpid()
@@ -137,7 +142,7 @@ class Tracer:
         if index > MOST_SEGMENTS:
             raise SpecInvalid(f"a trace has at most {MOST_SEGMENTS} segments; set checkpoint.every higher")
         whole = self._begun_at <= (index - 1) * self._plan.every
-        digest = metrics_digest(self._metrics) if whole else None
+        digest = metrics_digest(self._metrics, self._key) if whole else None
         kept = self._kept(index, captured)
         self._tell(SegmentEnded(index, self._step, roots, digest, kept, self._extents.stride))
         if self._metrics[-1] and len(self._metrics[-1]) < progress.MAX_FIELDS:
@@ -158,7 +163,7 @@ class Tracer:
 
     def _capture(self) -> Captured:
         assert self._state is not None
-        captured = capture(self._state, self._step, self._generators)
+        captured = capture(self._state, self._step, self._generators, self._key)
         # Asked of a replay too: what fails in the run has to fail there.
         if (size := captured.at_most) > self._plan.keep_bytes:
             raise SpecInvalid(
@@ -173,7 +178,7 @@ class Tracer:
                 file = StateFile.parse(memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)))
             restore(state, file, self._generators)
             self._step = self._begun_at = file.step
-            now, then = self._capture().roots(), file.roots()
+            now, then = self._capture().roots(), file.roots(self._key)
             if now != then:
                 # A load_state_dict that rounds, say: to go on from another state than was committed to proves nothing.
                 unlike = [name for name in PARTS if getattr(now, name) != getattr(then, name)]
