@@ -140,8 +140,10 @@ def open_file(source: Path, target: Path, key: bytes) -> None:
     target.touch(mode=0o600)
     try:
         _guarded(pyrage.decrypt_file, str(source), str(target), [secret])
-    except (pyrage.DecryptError, ResultRejected) as error:
+    except (pyrage.DecryptError, ResultRejected, OSError) as error:
         target.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:  # a full disk; the library's own have no number
+            raise
         raise ResultRejected(f"a sealed file does not open with its job's key: {error}") from error
 
 

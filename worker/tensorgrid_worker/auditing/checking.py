@@ -118,7 +118,7 @@ class Checking:
     def _check_start(self, audit: AuditPicture, opened: OpenedSegment, path: Path) -> None:
         """Raises StateRejected."""
         said = _said(audit)
-        steps, roots = roots_of(path, self._tools.roots(audit))
+        steps, roots = roots_of(path, self._tools.inputs.roots(audit.id) if audit.plan.private else None)
         right = steps == (opened.index - 1) * audit.plan.steps
         if not right or not opened.starts_from(roots.root(), said.trace_root, said.done):
             raise StateRejected("the state opened is not the one of the trace; replay without it")

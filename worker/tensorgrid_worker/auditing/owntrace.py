@@ -52,8 +52,8 @@ class OwnTraces:
         spec = self._tools.inputs.spec(audit.id, audit.terms)
         if spec is None or spec.checkpoint is None:
             return None
-        inputs = self._tools.inputs
-        task = Task(spec, audit.seed, inputs.folder(audit.id), roots=inputs.roots(audit.id, spec))
+        roots = self._tools.inputs.roots(audit.id) if audit.plan.private else None
+        task = Task(spec, audit.seed, self._tools.inputs.folder(audit.id), roots=roots)
         return self._fitting(audit, opening, task, _loaded(task))
 
     def keeps(self, audit: AuditPicture, segments: Collection[int]) -> bool:

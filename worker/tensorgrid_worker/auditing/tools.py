@@ -44,11 +44,6 @@ class Tools:
         prepared = self.inputs.prepare(audit.id, audit.terms)
         return prepared.task(audit.seed)
 
-    def roots(self, audit: AuditPicture) -> bytes | None:
-        """Key of a private job's roots."""
-        keys = self.inputs.keys(audit.id) if audit.plan.private else None
-        return None if keys is None else keys.roots
-
     def room(self, job: JobId) -> Path:
         """A folder for states on their way, which is not part of any run."""
         folder = self.inputs.folder(job) / "audit"

@@ -92,9 +92,9 @@ class Inputs:
     def keys(self, job: JobId) -> JobKeys | None:
         return kept_keys(self.folder(job))
 
-    def roots(self, job: JobId, spec: JobSpec) -> bytes | None:
+    def roots(self, job: JobId) -> bytes | None:
         """Key of a private job's roots."""
-        keys = self.keys(job) if spec.private is not None else None
+        keys = self.keys(job)
         return None if keys is None else keys.roots
 
     def spec(self, job: JobId, terms: JobTerms) -> JobSpec | None:
