@@ -11,7 +11,8 @@ import {IVerifier} from "./IVerifier.sol";
 ///
 /// `terms.verifierParams`, from the lowest bits: uint32 respondTime, takeTime, auditTime (one seat's first share), moveTime (each
 /// party's clock in a dispute), in seconds; uint16 segments promised (N); uint8 segments drawn per auditor (m); uint8 auditors
-/// (A, 1 or 2); uint16 auditBps (fee per replayed segment, of a segment's price); uint16 reauditBps; uint16 steps per segment.
+/// (A, 1 or 2); uint16 auditBps (fee per replayed segment, of a segment's price); uint16 reauditBps; uint16 steps per segment; and of a private
+/// job what types/PrivateTerms.sol says. A private job whose worker was handed no key (IKeyBox) has its verdict at once.
 ///
 /// Sittings, one after another, each with a round of its own: the first auditors; one replacement for all that was left
 /// undone, at twice the fee; and one last seat, either `further` (after one segment that differs, paid by the worker) or a

@@ -108,7 +108,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class SealedParts:
-    """Of a private job, whose bundle and inputs name sealed files: the arguments' file and its size in bytes, and the job
+    """Of a private job, whose bundle and inputs name sealed files: the arguments' file, its size in bytes, and the job
     key, sealed to the recipients (an age file): whoever may read the result can check it, and hand the key on."""
 
     arguments: Cid
