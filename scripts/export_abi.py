@@ -62,6 +62,7 @@ SHIPPED = {
     "Purse": "contracts/verifiers/Purse.sol",
     "Bisection": "contracts/verifiers/Bisection.sol",
     "Snapshots": "contracts/periphery/Snapshots.sol",
+    "KeyBox": "contracts/periphery/KeyBox.sol",
     # What a devnet needs besides: play money.
     "TestToken": "contracts/test/TestToken.sol",
 }

@@ -11,8 +11,9 @@ import {IVerifier} from "./IVerifier.sol";
 ///
 /// `terms.verifierParams`, from the lowest bits: uint32 respondTime, takeTime, auditTime (one seat's first share), moveTime (each
 /// party's clock in a dispute), in seconds; uint16 segments promised (N); uint8 segments drawn per auditor (m); uint8 auditors
-/// (A, 1 or 2); uint16 auditBps (fee per replayed segment, of a segment's price); uint16 reauditBps; uint16 steps per segment.
-/// A times m is at most 64.
+/// (A, 1 or 2); uint16 auditBps (fee per replayed segment, of a segment's price); uint16 reauditBps; uint16 steps per segment; and of a
+/// private job what types/PrivateTerms.sol says. A times m is at most 64. A private job whose worker was handed no key (IKeyBox) has
+/// its verdict at once.
 ///
 /// Sittings, one after another, each with a round of its own: the first auditors; one replacement for all that was left
 /// undone, at twice the fee; and one last seat, either `further` (where one seat alone finds a difference, paid by the worker) or a

@@ -19,7 +19,6 @@ struct AuditPlan {
 
 using {first, chairs, further, repeated, fee, turns, answerTime} for AuditPlan global;
 
-uint256 constant PLAN_BITS = 208;
 uint256 constant MOST_SEGMENTS = 4096;
 uint256 constant MOST_FURTHER = 30;
 uint256 constant MOST_DRAWN = 64; // of the first sitting: bounds every loop over what was drawn

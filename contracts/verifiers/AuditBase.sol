@@ -6,6 +6,7 @@ import {IBeacon} from "../interfaces/IBeacon.sol";
 import {IBisection} from "../interfaces/IBisection.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IJury} from "../interfaces/IJury.sol";
+import {IKeyBox} from "../interfaces/IKeyBox.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {IWorkerRegistry} from "../interfaces/IWorkerRegistry.sol";
@@ -38,13 +39,12 @@ abstract contract AuditBase is IAuditVerifier {
     uint40 private immutable ORIGIN;
     uint40 private immutable PERIOD;
 
-    uint8 internal constant SEATS = 1;
 
     /// @dev Reused by the jobs of a lane, and counts for the job of its sequence only.
     mapping(bytes32 lane => AuditWord) internal _audits;
     mapping(JobId id => mapping(uint256 number => Claim[2])) internal _claims;
 
-    constructor(address board, address bisection) {
+    constructor(address board, address bisection, address keyBox) {
         BOARD = board;
         BISECTION = bisection;
         JURY = IBisection(bisection).JURY();
@@ -52,7 +52,7 @@ abstract contract AuditBase is IAuditVerifier {
         REGISTRY = IJobBoard(board).REGISTRY();
         ESCROW = IJobBoard(board).ESCROW();
         uint32 least = IParameters(IJobBoard(board).PARAMETERS()).bounds().minTakeTime;
-        SUMS = new AuditSums(least, IBisection(bisection));
+        SUMS = new AuditSums(least, IBisection(bisection), IKeyBox(keyBox));
         VERDICT = new AuditVerdict(IBeacon(BEACON), IBisection(bisection));
         (ORIGIN, PERIOD,) = IBeacon(BEACON).schedule();
     }

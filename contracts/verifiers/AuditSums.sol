@@ -3,10 +3,15 @@ pragma solidity 0.8.30;
 
 import {IAuditVerifier} from "../interfaces/IAuditVerifier.sol";
 import {IBisection} from "../interfaces/IBisection.sol";
+import {IJury} from "../interfaces/IJury.sol";
+import {IKeyBox} from "../interfaces/IKeyBox.sol";
+import {IScheduler} from "../interfaces/IScheduler.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
-import {AuditPlan, MOST_DRAWN, MOST_FURTHER, MOST_SEGMENTS, PLAN_BITS, planOf} from "../types/AuditPlan.sol";
+import {AuditPlan, MOST_DRAWN, MOST_FURTHER, MOST_SEGMENTS, planOf} from "../types/AuditPlan.sol";
 import {AuditWord} from "../types/AuditWord.sol";
+import {JobTerms} from "../types/JobTypes.sol";
 import {BPS_WHOLE} from "../types/Money.sol";
+import {isKeepable, isPrivate, missedPay} from "../types/PrivateTerms.sol";
 import {confirmerOf, drawFirst, firstEnd, shareOf} from "./AuditDraw.sol";
 
 /// @title What an audit draws and needs, apart
@@ -16,17 +21,27 @@ contract AuditSums {
     /// @notice The least of every clock: the network's least take time, a hard bound.
     uint32 public immutable LEAST_CLOCK;
 
-    IBisection private immutable BISECTION;
+    uint8 private constant SEATS = 1;
 
-    constructor(uint32 leastClock, IBisection bisection) {
-        (LEAST_CLOCK, BISECTION) = (leastClock, bisection);
+    IBisection private immutable BISECTION;
+    IKeyBox private immutable KEY_BOX;
+
+    constructor(uint32 leastClock, IBisection bisection, IKeyBox keyBox) {
+        (LEAST_CLOCK, BISECTION, KEY_BOX) = (leastClock, bisection, keyBox);
     }
 
-    /// @notice As IVerifier.needs, of the audit tier's parameters.
-    /// @dev reverts ParamsInvalid, ClockTooShort
-    function needs(bytes32 params) external view returns (IVerifier.Needs memory) {
+    /// @notice As IVerifier.needs, of the audit tier.
+    /// @dev reverts WorkersUnsupported, DrawNeeded, TokenNotHeard, ParamsInvalid, ClockTooShort
+    function needs(JobTerms calldata terms) external view returns (IVerifier.Needs memory) {
+        bytes32 params = terms.verifierParams;
+        require(terms.workers == SEATS, IAuditVerifier.WorkersUnsupported(terms.workers, SEATS));
+        require(IScheduler(terms.scheduler).DRAWS(), IAuditVerifier.DrawNeeded(terms.scheduler));
+        bool heard = IJury(BISECTION.JURY()).fee(terms.payToken) > 0;
+        require(heard, IAuditVerifier.TokenNotHeard(terms.payToken));
         AuditPlan memory plan = planOf(params);
-        require(_isSound(plan, params), IAuditVerifier.ParamsInvalid(params));
+        require(_isSound(plan), IAuditVerifier.ParamsInvalid(params));
+        bool keepable = !isPrivate(params) || isKeepable(params, terms.workTime, LEAST_CLOCK);
+        require(keepable, IAuditVerifier.ParamsInvalid(params));
         // INVARIANT: nobody can be given less time to answer, and so to keep his stake, than a job must give to be taken.
         uint256[4] memory clocks = [uint256(plan.respondTime), plan.takeTime, plan.auditTime, plan.moveTime];
         for (uint256 i = 0; i < clocks.length; ++i) {
@@ -59,10 +74,14 @@ contract AuditSums {
         return 0;
     }
 
-    function _isSound(AuditPlan memory plan, bytes32 params) private pure returns (bool) {
-        return uint256(params) >> PLAN_BITS == 0 && plan.segments > 0 && plan.segments <= MOST_SEGMENTS
-            && plan.auditors > 0 && plan.auditors <= 2 && plan.drawn > 0 && plan.auditBps > 0
-            && plan.auditors * plan.drawn <= MOST_DRAWN
+    /// @notice What a private job's worker gets who was handed no key, plus one; zero: he was.
+    function missed(bytes32 params, address requester, uint256 nonce, uint256 price) external view returns (uint256) {
+        return KEY_BOX.isMissed(requester, nonce) ? uint256(missedPay(params, price)) + 1 : 0;
+    }
+
+    function _isSound(AuditPlan memory plan) private pure returns (bool) {
+        return plan.segments > 0 && plan.segments <= MOST_SEGMENTS && plan.auditors > 0 && plan.auditors <= 2
+            && plan.drawn > 0 && plan.auditBps > 0 && plan.auditors * plan.drawn <= MOST_DRAWN
             && plan.reauditBps <= BPS_WHOLE && plan.steps > 0;
     }
 

@@ -2,28 +2,26 @@
 pragma solidity 0.8.30;
 
 import {IAuditVerifier} from "../interfaces/IAuditVerifier.sol";
-import {IScheduler} from "../interfaces/IScheduler.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {AuditWord} from "../types/AuditWord.sol";
 import {JobId, JobState, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
 import {JobWord, laneOf} from "../types/JobWord.sol";
+import {isPrivate} from "../types/PrivateTerms.sol";
 import {ask, behind, rawSeats} from "../types/RawCalls.sol";
 import {AuditBase} from "./AuditBase.sol";
 import {AuditClaims} from "./AuditClaims.sol";
+import {AuditSums} from "./AuditSums.sol";
 import {AuditVerdict} from "./AuditVerdict.sol";
 
 /// @title AuditVerifier, as IAuditVerifier says
 contract AuditVerifier is AuditClaims {
-    constructor(address board, address bisection) AuditBase(board, bisection) {}
+    constructor(address board, address bisection, address keyBox) AuditBase(board, bisection, keyBox) {}
 
     // ---- what the board asks
 
     /// @inheritdoc IVerifier
     function needs(JobTerms calldata terms) external view returns (Needs memory) {
-        require(terms.workers == SEATS, WorkersUnsupported(terms.workers, SEATS));
-        require(IScheduler(terms.scheduler).DRAWS(), DrawNeeded(terms.scheduler));
-        require(bondFor(terms) > 0, TokenNotHeard(terms.payToken));
-        return SUMS.needs(terms.verifierParams);
+        return abi.decode(ask(address(SUMS), AuditSums.needs.selector, terms, ""), (Needs));
     }
 
     /// @inheritdoc IVerifier
@@ -31,15 +29,26 @@ contract AuditVerifier is AuditClaims {
     function verdict(JobTerms calldata terms, JobId id, JobWord job, Seat[] calldata held)
         external
         view
-        returns (bool, Ruling[] memory)
+        returns (bool, Ruling[] memory rulings)
     {
-        if (msg.sender != BOARD || job.state() != JobState.Committed) return (false, new Ruling[](0));
+        if (msg.sender != BOARD || job.state() != JobState.Committed) return (false, rulings);
+        if (isPrivate(terms.verifierParams)) {
+            uint256 missed = SUMS.missed(terms.verifierParams, terms.requester, terms.nonce, held[0].price);
+            if (missed > 0) {
+                // The key never came: nobody's fault but the requester's, and nothing to audit.
+                rulings = new Ruling[](held.length);
+                rulings[0].pay = uint128(missed - 1);
+                return (true, rulings);
+            }
+        }
         AuditWord audit = _auditOf(laneOf(terms.requester, terms.nonce), terms.nonce);
         bytes memory rest = abi.encodePacked(id.asBytes(), job, audit, behind(4), held.length, rawSeats(held));
         bytes memory answer = ask(address(VERDICT), AuditVerdict.rule.selector, terms, rest);
         // It has the form of ours already.
         assembly ("memory-safe") {
             return(add(answer, 32), mload(answer))
+        }
+    }
         }
     }
 

@@ -221,6 +221,15 @@ class Client:
         signed = SignedOrder.from_json(order) if isinstance(order, str) else order
         self.sender.transact(self.contracts.board.retire(signed.terms.nonce))
 
+    def delegate(self, who: str) -> None:
+        """Let `who` hand the keys of our private jobs, and do nothing else; the zero address: nobody.
+
+        Raises SpecInvalid where the network has no private jobs, Reverted.
+        """
+        if self.contracts.key_box is None:
+            raise SpecInvalid("this network has no private jobs; there are no keys to hand")
+        self.sender.transact(self.contracts.key_box.set_delegate(schema.any_address(who, "who")))
+
     def run(self, job: JobId | bytes | str, *, posted_block: int | None = None) -> Run:
         """A posted job by its id, from any process: 32 bytes, 0x + 64 hex digits, or an unambiguous beginning of them.
 

@@ -155,9 +155,11 @@ class _Deployer:
         self._set("setVerifier", self._create("AcceptanceVerifier", board, jury), True)
 
     def _audit(self) -> None:
-        """The audit tier: who differs is brought before the bisection; a training's snapshots are told beside."""
+        """The audit tier: who differs is brought before the bisection, who was handed no key is told by the key box; a
+        training's snapshots are told beside."""
         board, bisection = (self._contracts[name].address for name in ("JobBoard", "Bisection"))
-        self._set("setVerifier", self._create("AuditVerifier", board, bisection), True)
+        keys = self._create("KeyBox", board)
+        self._set("setVerifier", self._create("AuditVerifier", board, bisection, keys), True)
         self._create("Snapshots")
 
     def _token(self, wanted: TokenParameters) -> Token:

@@ -11,16 +11,20 @@ import pyrage
 
 from tensorgrid.domain import bech32
 from tensorgrid.domain.errors import KeyMissing, ResultRejected, SpecInvalid
+from tensorgrid.domain.jobkeys import KEY_BYTES
 from tensorgrid.domain.recipients import recipient_bytes, recipient_text
-from tensorgrid.domain.specs import MAX_RECIPIENTS
+from tensorgrid.domain.specs import MAX_RECIPIENTS, MAX_SEALED_KEY
 
 __all__ = [
     "MAX_SEALED_BYTES",
     "Identity",
+    "open_file",
+    "open_job_key",
     "open_sealed",
     "recipient_bytes",
     "recipient_text",
     "seal",
+    "seal_blob",
     "sealed_size_limit",
 ]
 
@@ -109,15 +113,56 @@ def open_sealed(data: bytes, identity: Identity, *, max_bytes: int = MAX_SEALED_
     """Decrypt a stranger's bytes. Raises ResultRejected when longer than `max_bytes`, altered, or sealed to others."""
     if len(data) > max_bytes:
         raise ResultRejected(f"a sealed file of {len(data)} bytes, at most {max_bytes} are opened")
-    # The library's work grows with the square of the recipients: 3000 of them, 300 KB, take it more than a minute.
-    end = data.find(_END_OF_HEADER, 0, _HEADER_ROOM)
-    if not data.startswith(_AGE_LINE) or end < 0 or data.count(_STANZA, 0, end) > _MAX_STANZAS:
-        raise ResultRejected(f"no age file, or one for more than {MAX_RECIPIENTS} recipients; it is not opened")
+    _check_header(data)
     try:
         opened: bytes = _guarded(pyrage.decrypt, data, [pyrage.x25519.Identity.from_str(identity.secret)])
     except pyrage.DecryptError as error:
         raise ResultRejected(f"a sealed file does not open for {identity.recipient}: {error}") from error
     return opened
+
+
+# ------------------------------------------------------------------------------------------------------- private jobs
+
+
+def seal_blob(data: bytes, key: bytes) -> bytes:
+    """Encrypt so that whoever has the 32-byte `key` can open it: it is the secret of the only recipient."""
+    return seal(data, [Identity.from_seed(key).recipient])
+
+
+def open_file(source: Path, target: Path, key: bytes) -> None:
+    """Decrypt what `seal_blob` made, a stranger's perhaps, from file to file.
+
+    Raises ResultRejected when it is altered, or sealed under another key, OSError; then there is no `target`.
+    """
+    with source.open("rb") as file:
+        _check_header(file.read(_HEADER_ROOM))
+    secret = pyrage.x25519.Identity.from_str(Identity.from_seed(key).secret)
+    target.touch(mode=0o600)
+    try:
+        _guarded(pyrage.decrypt_file, str(source), str(target), [secret])
+    except (pyrage.DecryptError, ResultRejected, OSError) as error:
+        target.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:  # a full disk; the library's own have no number
+            raise
+        raise ResultRejected(f"a sealed file does not open with its job's key: {error}") from error
+
+
+def open_job_key(wrapped: bytes, identity: Identity) -> bytes:
+    """The 32 bytes that were sealed to us. Raises ResultRejected."""
+    if len(wrapped) > MAX_SEALED_KEY:
+        raise ResultRejected(f"a wrapped key of {len(wrapped)} bytes, at most {MAX_SEALED_KEY} are opened")
+    key = open_sealed(wrapped, identity)
+    if len(key) != KEY_BYTES:
+        raise ResultRejected(f"what was wrapped has {len(key)} bytes, a job key has {KEY_BYTES}")
+    return key
+
+
+def _check_header(data: bytes) -> None:
+    """Raises ResultRejected for what the library should not be given: its work grows with the square of the recipients,
+    3000 of them, 300 KB, take it more than a minute."""
+    end = data.find(_END_OF_HEADER, 0, _HEADER_ROOM)
+    if not data.startswith(_AGE_LINE) or end < 0 or data.count(_STANZA, 0, end) > _MAX_STANZAS:
+        raise ResultRejected(f"no age file, or one for more than {MAX_RECIPIENTS} recipients; it is not opened")
 
 
 def sealed_size_limit(plain_bytes: int) -> int:

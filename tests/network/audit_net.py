@@ -80,7 +80,9 @@ def _deploy_audits(net: Devnet) -> None:
     made = sender.transact(Call("", code + constructor.encode_constructor(jury, 60), "create StubBisection"))
     refs = dict(net.deployment.contracts)
     board = net.contracts.board.address
-    verifier = sender.transact(Call("", creation_code("AuditVerifier", (board, made.contract)), "create AuditVerifier"))
+    keys = sender.transact(Call("", creation_code("KeyBox", (board,)), "create KeyBox"))
+    parts = (board, made.contract, keys.contract)
+    verifier = sender.transact(Call("", creation_code("AuditVerifier", parts), "create AuditVerifier"))
     found = keccak256(net.connection.code(verifier.contract))
     refs["AuditVerifier"] = ContractRef(verifier.contract, verifier.block, verifier.hash, found)
     sender.transact(net.contracts.parameters.build("setVerifier", verifier.contract, True))

@@ -11,6 +11,7 @@ from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import Connection
 from tensorgrid.chain.deployments import Deployment
 from tensorgrid.chain.jury import Jury
+from tensorgrid.chain.key_box import KeyBox
 from tensorgrid.chain.money import Escrow, TokenContract
 from tensorgrid.chain.network import Beacon, Parameters, Reputation, WorkerRegistry
 from tensorgrid.chain.plugins import Acceptance, Lottery, Offers, Replication, Snapshots
@@ -23,7 +24,7 @@ from tensorgrid.domain.jobs import ExtraSeats, Job, JobId, JobTerms, job_seed
 
 class Contracts:
     """Attributes: board, escrow, vault, registry, reputation, parameters, beacon, lottery, offers, replication, and
-    acceptance, jury, bisection, audit and snapshots, which are None where the network has none.
+    acceptance, jury, bisection, audit, snapshots and key_box, which are None where the network has none.
 
     Raises WrongChain when the deployment is of another chain, UnknownDeployment when the code at an address is not what
     was deployed there (a devnet started anew, a wrong file, a lying node).
@@ -59,6 +60,9 @@ class Contracts:
         self.snapshots: Snapshots | None = None
         if "Snapshots" in deployment.contracts:
             self.snapshots = Snapshots(connection, "Snapshots", at("Snapshots"))
+        self.key_box: KeyBox | None = None
+        if "KeyBox" in deployment.contracts:
+            self.key_box = KeyBox(connection, "KeyBox", at("KeyBox"))
         self.jury: Jury | None = None
         if "Jury" in deployment.contracts:
             self.jury = Jury(connection, "Jury", at("Jury"))

@@ -75,6 +75,7 @@ from tensorgrid.chain.history import (
     WorkerSettled,
     WorkerUpdated,
 )
+from tensorgrid.chain.key_box import KeyHanded, KeyMissed
 from tensorgrid.domain.audits import AuditOpening
 from tensorgrid.domain.errors import ChainError
 from tensorgrid.domain.jobs import Fault, JobTerms
@@ -211,6 +212,8 @@ __all__ = [
     "JobSealed",
     "JobSettled",
     "JobTaken",
+    "KeyHanded",
+    "KeyMissed",
     "LockCapSet",
     "LogRef",
     "MatchOpened",

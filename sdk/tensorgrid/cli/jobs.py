@@ -74,6 +74,9 @@ def submit(
     no_lint: Annotated[
         bool, typer.Option("--no-lint", help="With audit: go on although the linter finds what differs.")
     ] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="With audit: seal code, arguments and inputs; then follow the run.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost.")] = False,
     network: NetworkOption = None,
     as_json: JsonOption = False,
@@ -87,12 +90,13 @@ def submit(
     function, offers = function_from(what), texts_of(offer)
     options = chosen(budget=budget, wall=wall, verify=verify, reject_within=reject_within)
     options |= chosen(steps=steps, checkpoint_every=every, replicas=replicas, any_score=any_score or None)
-    options |= {"lint": False} if no_lint else {}
+    options |= ({"lint": False} if no_lint else {}) | ({"private": True} if private else {})
     client = connect(network)
     if dry_run:
         estimate = client.estimate(function, arguments_from(arg or []), offers=offers, **options)
         names = ["price_per_worker", "reserve", "fee_at_most", "bounty", "ceiling", "likely", "refund_if_agreed"]
         names += [] if estimate.audit_fees is None else ["audit_fees"]
+        names += [] if estimate.missed_pay is None else ["missed_pay"]
         names += ["if_all_asked"] if estimate.score_needed else []
         points = {"score_needed": estimate.score_needed, "covering": estimate.covering} if estimate.score_needed else {}
         if as_json:
@@ -106,6 +110,8 @@ def submit(
         print_json({"id": run.hex})
     else:
         say(f"posted {run.hex}")
+        if private:
+            say("its worker waits for the key: follow the run, or call `tensorgrid handover` once it is taken")
         say(f"follow it: tensorgrid watch {run.hex[:12]}; fetch it: tensorgrid result {run.hex[:12]} --out result")
 
 
@@ -147,6 +153,7 @@ def status(job: JobArgument, network: NetworkOption = None, as_json: JsonOption 
             "returned": found.returned,
         }
         | ({"reject by": f"{found.reject_by} (chain time)"} if found.reject_by is not None else {})
+        | ({"hand key by": f"{found.hand_by} (chain time)"} if found.hand_by is not None else {})
     )
     if found.seats:
         print_table(

@@ -9,7 +9,7 @@ from tensorgrid.domain.jobs import BPS_WHOLE
 MOST_SEGMENTS = 4096
 MOST_FURTHER = 30
 """Segments of the second round, after one seat has found that some differ."""
-_BITS = (32, 32, 32, 32, 16, 8, 8, 16, 16, 16)
+_BITS = (32, 32, 32, 32, 16, 8, 8, 16, 16, 16, 32, 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,9 @@ class AuditTerms:
     respond_time: what the worker has to open, and beside the time of a replay to serve and to answer. take_time: for
     auditors to take seats. audit_time: for one auditor's first share. move_time: each party's clock in a dispute.
     segments: into which the whole job is cut. drawn: segments per auditor. audit_bps: fee per replayed segment, of the
-    segment's price. reaudit_bps: share of clean audits that are audited again. steps: per segment.
+    segment's price. reaudit_bps: share of clean audits that are audited again. steps: per segment. Of a private job,
+    else zero: wrap_time: until when after the take the worker is handed its key; share_bps: what he gets of his price
+    otherwise.
     """
 
     respond_time: int
@@ -32,6 +34,8 @@ class AuditTerms:
     audit_bps: int
     reaudit_bps: int
     steps: int
+    wrap_time: int = 0
+    share_bps: int = 0
 
     def pack(self) -> bytes:
         """32 bytes. Raises OverflowError for a value that does not fit its place."""
@@ -57,6 +61,14 @@ class AuditTerms:
     def answer_time(self) -> int:
         """Seconds to say something to a claim: to answer it, and to make the segment's states again."""
         return self.respond_time + self.audit_time
+
+    @property
+    def private(self) -> bool:
+        return self.wrap_time > 0
+
+    def missed_pay(self, price: int) -> int:
+        """What a worker gets who was handed no key, rounded down; units of the pay token."""
+        return price * self.share_bps // BPS_WHOLE
 
     def turns(self, count: int) -> int:
         """Seconds to replay `count` segments."""

@@ -38,6 +38,7 @@ TensorgridError
         NoAgreement           workers disagreed; nobody's result can be trusted
         AuditFailed           the audit has shown that the worker did not do the work; the money is back
         NotAudited            it ended without a clean audit; what the worker did is not shown to be right
+        KeyNotHanded          a private job's key was not handed in time; its worker keeps the share that the terms name
         PartlyDone            the worker ended before the last segment and was paid for that; `.done`, `.segments`
     StillRunning              asked with a timeout, and the job has not ended yet
     ResultRejected            bytes that do not open, or do not hash to what the chain says
@@ -219,6 +220,10 @@ class NotContinuable(TensorgridError):
 
 class NotAudited(JobFailed):
     """It ended without a clean audit; what the worker did is not shown to be right."""
+
+
+class KeyNotHanded(JobFailed):
+    """A private job's key was not handed in time; its worker keeps the share that the terms name."""
 
 
 class PartlyDone(JobFailed):

@@ -98,12 +98,13 @@ class Found:
 class OpenedSeat:
     """`worker`: the auditor in the seat, a lower-case 0x-address; its segments, ascending. `result`: what proves that
     the result is the last state's model, sealed to the auditor; None where he replays the last segment, whose end it
-    names.
+    names. `keys`: of a private job (JobKeys), sealed to the auditor.
     """
 
     worker: str
     segments: tuple[OpenedSegment, ...]
     result: bytes | None = None
+    keys: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ class Opening:
                 "worker": seat.worker,
                 "segments": [_segment_json(one) for one in seat.segments],
                 "result": None if seat.result is None else _hex(seat.result),
+                **({} if seat.keys is None else {"keys": _hex(seat.keys)}),
             }
             for seat in self.seats
         ]
@@ -265,10 +267,12 @@ def _segment_json(segment: OpenedSegment) -> dict[str, Any]:
 
 
 def _seat(value: Any) -> OpenedSeat:
-    seat = schema.fields(value, ("worker", "segments", "result"), "a seat")
+    private = isinstance(value, dict) and "keys" in value
+    seat = schema.fields(value, ("worker", "segments", "result", *(["keys"] if private else [])), "a seat")
+    keys = schema.hex_bytes(seat["keys"], MAX_RESULT_BYTES, "keys") if private else None
     segments = schema.listed(seat["segments"], MOST_SEGMENTS, "segments")
     result = None if seat["result"] is None else schema.hex_bytes(seat["result"], MAX_RESULT_BYTES, "result")
-    return OpenedSeat(schema.address(seat["worker"], "worker"), tuple(_segment(one) for one in segments), result)
+    return OpenedSeat(schema.address(seat["worker"], "worker"), tuple(_segment(one) for one in segments), result, keys)
 
 
 def _segment(value: Any) -> OpenedSegment:

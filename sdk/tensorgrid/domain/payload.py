@@ -102,19 +102,19 @@ class Payload:
         """The JSON part, None where there is none. Numbers are as JSON has them: 1.0 comes back as 1."""
         return None if self.json_text is None else parse_canonical_json(self.json_text, "the JSON part of a result")
 
-    def leaves(self) -> list[Leaf]:
-        """One per tensor, and one for the JSON part if there is one."""
+    def leaves(self, key: bytes | None = None) -> list[Leaf]:
+        """One per tensor, and one for the JSON part if there is one. `key`: of a private job's roots."""
         from tensorgrid.domain.results import JSON_DTYPE, Leaf
 
-        leaves = [Leaf.of(t.name, t.dtype, t.shape, t.data) for t in self.tensors]
+        leaves = [Leaf.of(t.name, t.dtype, t.shape, t.data, key) for t in self.tensors]
         if self.json_text is not None:
-            leaves.append(Leaf.of("", JSON_DTYPE, (), self.json_text))
+            leaves.append(Leaf.of("", JSON_DTYPE, (), self.json_text, key))
         return leaves
 
 
-def leaves_of_payload(data: bytes | memoryview) -> list[Leaf]:
+def leaves_of_payload(data: bytes | memoryview, key: bytes | None = None) -> list[Leaf]:
     """The leaves of a result file. Raises ResultRejected."""
-    return Payload.parse(data).leaves()
+    return Payload.parse(data).leaves(key)
 
 
 def json_of_payload(data: bytes | memoryview) -> Any:
@@ -122,11 +122,14 @@ def json_of_payload(data: bytes | memoryview) -> Any:
     return Payload.parse(data).json
 
 
-def payload_root(data: bytes | memoryview) -> bytes:
-    """The 32-byte Merkle root of a result file, not yet bound to a job. Raises ResultRejected."""
+def payload_root(data: bytes | memoryview, key: bytes | None = None) -> bytes:
+    """The 32-byte Merkle root of a result file, not yet bound to a job. `key`: of a private job's roots.
+
+    Raises ResultRejected.
+    """
     from tensorgrid.domain.results import merkle_root
 
-    leaves = leaves_of_payload(data)
+    leaves = leaves_of_payload(data, key)
     if not leaves:
         _reject("it holds neither a tensor nor JSON")
     return merkle_root(leaves)

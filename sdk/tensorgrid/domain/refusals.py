@@ -153,6 +153,18 @@ class NotRequester(Reverted):
 # --------------------------------------------------------------------------------------------------------------- audits
 
 
+class NotPrivate(Reverted):
+    """the terms are of a public job: there is no key to hand"""
+
+
+class KeyAlreadyHanded(Reverted):
+    """the worker has the job's key; a second one would not count"""
+
+
+class WrappedTooLong(Reverted):
+    """seal the job's key to the worker's recipient, and nothing else"""
+
+
 class DrawNeeded(Reverted):
     """auditors are drawn: choose a scheduler that draws"""
 

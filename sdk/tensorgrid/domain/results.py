@@ -3,6 +3,7 @@
 leaf   = keccak256(0x00 || u32 len(name) || name || u8 len(dtype) || dtype || u8 ndim || u64 dims... || blake3(bytes))
 node   = keccak256(0x01 || left || right); leaves ordered by name (bytewise); an odd last node moves up unchanged
 root   = keccak256(0x02 || JobId || u8 exit class || merkle root), merkle root zero unless the class is OK
+In a private job blake3 is keyed (`key`, 32 bytes), so that nobody without the key can tell what a root stands for.
 All integers big-endian. The JSON part of a result is one more leaf, of dtype "json", shape () and the empty name, which
 no tensor may bear.
 """
@@ -31,8 +32,10 @@ class Leaf:
     digest: bytes
 
     @classmethod
-    def of(cls, name: str, dtype: str, shape: Sequence[int], data: bytes | memoryview) -> Leaf:
-        return cls(name, dtype, tuple(shape), blake3(data).digest())
+    def of(
+        cls, name: str, dtype: str, shape: Sequence[int], data: bytes | memoryview, key: bytes | None = None
+    ) -> Leaf:
+        return cls(name, dtype, tuple(shape), (blake3(data) if key is None else blake3(data, key=key)).digest())
 
     def hash(self) -> bytes:
         name, dtype = self.name.encode(), self.dtype.encode()

@@ -19,6 +19,8 @@ VERSION = 1
 RUNTIME = "python-torch-1"
 TIERS = ("replicate", "accept", "audit")
 AUDIT = "audit"
+PRIVATE_TIERS = (AUDIT,)
+"""In which code and inputs may be sealed."""
 KINDS = ("numpy", "torch")
 
 MAX_SPEC_BYTES = 128 * 1024
@@ -26,6 +28,7 @@ MAX_BUNDLE_BYTES = 1024 * 1024
 MAX_INPUT_BYTES = 64 << 30
 MAX_ARGUMENTS = 256
 MAX_RECIPIENTS = 16
+MAX_SEALED_KEY = 4096
 MAX_WALL_SECONDS = 30 * 24 * 3600
 MAX_OUTPUT_BYTES = 64 << 30
 MAX_MEMORY_BYTES = 16 << 40
@@ -44,7 +47,8 @@ _KEYS = (
 ).split()
 _RESERVED = ("acceptance", "expected")
 """Named in version 1 so that later tiers need no new one; null until a tier uses them."""
-_OPTIONAL = ("resume",)
+_PRIVATE = "private"
+_OPTIONAL = ("resume", _PRIVATE)
 """Left out where they say nothing, so that a spec without them has the bytes that it always had."""
 
 
@@ -145,12 +149,27 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedParts:
+    """Of a private job, whose bundle and inputs name sealed files: the arguments' file, its size in bytes, and the job
+    key, sealed to the recipients (an age file): whoever may read the result can check it, and hand the key on."""
+
+    arguments: Cid
+    size: int
+    key: bytes
+
+    def __post_init__(self) -> None:
+        schema.integer(self.size, 1, MAX_SPEC_BYTES, "private.bytes")
+        if not 1 <= len(self.key) <= MAX_SEALED_KEY:
+            raise SpecInvalid(f"private.key must have 1 to {MAX_SEALED_KEY} bytes")
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpec:
     """A specification that can be signed and run; constructing it checks it.
 
     arguments: plain JSON values by parameter name. inputs: arrays by parameter name. recipients: "age1..." texts, at
     least one. checkpoint: with the tier "audit", and with it alone. resume: there, where the run goes on from an
-    earlier one. Raises SpecInvalid naming the field.
+    earlier one. private: then arguments is empty, and nothing is gone on from. Raises SpecInvalid naming the field.
     """
 
     bundle: BundleRef
@@ -163,14 +182,12 @@ class JobSpec:
     tier: str = "replicate"
     checkpoint: Checkpoint | None = None
     resume: Resume | None = None
+    private: SealedParts | None = None
 
     def __post_init__(self) -> None:
-        for name in schema.sized(self.arguments, MAX_ARGUMENTS, "arguments"):
-            _name(name, "arguments")
         for name in schema.sized(self.inputs, MAX_ARGUMENTS, "inputs"):
             _name(name, "inputs")
-        if both := sorted(self.arguments.keys() & self.inputs.keys()):
-            raise SpecInvalid(f"{', '.join(both)}: named in arguments and in inputs; name each once")
+        check_arguments(self.arguments, self.inputs)
         schema.matching(self.runtime, _RUNTIME, "runtime")
         schema.integer(self.progress_seconds, 1, 3600, "progress_seconds")
         _check_recipients(self.recipients)
@@ -180,6 +197,16 @@ class JobSpec:
             raise SpecInvalid('checkpoint belongs to the tier "audit", and to it alone; give both or neither')
         if self.resume is not None and (self.checkpoint is None or self.resume.size > self.checkpoint.keep_bytes):
             raise SpecInvalid("resume belongs to a job with checkpoints, with room in keep_bytes for its state")
+        if self.private is not None:
+            self._check_private()
+
+    def _check_private(self) -> None:
+        if self.tier not in PRIVATE_TIERS:
+            raise SpecInvalid(f"a private job cannot have verify={self.tier!r}; use verify={PRIVATE_TIERS[0]!r}")
+        if self.arguments:
+            raise SpecInvalid("a private job's arguments lie in a sealed file; leave arguments empty")
+        if self.resume is not None:
+            raise SpecInvalid("a private job cannot go on from another's state, which would lie open; begin anew")
 
     @property
     def origin(self) -> int:
@@ -202,6 +229,7 @@ class JobSpec:
                 "checkpoint": None if self.checkpoint is None else asdict(self.checkpoint),
                 **dict.fromkeys(_RESERVED),
                 **({} if self.resume is None else {"resume": self.resume.to_json()}),
+                **({} if self.private is None else {_PRIVATE: _sealed_json(self.private)}),
             }
         )
         _check_size(len(data))
@@ -232,12 +260,21 @@ class JobSpec:
             tier=schema.fields(value["verification"], ("tier",), "verification")["tier"],
             checkpoint=_checkpoint(value["checkpoint"]),
             resume=Resume.of_json(value["resume"]) if "resume" in given else None,
+            private=_sealed_parts(value[_PRIVATE]) if _PRIVATE in given else None,
         )
 
     @property
     def digest(self) -> bytes:
         """sha256 of the canonical bytes: JobTerms.spec_digest."""
         return sha256(self.to_bytes())
+
+
+def check_arguments(arguments: Any, inputs: Mapping[str, InputRef]) -> None:
+    """JSON values by parameter name, none of which is an input's. Raises SpecInvalid."""
+    for name in schema.sized(arguments, MAX_ARGUMENTS, "arguments"):
+        _name(name, "arguments")
+    if both := sorted(arguments.keys() & inputs.keys()):
+        raise SpecInvalid(f"{', '.join(both)}: named in arguments and in inputs; name each once")
 
 
 def _input(value: Any) -> InputRef:
@@ -247,6 +284,16 @@ def _input(value: Any) -> InputRef:
 
 def _checkpoint(value: Any) -> Checkpoint | None:
     return None if value is None else Checkpoint(**schema.fields(value, ("every", "keep_bytes"), "checkpoint"))
+
+
+def _sealed_parts(value: Any) -> SealedParts:
+    found = schema.fields(value, ("arguments", "bytes", "key"), _PRIVATE)
+    key = schema.hex_bytes(found["key"], MAX_SEALED_KEY, "private.key")
+    return SealedParts(schema.cid(found["arguments"], "private.arguments"), found["bytes"], key)
+
+
+def _sealed_json(parts: SealedParts) -> dict[str, Any]:
+    return {"arguments": str(parts.arguments), "bytes": parts.size, "key": "0x" + parts.key.hex()}
 
 
 def _with_cid(ref: BundleRef | InputRef) -> dict[str, Any]:

@@ -42,9 +42,9 @@ class Part:
     tensors: dict[str, TensorView]
     plain: Any
 
-    def root(self) -> bytes:
-        leaves = (Leaf.of(name, t.dtype, t.shape, t.data) for name, t in self.tensors.items())
-        return part_root(leaves, None if self.plain is None else canonical_json(self.plain))
+    def root(self, key: bytes | None = None) -> bytes:
+        leaves = (Leaf.of(name, t.dtype, t.shape, t.data, key) for name, t in self.tensors.items())
+        return part_root(leaves, None if self.plain is None else canonical_json(self.plain), key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,6 @@ class StateFile:
             parts[part].tensors[name] = tensor
         return cls(parts, step)
 
-    def roots(self) -> StateRoots:
-        """Reads all of it."""
-        return StateRoots(*(self.parts[name].root() for name in PARTS))
+    def roots(self, key: bytes | None = None) -> StateRoots:
+        """Reads all of it. `key`: of a private job's roots."""
+        return StateRoots(*(self.parts[name].root(key) for name in PARTS))

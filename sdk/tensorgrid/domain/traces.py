@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from blake3 import blake3
+
 from tensorgrid.domain.audit_terms import MOST_SEGMENTS
 from tensorgrid.domain.encoding import canonical_json, keccak256
 from tensorgrid.domain.errors import TraceInvalid
@@ -49,17 +51,18 @@ class StateRoots:
         return keccak256(b"\x04" + b"".join(self.parts))
 
 
-def part_root(tensors: Iterable[Leaf], text: bytes | None = None) -> bytes:
+def part_root(tensors: Iterable[Leaf], text: bytes | None = None, key: bytes | None = None) -> bytes:
     """Of a part's tensors and the canonical text of its JSON value, None where there is none."""
     leaves = list(tensors)
     if text is not None:
-        leaves.append(Leaf.of("", JSON_DTYPE, (), text))
+        leaves.append(Leaf.of("", JSON_DTYPE, (), text, key))
     return merkle_root(leaves) if leaves else ZERO32
 
 
-def metrics_digest(metrics: Sequence[Mapping[str, Any]]) -> bytes:
-    """Of a segment's metrics, one object per step."""
-    return keccak256(canonical_json([dict(point) for point in metrics]))
+def metrics_digest(metrics: Sequence[Mapping[str, Any]], key: bytes | None = None) -> bytes:
+    """Of a segment's metrics, one object per step. `key`: of a private job, whose few digits could be guessed."""
+    text = canonical_json([dict(point) for point in metrics])
+    return keccak256(text if key is None else blake3(text, key=key).digest())
 
 
 NO_METRICS = metrics_digest(())

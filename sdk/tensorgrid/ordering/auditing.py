@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from tensorgrid.chain.deployments import AuditProposal, JobClocks
 from tensorgrid.domain.audit_terms import MOST_SEGMENTS, AuditTerms
 from tensorgrid.domain.errors import NotAuditable, SpecInvalid
@@ -22,6 +24,27 @@ MOST_OVERHEAD_BPS = 500
 """Of the price, what gas may cost."""
 AUDITED_JOB_GAS = 1_100_000
 """All transactions of all parties of a clean audit, their first time, rounded up; tests hold it against the bench's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handing:
+    """Of a private job. seconds: that the requester has to hand the key, None: as long as the network gives a worker to
+    answer. share: percent of his price for a worker who is handed none."""
+
+    seconds: int | None = None
+    share: int = 10
+
+    def added_to(self, plan: AuditTerms, work_seconds: int) -> AuditTerms:
+        """`work_seconds`: of the work time without it. Raises SpecInvalid."""
+        wrap = min(plan.respond_time, work_seconds) if self.seconds is None else self.seconds
+        if wrap > work_seconds:
+            raise SpecInvalid(f"wrap_within is {wrap} s, longer than the work itself may take; give {work_seconds} s")
+        if type(self.share) is not int or not 0 <= self.share <= 100:
+            raise SpecInvalid(f"missed_share is {self.share!r}; give a whole percentage from 0 to 100")
+        return replace(plan, wrap_time=wrap, share_bps=self.share * 100)
+
+
+LIKE_THE_NETWORK = Handing()
 
 
 def proposal_or_cautious(proposed: AuditProposal | None, clocks: JobClocks) -> AuditProposal:

@@ -24,6 +24,9 @@ class JobOptions:
     steps: with "audit", how often the function calls tg.checkpoint in all. checkpoint_every: how many of them make one
     segment, so many that there are a hundred when left out. keep_bytes: the most disk that its states may take on the
     worker. lint: read the source for what makes runs differ, and refuse it; False goes on regardless.
+    private: with "audit", seal code, arguments and inputs: only the worker and the auditors can read them. You (or a
+    delegate) must hand the worker the key within wrap_within of the take: whoever follows the run does, and so does
+    `tensorgrid handover`. A worker who is handed none keeps missed_share percent of the price.
     coin_price: what one coin of the chain costs in the budget's token, to refuse audits whose gas is out of proportion.
     reject_within: with "accept", how long you may reject; the network's least time, and a minute at least, if left out.
     wall: the longest one run may take; reaching it is an outcome that is paid.
@@ -44,6 +47,9 @@ class JobOptions:
     checkpoint_every: int | None = None
     keep_bytes: str | int = "4GiB"
     lint: bool = True
+    private: bool = False
+    wrap_within: str | int | None = None
+    missed_share: int = 10
     coin_price: str | Amount | None = None
     replicas: int = 3
     any_score: bool = False

@@ -1,25 +1,38 @@
 """From a function and its arguments to a JobSpec, with every blob it names stored.
 
-Arguments: JSON values travel inside the spec; arrays and tensors become inputs, each a safetensors file fetched by CID.
+Arguments: JSON values travel inside the spec (of a private job in a sealed file); arrays and tensors become inputs,
+each a safetensors file fetched by CID.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from tensorgrid.bundle import bundle_of
 from tensorgrid.domain.arrays import kind_of, pack_input
+from tensorgrid.domain.cids import Cid
 from tensorgrid.domain.encoding import canonical_json
 from tensorgrid.domain.errors import SpecInvalid
-from tensorgrid.domain.specs import AUDIT, BundleRef, Checkpoint, InputRef, JobSpec, Resources
+from tensorgrid.domain.jobkeys import ARGUMENTS, BUNDLE, JobKeys, label_of, new_job_key
+from tensorgrid.domain.specs import (
+    AUDIT,
+    PRIVATE_TIERS,
+    BundleRef,
+    Checkpoint,
+    InputRef,
+    JobSpec,
+    Resources,
+    SealedParts,
+)
 from tensorgrid.lint import lint_source, refuse
 from tensorgrid.ordering.auditing import every_of
 from tensorgrid.ordering.options import JobOptions
 from tensorgrid.ordering.terms import parse_duration, parse_size
+from tensorgrid.privacy import seal, seal_blob
 from tensorgrid.storage.base import BlobStore
 from tensorgrid.storage.cid import cid_of_bytes
 
@@ -46,6 +59,11 @@ def pack(
     recipients: Sequence[str],
 ) -> PackedJob:
     """Raises SpecInvalid, FunctionNotPortable, NotRepeatable (of a job that is to be audited)."""
+    if options.private and options.verify not in PRIVATE_TIERS:
+        raise SpecInvalid(
+            f"private=True is not sold with verify={options.verify!r}; choose verify={PRIVATE_TIERS[0]!r}, where one "
+            "worker and the auditors of a few segments are given the key"
+        )
     bundle = bundle_of(function)
     if options.verify == AUDIT and options.lint:
         refuse(lint_source(bundle.source, gpu=gpus > 0))
@@ -76,7 +94,31 @@ def pack(
         checkpoint=_checkpoint(options) if options.verify == AUDIT else None,
     )
     spec.to_bytes()
-    return PackedJob(spec, tuple(dict.fromkeys(blobs)))
+    packed = PackedJob(spec, tuple(dict.fromkeys(blobs)))
+    return sealed_job(packed) if options.private else packed
+
+
+def sealed_job(plain: PackedJob) -> PackedJob:
+    """The same job with code, arguments and inputs sealed under a new job key, which is sealed to the recipients."""
+    spec, job_key = plain.spec, new_job_key()
+    keys, blobs = JobKeys.of(job_key), {cid_of_bytes(blob): blob for blob in plain.blobs}
+
+    def seal_part(data: bytes, label: str) -> tuple[Cid, int]:
+        sealed = seal_blob(data, keys.blob(label))
+        sealed_blobs.append(sealed)
+        return cid_of_bytes(sealed), len(sealed)
+
+    sealed_blobs: list[bytes] = []
+    code = seal_part(blobs[spec.bundle.cid], BUNDLE)
+    arguments = seal_part(canonical_json(dict(spec.arguments)), ARGUMENTS)
+    inputs = {
+        name: InputRef(*seal_part(blobs[ref.cid], label_of(name)), kind=ref.kind) for name, ref in spec.inputs.items()
+    }
+    private = SealedParts(*arguments, key=seal(job_key, spec.recipients))
+    bundle = BundleRef(cid=code[0], entry=spec.bundle.entry, bytes=code[1])
+    found = replace(spec, bundle=bundle, arguments={}, inputs=inputs, private=private)
+    found.to_bytes()
+    return PackedJob(found, tuple(sealed_blobs))
 
 
 def _checkpoint(options: JobOptions) -> Checkpoint:

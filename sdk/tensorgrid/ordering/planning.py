@@ -13,7 +13,7 @@ from tensorgrid.domain.jobs import PAIR, JobTerms
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.offers import StandingOffer
 from tensorgrid.domain.specs import AUDIT, JobSpec
-from tensorgrid.ordering.auditing import AUDITED_JOB_GAS, check_gas
+from tensorgrid.ordering.auditing import AUDITED_JOB_GAS, Handing, check_gas
 from tensorgrid.ordering.cover import with_cover
 from tensorgrid.ordering.depth import check_depth
 from tensorgrid.ordering.matching import serving
@@ -82,6 +82,7 @@ class Planner:
             matched=bool(offers) or (relayed and packed.spec.tier == ACCEPT),
             steps=options.steps,
             replicas=options.replicas,
+            handing=Handing(_seconds(options.wrap_within), options.missed_share),
             **fixed,
         )
         if packed.spec.tier == AUDIT:
@@ -112,6 +113,7 @@ class Planner:
             if arguments:
                 raise SpecInvalid("a JobSpec carries its own arguments; pass them there")
             named = [work.bundle.cid, *(ref.cid for ref in work.inputs.values())]
+            named += [work.private.arguments] if work.private is not None else []
             missing = [cid for cid in named if not self.store.has(cid)]
             if missing:
                 raise BlobNotFound(f"the spec names {missing[0]}, which the store does not have; store it first")

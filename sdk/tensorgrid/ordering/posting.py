@@ -12,7 +12,7 @@ from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid, UnknownToke
 from tensorgrid.domain.jobs import TRIO, JobTerms, hardware_class
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.specs import JobSpec
-from tensorgrid.ordering.auditing import audit_terms_for, proposal_or_cautious
+from tensorgrid.ordering.auditing import LIKE_THE_NETWORK, Handing, audit_terms_for, proposal_or_cautious
 from tensorgrid.ordering.terms import Clocks, Prices, audited_prices, prices_for
 from tensorgrid.ordering.tiers import check_sold, tier_of
 
@@ -69,12 +69,12 @@ def draft_terms(
     stake: int | None = None,
     steps: int | None = None,
     replicas: int = TRIO,
+    handing: Handing = LIKE_THE_NETWORK,
 ) -> tuple[JobTerms, Prices, Clocks]:
     """Terms that `post` will accept, whose whole escrow is within `budget`. `stake` in stake-token units per worker.
 
     `matched`: the seat is given by an offer. `steps`: of a job to be audited. `replicas`: of a replicated one.
-    Without `nonce` it is zero, to be
-    replaced by one of a free lane.
+    `handing`: of a private one. Without `nonce` it is zero, to be replaced by one of a free lane.
 
     Raises UnknownToken (not accepted for new jobs), InsufficientFunds (budget too small), SpecInvalid (above the
     network's limits), NotAuditable, Unreachable.
@@ -88,6 +88,10 @@ def draft_terms(
         raise SpecInvalid(f"a budget of {budget} is above this network's limit of {limit} per job; split the work")
     proposed = contracts.deployment.clocks or _cautious(bounds)
     plan = plan_of(contracts, spec, steps)
+    clocks = clocks_for(bounds, proposed, spec.resources.wall_seconds, take_seconds)
+    if plan is not None and spec.private is not None:
+        plan = handing.added_to(plan, clocks.work)
+        clocks = clocks.waiting(plan.wrap_time, bounds.max_work_time)
     tier = tier_of(
         contracts,
         spec.tier,
@@ -102,7 +106,6 @@ def draft_terms(
         prices = audited_prices(budget, fee_bps=values.fee_bps, plan=plan)
     else:
         prices = prices_for(budget, fee_bps=values.fee_bps, workers=tier.workers, extra_seats=tier.extra_seats)
-    clocks = clocks_for(bounds, proposed, spec.resources.wall_seconds, take_seconds)
     terms = JobTerms(
         requester=requester,
         nonce=nonce or 0,

@@ -62,6 +62,15 @@ class Clocks:
     take: int
     work: int
 
+    def waiting(self, seconds: int, most: int) -> Clocks:
+        """So that the work loses nothing by waiting for its key. Raises SpecInvalid above `most` of work time."""
+        if self.work + seconds > most:
+            raise SpecInvalid(
+                f"a work time of {self.work} s and {seconds} s for handing the key are longer than the {most} s that "
+                "this network allows; lower wall=… or wrap_within=…"
+            )
+        return Clocks(self.take, self.work + seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -70,8 +79,9 @@ class Estimate:
     `ceiling` is never exceeded; `likely` is the cost when the first workers agree (or you accept, or the audit is
     clean), `refund_if_agreed` the rest. With two replicas `if_all_asked` is the cost when three more are asked, as they
     are unless both answer the same and each has `score_needed` points; `covering` providers have such a worker. With an
-    audit: `audit_fees` go to the auditors, who replay `replayed` of
-    `segments` segments; the reserve is what replacements and a second look may cost.
+    audit: `audit_fees` go to the auditors, who replay `replayed` of `segments` segments; the reserve is what
+    replacements and a second look may cost. Of a private job: `missed_pay` is lost unless you hand the worker the key
+    within `hand_seconds` of the take.
     """
 
     price_per_worker: Amount
@@ -88,6 +98,8 @@ class Estimate:
     replayed: int = 0
     score_needed: int = 0
     covering: int = 0
+    missed_pay: Amount | None = None
+    hand_seconds: int = 0
 
     @property
     def if_all_asked(self) -> Amount:
@@ -98,12 +110,18 @@ class Estimate:
     def refund_if_agreed(self) -> Amount:
         return Amount(self.ceiling.units - self.likely.units, self.ceiling.token)
 
+    @property
+    def _at_risk(self) -> str:
+        if self.missed_pay is None:
+            return ""
+        return f"; private: {self.missed_pay} lost unless the key is handed within {self.hand_seconds} s of the take"
+
     def __str__(self) -> str:
         if self.audit_fees is not None:
             return (
                 f"one worker at {self.price_per_worker}, auditors {self.audit_fees} for {self.replayed} of "
                 f"{self.segments} segments; held {self.ceiling}, likely cost {self.likely}, "
-                f"back {self.refund_if_agreed} when all is right"
+                f"back {self.refund_if_agreed} when all is right{self._at_risk}"
             )
         if self.workers == 1:
             return f"one worker at {self.price_per_worker} at most; held {self.ceiling}, cost {self.likely} at most"
@@ -117,6 +135,10 @@ class Estimate:
             f"{self.workers} workers at {self.price_per_worker} each; held {self.ceiling}, likely cost {self.likely}, "
             f"back at least {self.refund_if_agreed} when they agree"
         )
+
+
+def _missed(prices: Prices, token: Token, plan: AuditTerms | None) -> Amount | None:
+    return Amount(plan.missed_pay(prices.price), token) if plan is not None and plan.private else None
 
 
 def prices_for(budget: Amount, *, fee_bps: int, workers: int, extra_seats: int) -> Prices:
@@ -169,6 +191,8 @@ def estimate_of(prices: Prices, clocks: Clocks, token: Token, plan: AuditTerms |
         audit_fees=None if plan is None else Amount(prices.audit_fees, token),
         segments=0 if plan is None else plan.segments,
         replayed=0 if plan is None else plan.first,
+        missed_pay=_missed(prices, token, plan),
+        hand_seconds=0 if plan is None else plan.wrap_time,
     )
 
 

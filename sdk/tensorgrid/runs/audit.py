@@ -10,6 +10,7 @@ from tensorgrid.domain.errors import (
     AuditFailed,
     JobCancelled,
     JobNotTaken,
+    KeyNotHanded,
     NotAudited,
     PartlyDone,
     ResultRejected,
@@ -141,7 +142,7 @@ def check_opening(job: JobId, worker: SeatStory, opening: AuditOpening) -> None:
 
 
 def raise_unless_delivered(story: Story, name: str, back: Amount) -> None:
-    """Raises JobCancelled, JobNotTaken, WorkersSilent or AuditFailed when there is nothing that could be used.
+    """Raises JobCancelled, JobNotTaken, KeyNotHanded, WorkersSilent or AuditFailed when nothing could be used.
 
     `back`: what came back to us.
     """
@@ -153,6 +154,11 @@ def raise_unless_delivered(story: Story, name: str, back: Amount) -> None:
         )
     audit, worker = story.audit, story.first_seats[0]
     assert audit is not None, "asked of audited jobs alone"
+    if story.missed:
+        raise KeyNotHanded(
+            f"the worker of {name} was not handed its key in time and keeps his share; {back} came back. Submit again, "
+            "and follow the run (run.wait, or `tensorgrid handover`) until it is taken"
+        )
     if story.state is JobState.EXPIRED or audit.opening is None:
         raise WorkersSilent(
             f"the worker of {name} never showed its work and paid for it; {back} came back. Submit again"

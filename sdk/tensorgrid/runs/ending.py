@@ -55,13 +55,19 @@ def raise_unless_agreed(story: Story, name: str, back: Amount) -> None:
 
 
 def open_agreed(
-    claims: Sequence[Claim], *, job: JobId, store: BlobStore, identity: Identity, output_bytes: int
+    claims: Sequence[Claim],
+    *,
+    job: JobId,
+    store: BlobStore,
+    identity: Identity,
+    output_bytes: int,
+    roots: bytes | None = None,
 ) -> tuple[Opened, Claim]:
     """The first agreeing worker's copy that is right. Raises ResultRejected or StorageError with everybody's reason."""
     reasons: list[TensorgridError] = []
     for claim in claims:
         try:
-            opened = open_claim(claim, job=job, store=store, identity=identity, output_bytes=output_bytes)
+            opened = open_claim(claim, job=job, store=store, identity=identity, output_bytes=output_bytes, roots=roots)
         except (ResultRejected, StorageError) as error:
             reasons.append(error)
         else:

@@ -89,8 +89,19 @@ class Opened:
     receipt: Receipt
 
 
-def open_claim(claim: Claim, *, job: JobId, store: BlobStore, identity: Identity, output_bytes: int) -> Opened:
-    """Fetch the worker's receipt and result and hold them against the chain. Raises ResultRejected, StorageError."""
+def open_claim(
+    claim: Claim,
+    *,
+    job: JobId,
+    store: BlobStore,
+    identity: Identity,
+    output_bytes: int,
+    roots: bytes | None = None,
+) -> Opened:
+    """Fetch the worker's receipt and result and hold them against the chain. `roots`: key of a private job's roots.
+
+    Raises ResultRejected, StorageError.
+    """
     receipt = read_receipt(claim, job=job, store=store)
     exit_class = receipt.exit
     if exit_class is not ExitClass.OK:
@@ -105,7 +116,7 @@ def open_claim(claim: Claim, *, job: JobId, store: BlobStore, identity: Identity
                 f"{claim.worker} names a result of {receipt.sealed.bytes} bytes, the job allowed {limit}"
             )
         payload = open_sealed(store.get(receipt.sealed.cid, max_bytes=limit), identity)
-        root = result_root(job, ExitClass.OK, payload_root(payload))
+        root = result_root(job, ExitClass.OK, payload_root(payload, roots))
     if claim.root_hash is not None and keccak256(root) != claim.root_hash:
         raise ResultRejected(f"what {claim.worker} stored does not hash to the root on chain; keep it as evidence")
     return Opened(exit_class, root, payload, receipt)

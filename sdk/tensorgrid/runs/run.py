@@ -44,6 +44,7 @@ from tensorgrid.runs.audit import (
 from tensorgrid.runs.audit_story import AuditStory
 from tensorgrid.runs.closing import overdue_call
 from tensorgrid.runs.ending import function_failed, open_agreed, raise_unless_agreed
+from tensorgrid.runs.handing import hand_call, job_keys, owes_key
 from tensorgrid.runs.outcome import Claim, Provenance, Result, read_log, read_receipt
 from tensorgrid.runs.points import Points
 from tensorgrid.runs.story import SeatStory, Story
@@ -79,7 +80,8 @@ class SeatStatus:
 class RunStatus:
     """A look at a run. `phase` says in words what it waits for; `deadline` is the chain time that leaves this state.
 
-    `reject_by`: until when `Run.reject` may still be called; None when it may not.
+    `reject_by`: until when `Run.reject` may still be called, `hand_by`: until when a private job's key is to be handed
+    (`Run.hand`); None when not.
     """
 
     id: JobId
@@ -91,6 +93,7 @@ class RunStatus:
     paid: Amount
     fee: Amount
     returned: Amount
+    hand_by: int | None = None
 
     @property
     def ended(self) -> bool:
@@ -148,6 +151,7 @@ class Run:
             paid=self._amount(story, story.paid),
             fee=self._amount(story, story.fee),
             returned=self._amount(story, story.returned),
+            hand_by=story.hand_by if owes_key(story, 0) else None,
         )
 
     def transactions(self) -> tuple[str, ...]:
@@ -164,6 +168,15 @@ class Run:
         """Take it all back, as long as the draw is not fixed. Returns what came back. Raises Reverted (DrawFixed)."""
         self._client.sender.transact(self._client.contracts.board.cancel(self.terms))
         return self.refund
+
+    def hand(self) -> None:
+        """Of a private job: hand its key to the worker. `wait` does it by itself; a delegate may, too.
+
+        Raises SpecInvalid for a public job, KeyMissing without an identity that the job's key is sealed to, Reverted
+        (WrongState: not taken yet, or over; KeyAlreadyHanded, DeadlinePassed, NotRequester).
+        """
+        story, contracts = self.story(), self._client.contracts
+        self._client.sender.transact(hand_call(contracts, story, self.spec, self._client.identity))
 
     # -------------------------------------------------------------------------------------------------------- waiting
 
@@ -192,6 +205,7 @@ class Run:
                 raise StillRunning(
                     f"{short_id(self.id)} after {timeout:g} s: {story.phase}; wait again, it goes on by itself"
                 )
+            self._hand_if_due(story)
             self._close_if_due(story)
             time.sleep(POLL_SECONDS)
 
@@ -232,7 +246,7 @@ class Run:
 
         Raises FunctionFailed (agreed: it raised or reached a limit), JobNotTaken, JobCancelled, WorkersSilent,
         NoAgreement, JobRejected, ResultRejected (no agreeing worker's copy is right), StorageError (none can be had),
-        with verify="audit" AuditFailed, NotAudited and PartlyDone, and what `wait` raises.
+        with verify="audit" AuditFailed, NotAudited, PartlyDone and KeyNotHanded, and what `wait` raises.
         """
         self.wait(timeout)
         story = self.story()
@@ -383,12 +397,14 @@ class Run:
     # ------------------------------------------------------------------------------------------------------- the parts
 
     def _open(self, story: Story, seats: Sequence[SeatStory], kind: Kind | None) -> Result:
+        keys = job_keys(self.spec, self._client.identity)
         opened, winner = open_agreed(
             [self._claim(story, seat) for seat in seats],
             job=self.id,
             store=self._client.store,
             identity=self._client.identity,
             output_bytes=self.spec.resources.output_bytes,
+            roots=None if keys is None else keys.roots,
         )
         if opened.payload is None or opened.receipt.sealed is None:
             raise function_failed(opened, repr(self), store=self._client.store, identity=self._client.identity)
@@ -431,6 +447,14 @@ class Run:
         except (ChainError, KeyMissing, InsufficientFunds):
             # somebody else was first, the node is away, or we only watch or have no gas: the next look decides
             return
+
+    def _hand_if_due(self, story: Story) -> None:
+        """Whoever follows a private job hands its key: until then its worker may not begin."""
+        try:
+            if story.hand_by is not None and owes_key(story, self._client.connection.now()):
+                self.hand()
+        except (ChainError, StorageError, KeyMissing, InsufficientFunds):
+            return  # a delegate was first, something is away, or we only watch: the next look decides
 
     def _claim(self, story: Story, seat: SeatStory) -> Claim:
         if seat.receipt_digest is None:

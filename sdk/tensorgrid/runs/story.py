@@ -22,6 +22,8 @@ from tensorgrid.chain.events import (
     JobSealed,
     JobSettled,
     JobTaken,
+    KeyHanded,
+    KeyMissed,
     OrderRelayed,
     Rejected,
     Revealed,
@@ -80,7 +82,7 @@ class Story:
     """What has happened so far. Money in units of `terms.pay_token`; times are chain seconds.
 
     `silent`: the accept tier: nothing is revealed, silence is consent. `bond`: what a rejection still holds.
-    `audit`: in the audit tier alone.
+    `audit`: in the audit tier alone. Of a private job, `handed`: who was handed its key; `missed`: one was not.
     """
 
     terms: JobTerms
@@ -101,6 +103,8 @@ class Story:
     returned: int = 0
     closer: str | None = None
     relay_fee: int = 0
+    handed: set[str] = field(default_factory=set)
+    missed: bool = False
     transactions: list[str] = field(default_factory=list)
 
     @property
@@ -140,6 +144,13 @@ class Story:
         return self.committed_at + AcceptanceClocks.unpack(self.terms.verifier_params).window
 
     @property
+    def hand_by(self) -> int | None:
+        """Until when the workers of a private job can be handed its key; None before the last take, and of others."""
+        if self.audit is None or not self.audit.plan.private or self.work_by is None:
+            return None
+        return self.work_by - self.terms.work_time + self.audit.plan.wrap_time
+
+    @property
     def cost(self) -> int:
         """What stays spent: pay, the fee on it, and what a relayer got for posting."""
         return self.paid + self.fee + self.relay_fee
@@ -176,6 +187,10 @@ class Story:
         first, extra = self.first_seats, self.extra_seats
         if self.state is JobState.POSTED:
             return f"waiting for workers: {len(first)} of {self.terms.workers} seats taken"
+        if self.missed and self.state in (JobState.ASSIGNED, JobState.COMMITTED):
+            return "the key was not handed in time: waiting for the worker to leave"
+        if self.state is JobState.ASSIGNED and self.hand_by is not None and len(self.handed) < len(first):
+            return "waiting for you to hand the worker the key"
         if self.audit is not None and self.audit.running and self.state is JobState.ASSIGNED:
             return self.audit.running
         if self.state is JobState.ASSIGNED:
@@ -210,6 +225,8 @@ class Story:
     @property
     def _audit_phase(self) -> str:
         worker = self.first_seats[0]
+        if self.missed:
+            return "settled: the key was not handed in time"
         if worker.fault is Fault.SLASHED:
             return "settled: the worker was wrong"
         return "settled: audited" if worker.agreed else "settled: not audited"
@@ -279,6 +296,10 @@ def _apply(story: Story, event: Event) -> None:
         found.root_hash, found.receipt_digest = event.root_hash, event.receipt_digest
     elif isinstance(event, ExtraSeatsOpened):
         story.extra = event
+    elif isinstance(event, KeyHanded):
+        story.handed.add(event.worker)
+    elif isinstance(event, KeyMissed):
+        story.missed = True
     elif isinstance(event, WorkerSettled):
         found = story.seats[event.worker]
         found.pay, found.fault, found.slashed = event.pay, event.fault, story.terms.loss(event.fault)

@@ -69,7 +69,7 @@ class Trail:
 
 def events_of(connection: Connection, contracts: Contracts, job: JobId, first: int, last: int) -> Iterator[Event]:
     """Events of one job in blocks first..last, in chain order. Raises Unreachable, ChainError."""
-    names = ("JobBoard", "ReplicationVerifier", "AcceptanceVerifier", "AuditVerifier", "Snapshots")
+    names = ("JobBoard", "ReplicationVerifier", "AcceptanceVerifier", "AuditVerifier", "Snapshots", "KeyBox")
     for event in _events(connection, contracts, names, [None, "0x" + job.hex()], first, last):
         if getattr(event, "id", None) == job:
             yield event

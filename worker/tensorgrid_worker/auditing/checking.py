@@ -44,6 +44,8 @@ class Checking:
         """
         seat, reasons = self._seat(audit, patient)
         segments = {} if seat is None else {segment.index: segment for segment in seat.segments}
+        if audit.plan.private:
+            self._tools.inputs.keep_keys(audit.id, self._opened.keys(seat))
         indices, ends, wrong = audit.segments(audit.number), list[SegmentEnd](), list[int]()
         with self._tools.task(audit, stop) as task:
             for position, index in enumerate(indices):
@@ -130,9 +132,9 @@ class Checking:
     def _check_start(self, audit: AuditPicture, opened: OpenedSegment, path: Path) -> None:
         """Raises StateRejected."""
         said = _said(audit)
-        steps, roots = roots_of(path)
         spec = self._tools.inputs.spec(audit.id, audit.terms)
         origin = 0 if spec is None else spec.origin
+        steps, roots = roots_of(path, self._tools.inputs.roots(audit.id) if audit.plan.private else None)
         right = steps == origin + (opened.index - 1) * audit.plan.steps
         if not right or not opened.starts_from(roots.root(), said.trace_root, said.done):
             raise StateRejected("the state opened is not the one of the trace; replay without it")

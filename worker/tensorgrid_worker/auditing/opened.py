@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tensorgrid.domain.audits import ShownResult
 from tensorgrid.domain.cids import Cid
-from tensorgrid.domain.errors import OpeningRejected, StateRejected
+from tensorgrid.domain.errors import OpeningRejected, ResultRejected, StateRejected
+from tensorgrid.domain.jobkeys import NO_KEYS, JobKeys
 from tensorgrid.domain.openings import (
     MAX_OPENING_BYTES,
     MAX_RESULT_BYTES,
@@ -35,6 +36,15 @@ class Opened:
             if seat.worker == me:
                 return seat
         raise OpeningRejected("nothing was opened for this seat; accuse the worker")
+
+    def keys(self, seat: OpenedSeat | None) -> JobKeys:
+        """Of a private job. NO_KEYS where none that can be used were opened: then the job has failed, as we see it."""
+        if seat is None or seat.keys is None or self._identity is None:
+            return NO_KEYS
+        try:
+            return JobKeys.from_bytes(open_sealed(seat.keys, self._identity, max_bytes=MAX_RESULT_BYTES))
+        except (OpeningRejected, ResultRejected):
+            return NO_KEYS
 
     def state(self, audit: AuditPicture, segment: OpenedSegment) -> bytes:
         """The start state's file, not yet checked. Raises StateRejected, ResultRejected, StorageError."""

@@ -52,7 +52,8 @@ class OwnTraces:
         spec = self._tools.inputs.spec(audit.id, audit.terms)
         if spec is None or spec.checkpoint is None:
             return None
-        task = Task(spec, audit.seed, self._tools.inputs.folder(audit.id))
+        roots = self._tools.inputs.roots(audit.id) if audit.plan.private else None
+        task = Task(spec, audit.seed, self._tools.inputs.folder(audit.id), roots=roots)
         return self._fitting(audit, opening, task, _loaded(task))
 
     def keeps(self, audit: AuditPicture, segments: Collection[int]) -> bool:
@@ -113,6 +114,6 @@ class OwnTraces:
 
 def _loaded(task: Task) -> Traced | None:
     try:
-        return load(task.spec, task.seed, task.folder / "out")
+        return load(task.spec, task.seed, task.folder / "out", task.roots)
     except OSError:
         return None

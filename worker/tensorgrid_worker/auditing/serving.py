@@ -76,7 +76,9 @@ class Serving:
         opened = tuple(self._segment(audit, index, recipient, source) for index in segments)
         last = len(source.trace.segments) in segments
         result = None if last else seal(result_to_bytes(show_result(source.trace)), [recipient])
-        return OpenedSeat(worker.lower(), opened, result)
+        keys = self._tools.inputs.keys(audit.id) if audit.plan.private else None
+        sealed_keys = None if keys is None else seal(keys.to_bytes(), [recipient])
+        return OpenedSeat(worker.lower(), opened, result, sealed_keys)
 
     def _segment(self, audit: AuditPicture, index: int, recipient: str, source: _Source) -> OpenedSegment:
         state = None
@@ -126,7 +128,7 @@ class _Source:
                 start.unlink(missing_ok=True)
         if not target.exists():
             raise StateRejected(f"the state behind segment {segment} could not be made again ({found.reason}); retry")
-        if roots_of(target)[1] != self.trace.segments[segment - 1].roots:
+        if roots_of(target, self._task.roots)[1] != self.trace.segments[segment - 1].roots:
             # Served all the same: silence would cost the whole stake, one segment that differs costs less.
             log.error("state.differs", job=short(self._audit.id), segment=segment, todo="look at this machine")
         return target

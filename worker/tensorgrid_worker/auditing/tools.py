@@ -38,12 +38,12 @@ class Tools:
         prepared = self.inputs.prepare(audit.id, audit.terms)
         wants = prepared.spec.resources
         with self.slots.of(wants.threads, wants.gpus, stop, urgent=urgent) as gpus:
-            yield Task(prepared.spec, audit.seed, prepared.folder, gpus)
+            yield prepared.task(audit.seed, gpus)
 
     def reading(self, audit: AuditPicture) -> Task:
         """The job, for who only reads what its run has left. Raises JobRefused, NotNow, StorageError."""
         prepared = self.inputs.prepare(audit.id, audit.terms)
-        return Task(prepared.spec, audit.seed, prepared.folder)
+        return prepared.task(audit.seed)
 
     def room(self, job: JobId) -> Path:
         """A folder for states on their way, which is not part of any run."""

@@ -90,6 +90,8 @@ class Executor:
         be quick. An audited job goes on where an earlier run of the same task was cut off, unless `anew` is asked; it
         ends early where `leave` is. Raises RunFailed, RunStopped, OSError.
         """
+        if task.broken:
+            return _unopened(task)
         if task.spec.checkpoint is None:
             status, watch, output = self._supervised(task, on_point, stop)
             return _judge(task, status, watch, output)
@@ -113,7 +115,7 @@ class Executor:
     ) -> Run:
         out = task.folder / "out"
         room = self._room(task)
-        follower = Follower(task.spec, task.seed, out, on_segment, room=room)
+        follower = Follower(task.spec, task.seed, out, on_segment, room=room, key=task.roots)
         start = origin_of(task) if found is None else found.start
         follower.begin(b"" if found is None else found.lines)
         bind(task)
@@ -134,7 +136,7 @@ class Executor:
             return _left_behind(task, watch)
         if status == SIGKILL_STATUS and not (watch.memory_ran_out or watch.wall_reached or leave.asked):
             raise RunKilled("something on this machine killed the job; it goes on from the last state that was kept")
-        return _audited(_judge(task, status, watch, output), follower)
+        return _audited(_judge(task, status, watch, output), follower, task.roots)
 
     def _room(self, task: Task) -> int:
         """For kept states: what the spec counts on, and more where this worker gives it and the disk has it."""
@@ -148,7 +150,9 @@ class Executor:
         `task.folder` holds in/, and must not be in use by another run. Raises RunFailed, RunStopped, OSError.
         """
         assert task.spec.checkpoint is not None, "only audited jobs can be replayed"
-        follower = ReplayFollower(wanted, task.spec.checkpoint.every, origin=task.spec.origin)
+        follower = ReplayFollower(wanted, task.spec.checkpoint.every, origin=task.spec.origin, key=task.roots)
+        if task.broken:
+            return follower.failed(task.broken)
         start = wanted.start or origin_of(task)
         out = task.folder / "out"
         out.mkdir(parents=True, exist_ok=True)
@@ -175,7 +179,7 @@ class Executor:
         output = _fresh_output(task.folder)
         if tracing is not None:
             tracing.hand_over(task, output)
-        tell_call(task.folder / "in")
+        tell_call(task.folder / "in", task.roots)
         with Pipes(traced=tracing is not None) as pipes:
             child = self._sandbox.start(
                 launch_of(task, output, pipes, tmp_bytes=self._tmp_bytes, processes=self._processes, tracing=tracing)
@@ -230,14 +234,19 @@ def _left(task: Task, found: Interrupted, log: bytes, seconds: float) -> Run:
     return Run(ExitClass.OK, payload, log, seconds, traced, left=True)
 
 
-def _audited(run: Run, follower: Follower) -> Run:
+def _unopened(task: Task) -> Run:
+    """What was sealed of a private job is nobody's code: it counts as code that raised, for whoever tries it."""
+    return Run(ExitClass.RAISED, None, f"[worker] {task.broken}\n".encode(), 0.0)
+
+
+def _audited(run: Run, follower: Follower, roots_key: bytes | None) -> Run:
     """With its trace. A result that is not the model of the last state is no result."""
     traced = follower.traced()
     wrong = follower.broken
     if not wrong and run.exit is ExitClass.OK:
         roots = traced.trace.segments[-1].roots if traced is not None and traced.trace.segments else None
         try:
-            right = roots is not None and payload_root(run.payload or b"") == roots.model
+            right = roots is not None and payload_root(run.payload or b"", roots_key) == roots.model
         except ResultRejected:
             right = False
         wrong = "" if right else "the result is not the model of the trace's last state"

@@ -15,6 +15,7 @@ from tensorgrid.domain.errors import UnknownToken
 from tensorgrid.domain.jobs import BPS_WHOLE, JobTerms, ReplicationClocks, hardware_class
 from tensorgrid.domain.specs import JobSpec
 from tensorgrid_worker.config import ConfigInvalid, WorkerConfig
+from tensorgrid_worker.keys import IDENTITY
 from tensorgrid_worker.policy.base import Asked, Free, Need, Refusal
 from tensorgrid_worker.policy.free import FreeReader
 from tensorgrid_worker.policy.house import House
@@ -41,6 +42,7 @@ class Gate:
     min_reveal_seconds: int = 0
     acceptance: str = ""  # the verifier of the tier in which silence is consent; empty: the network has none
     audits: str = ""  # the verifier of the audit tier; empty: the network has none, or this worker keeps out
+    private: bool = False  # whether job keys can be opened here
 
     @classmethod
     def of(cls, config: WorkerConfig, deployment: Deployment, least_stake: int) -> Gate:
@@ -69,6 +71,7 @@ class Gate:
             min_reveal_seconds=config.min_reveal_seconds,
             acceptance=deployment.address(ACCEPTANCE) if ACCEPTANCE in deployment.contracts else "",
             audits=deployment.address(AUDITS) if config.audited_jobs and AUDITS in deployment.contracts else "",
+            private="KeyBox" in deployment.contracts and (config.home / IDENTITY).exists(),
         )
 
     def refusal(self, terms: JobTerms, me: str, *, auditor: bool = False) -> str:
@@ -99,6 +102,8 @@ class Gate:
         audited, cut = terms.verifier == self.audits, spec.checkpoint
         if audited != (cut is not None):
             return "its spec and its terms do not agree on whether it is audited"
+        if (spec.private is not None) != (audited and AuditTerms.unpack(terms.verifier_params).private):
+            return "its spec and its terms do not agree on whether it is private"
         if cut is not None and cut.every != AuditTerms.unpack(terms.verifier_params).steps:
             return f"its spec cuts it every {cut.every} steps, its terms say something else"
         return ""
@@ -117,6 +122,8 @@ class Gate:
         answer = AuditTerms.unpack(terms.verifier_params).respond_time
         if terms.verifier == self.audits and answer < self.min_reveal_seconds:
             return f"it gives {answer} s to answer, and silence costs the stake: {self.min_reveal_seconds} s at least"
+        if terms.verifier == self.audits and AuditTerms.unpack(terms.verifier_params).private and not self.private:
+            return "it is private, and this worker has no identity.age that keys could be sealed to"
         return "it is our own" if terms.requester == me else ""
 
     def _asked(self, terms: JobTerms, spec: JobSpec | None, *, auditor: bool = False) -> Asked:

@@ -8,15 +8,20 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.cids import Cid
 from tensorgrid.domain.encoding import parse_json, sha256
 from tensorgrid.domain.errors import BlobTooLarge, SpecInvalid, StateRejected, StorageError, TensorgridError
+from tensorgrid.domain.jobkeys import JobKeys
 from tensorgrid.domain.jobs import JobId, JobTerms
 from tensorgrid.domain.payload import ITEM_BYTES
-from tensorgrid.domain.specs import MAX_SPEC_BYTES, RUNTIME, InputRef, JobSpec, Resume
+from tensorgrid.domain.specs import MAX_SPEC_BYTES, RUNTIME, JobSpec, Resume
 from tensorgrid.storage.base import BlobStore
 from tensorgrid.storage.cid import cid_of_file
 from tensorgrid_worker.config import WorkerConfig
+from tensorgrid_worker.hardware import Gpu
+from tensorgrid_worker.jobs.launching import Task
+from tensorgrid_worker.jobs.sealed import fetch_sealed, keep_keys, kept_keys, unseal
 from tensorgrid_worker.jobs.traces import roots_of
 from tensorgrid_worker.policy.base import Refusal
 from tensorgrid_worker.runtime.trace import ORIGIN
@@ -41,10 +46,22 @@ class JobRefused(TensorgridError):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A checked job: its spec, and its folder with in/spec.json, in/bundle.py and in/inputs/*.safetensors."""
+    """A checked job: its spec, and its folder with in/spec.json, in/bundle.py and in/inputs/*.safetensors.
+
+    Of a private job: `keys`, None while they are not here; then its code and inputs still lie sealed. `broken`: why
+    they do not open, which is the job's fault; empty: they do.
+    """
 
     spec: JobSpec
     folder: Path
+    keys: JobKeys | None = None
+    broken: str = ""
+
+    def task(self, seed: bytes, gpus: tuple[Gpu, ...] = ()) -> Task:
+        """To be run, or replayed. Raises JobRefused where its keys are not here."""
+        if self.spec.private is not None and self.keys is None:
+            raise JobRefused("the keys of this private job are not here; only those who are handed them can run it")
+        return Task(self.spec, seed, self.folder, gpus, None if self.keys is None else self.keys.roots, self.broken)
 
 
 class Inputs:
@@ -69,6 +86,18 @@ class Inputs:
 
     def forget(self, job: JobId) -> None:
         shutil.rmtree(self.folder(job), ignore_errors=True)
+
+    def keep_keys(self, job: JobId, keys: JobKeys) -> None:
+        """Of a private job, until it is forgotten. Raises OSError."""
+        keep_keys(self.folder(job), keys)
+
+    def keys(self, job: JobId) -> JobKeys | None:
+        return kept_keys(self.folder(job))
+
+    def roots(self, job: JobId) -> bytes | None:
+        """Key of a private job's roots."""
+        keys = self.keys(job)
+        return None if keys is None else keys.roots
 
     def spec(self, job: JobId, terms: JobTerms) -> JobSpec | None:
         """As it lay here when it was inspected; None when it has gone."""
@@ -101,11 +130,15 @@ class Inputs:
         (inside / "spec.json").write_bytes(data)
         if judge is not None and (refusal := judge(terms, spec)) is not None:
             raise (NotNow if refusal.passing else JobRefused)(str(refusal))
+        if spec.private is not None:
+            fetch_sealed(spec, spec.private, folder, self._fetch)
+            keys = self.keys(job)
+            return Prepared(spec, folder, keys, "" if keys is None else unseal(spec, keys, folder, _check_unsealed))
         self._fetch(spec.bundle.cid, inside / "bundle.py", spec.bundle.bytes)
         for name, ref in spec.inputs.items():
             target = inside / "inputs" / f"{name}.safetensors"
             self._fetch(ref.cid, target, ref.bytes)
-            check_input(name, ref, target)
+            check_input(name, ref.bytes, target)
         if spec.resume is not None:
             self._fetch(spec.resume.cid, inside / ORIGIN, spec.resume.size)
             check_origin(spec.resume, inside / ORIGIN)
@@ -148,10 +181,11 @@ def check_spec(spec: JobSpec, terms: JobTerms, config: WorkerConfig, gpus: int) 
     if spec.runtime != RUNTIME:
         raise JobRefused(f"the job wants the runtime {spec.runtime}, this worker has {RUNTIME}")
     # A run that may last as long as the work deadline allows cannot also be sealed, stored and committed by then.
-    if need.wall_seconds + config.work_margin_seconds > terms.work_time:
+    waits = AuditTerms.unpack(terms.verifier_params).wrap_time if spec.private is not None else 0
+    if need.wall_seconds + config.work_margin_seconds + waits > terms.work_time:
         raise JobRefused(
-            f"{need.wall_seconds} s of wall time and {config.work_margin_seconds} s around it do not fit into the "
-            f"{terms.work_time} s that the terms give"
+            f"{need.wall_seconds} s of wall time and {config.work_margin_seconds + waits} s around it do not fit into "
+            f"the {terms.work_time} s that the terms give"
         )
 
 
@@ -169,10 +203,17 @@ def check_origin(resume: Resume, path: Path) -> None:
         raise JobRefused("the state to go on from is not the one that the spec names")
 
 
-def check_input(name: str, ref: InputRef, path: Path) -> None:
-    """A safetensors file with the one tensor "value", looked at by its header alone. Raises JobRefused.
+def _check_unsealed(name: str, size: int, path: Path) -> None:
+    try:
+        check_input(name, size, path)
+    except JobRefused as error:
+        raise SpecInvalid(str(error)) from error
 
-    The tensor itself is read inside the sandbox only.
+
+def check_input(name: str, bytes_: int, path: Path) -> None:
+    """A safetensors file of so many bytes with the one tensor "value", looked at by its header alone.
+
+    The tensor itself is read inside the sandbox only. Raises JobRefused.
     """
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
@@ -187,5 +228,5 @@ def check_input(name: str, ref: InputRef, path: Path) -> None:
         known = entry["dtype"] in ITEM_BYTES
     except (SpecInvalid, ValueError, KeyError, TypeError, AttributeError) as error:
         raise JobRefused(f"input {name} is no safetensors file with the tensor {INPUT_TENSOR!r}") from error
-    if others or not known or begin != 0 or end != ref.bytes - 8 - size:
+    if others or not known or begin != 0 or end != bytes_ - 8 - size:
         raise JobRefused(f"input {name} holds other things than one tensor {INPUT_TENSOR!r}")

@@ -19,6 +19,8 @@ from tensorgrid_worker.sandbox.base import Launch
 from tensorgrid_worker.sandbox.cgroups import GroupLimits
 
 PROGRESS_FD = "TENSORGRID_PROGRESS_FD"
+ARGUMENTS_FILE = "arguments.json"
+"""Among the inputs of a private job."""
 TMP = "/tmp"  # noqa: S108 - the sandbox's own
 OVERHEAD_BYTES = 2 << 30
 """Addresses (not memory) that the interpreter and torch's libraries map."""
@@ -28,12 +30,17 @@ SHARED_BYTES = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to run. `folder` holds in/ as inputs.py left it; `seed` is jobSeed."""
+    """What to run. `folder` holds in/ as inputs.py left it; `seed` is jobSeed.
+
+    Of a private job: `roots`, the key of its roots, and `broken`, why what was sealed did not open; empty: it did.
+    """
 
     spec: JobSpec
     seed: bytes
     folder: Path
     gpus: tuple[Gpu, ...] = ()
+    roots: bytes | None = None
+    broken: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +130,17 @@ def launch_of(
     return launch if tracing is None else tracing.added_to(launch, task, pipes)
 
 
-def tell_call(inputs: Path) -> None:
-    """From the spec as it lies there, whose every value is JSON's: a list stays a list, and 1.0 is 1."""
+def tell_call(inputs: Path, roots: bytes | None = None) -> None:
+    """From the spec as it lies there, whose every value is JSON's: a list stays a list, and 1.0 is 1.
+
+    Of a private job the arguments lie in a file of their own, and the key of its roots is told along.
+    """
     spec = parse_json((inputs / "spec.json").read_bytes(), "the spec")
     kinds = {name: ref["kind"] for name, ref in spec["inputs"].items()}
-    write_call(inputs, spec["bundle"]["entry"], spec["arguments"], kinds)
+    arguments = spec["arguments"]
+    if "private" in spec:
+        arguments = parse_json((inputs / ARGUMENTS_FILE).read_bytes(), "the arguments")
+    write_call(inputs, spec["bundle"]["entry"], arguments, kinds, roots)
 
 
 def _input_bytes(spec: JobSpec) -> int:

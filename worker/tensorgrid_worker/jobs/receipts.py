@@ -31,16 +31,19 @@ class Receipts:
         """`salt(job, seed)`: 32 bytes, the same every time (openings.Secrets)."""
         self._store, self._worker, self._environment, self._salt = store, worker, environment, salt
 
-    def of_run(self, job: JobId, seed: bytes, spec: JobSpec, run: Run, *, segments: int = 0) -> Result:
+    def of_run(
+        self, job: JobId, seed: bytes, spec: JobSpec, run: Run, *, segments: int = 0, roots: bytes | None = None
+    ) -> Result:
         """Store the sealed parts and the receipt. Raises StorageError.
 
-        segments: that an audited job's terms pay for; its result is bound together with its trace. A payload that does
-        not parse is the function's fault: the exit class becomes RAISED, and the log says why.
+        roots: key of a private job's roots. segments: that an audited job's terms pay for; its result is bound together
+        with its trace. A payload that does not parse is the function's fault: the exit class becomes RAISED, and the
+        log says why.
         """
         exit_class, payload, log = run.exit, run.payload, run.log
         if exit_class is ExitClass.OK:
             try:
-                root = result_root(job, ExitClass.OK, payload_root(payload or b""))
+                root = result_root(job, ExitClass.OK, payload_root(payload or b"", roots))
             except ResultRejected as error:
                 exit_class, payload = ExitClass.RAISED, None
                 log = (log + f"[worker] {error}\n".encode())[-MAX_LOG_BYTES:]

@@ -88,6 +88,7 @@ class ReplayFollower:
     wanted: Replay
     every: int
     origin: int = 0  # steps that earlier jobs have done
+    key: bytes | None = None  # of a private job's roots
     began: StateRoots | None = None
     states: dict[int, StateRoots] = field(default_factory=dict)
     segments: dict[int, SegmentEnded] = field(default_factory=dict)
@@ -120,6 +121,11 @@ class ReplayFollower:
             end, exit_class, self.began, self.states, self.segments, self.step, seconds, log, failed_in, reason
         )
 
+    def failed(self, reason: str) -> Replayed:
+        """Of a job that no run can begin: its code raised before all else."""
+        step, segment = self.wanted.first, self.wanted.first // self.every + 1
+        return Replayed(ReplayEnd.FAILED, ExitClass.RAISED, None, {}, {}, step, 0.0, b"", segment, reason)
+
     def _end(self, status: int, failure: ExitClass) -> tuple[ReplayEnd, ExitClass | None, str]:
         if self.reader.broken:
             return ReplayEnd.BROKEN, None, self.reader.broken
@@ -140,7 +146,7 @@ class ReplayFollower:
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             return False
         try:
-            if roots_of(output) != (self.origin + self.step, self.states.get(self.step)):
+            if roots_of(output, self.key) != (self.origin + self.step, self.states.get(self.step)):
                 return False
         except StateRejected:
             return False

@@ -64,9 +64,18 @@ class Follower:
     """
 
     def __init__(
-        self, spec: JobSpec, seed: bytes, folder: Path, on_segment: OnSegment = lambda _: None, *, room: int = 0
+        self,
+        spec: JobSpec,
+        seed: bytes,
+        folder: Path,
+        on_segment: OnSegment = lambda _: None,
+        *,
+        room: int = 0,
+        key: bytes | None = None,
     ) -> None:
-        """`room`: bytes that kept states may fill, where that is more than the spec says."""
+        """`room`: bytes that kept states may fill, where that is more than the spec says. `key`: of a private job's
+        roots."""
+        self._key = key
         assert spec.checkpoint is not None
         self._checkpoint: Checkpoint = spec.checkpoint
         self._spec_digest, self._seed, self._folder, self._on_segment = spec.digest, seed, folder, on_segment
@@ -124,7 +133,8 @@ class Follower:
         if self._trace is None:
             return None
         origin = 0 if self._resume is None else self._resume.step
-        return Traced(self._trace, KeptStates(self._folder / STATES, dict(self._extents), self._trace, origin=origin))
+        kept = KeptStates(self._folder / STATES, dict(self._extents), self._trace, origin=origin, key=self._key)
+        return Traced(self._trace, kept)
 
     def _take(self, line: Line, text: bytes) -> None:
         match line:
@@ -171,10 +181,11 @@ def remake_seconds(traced: Traced, seconds: float, share: int) -> float:
     return max(0, farthest) * share * seconds / done
 
 
-def load(spec: JobSpec, seed: bytes, folder: Path) -> Traced | None:
+def load(spec: JobSpec, seed: bytes, folder: Path, key: bytes | None = None) -> Traced | None:
     """The trace of an earlier run in `folder` (a task's out/), as far as its lines are whole. Raises OSError."""
     states = folder / STATES
-    follower = Follower(spec, seed, folder, room=states.stat().st_size if states.exists() else 0)
+    room = states.stat().st_size if states.exists() else 0
+    follower = Follower(spec, seed, folder, room=room, key=key)
     follower.feed((folder / LINES).read_bytes())
     return follower.traced()
 
@@ -193,9 +204,17 @@ def replace_lines(folder: Path, lines: bytes) -> None:
 class KeptStates:
     """States in one file that the job's process could write to: each is checked against the trace when it is taken."""
 
-    def __init__(self, path: Path, extents: Mapping[int, tuple[int, int]], trace: Trace, *, origin: int = 0) -> None:
-        """`origin`: steps that earlier jobs have done."""
-        self._path, self._extents, self._trace, self._origin = path, extents, trace, origin
+    def __init__(
+        self,
+        path: Path,
+        extents: Mapping[int, tuple[int, int]],
+        trace: Trace,
+        *,
+        origin: int = 0,
+        key: bytes | None = None,
+    ) -> None:
+        """`origin`: steps that earlier jobs have done. `key`: of a private job's roots."""
+        self._path, self._extents, self._trace, self._origin, self._key = path, extents, trace, origin, key
 
     @property
     def folder(self) -> Path:
@@ -243,16 +262,17 @@ class KeptStates:
     def _right(self, segment: int, path: Path) -> bool:
         roots = self._trace.segments[segment - 1].roots
         try:
-            return roots is not None and roots_of(path) == (self._origin + segment * self._trace.every, roots)
+            step = self._origin + segment * self._trace.every
+            return roots is not None and roots_of(path, self._key) == (step, roots)
         except StateRejected:
             return False
 
 
-def roots_of(path: Path) -> tuple[int, StateRoots]:
-    """Steps done and roots of a state file. Raises StateRejected, OSError."""
+def roots_of(path: Path, key: bytes | None = None) -> tuple[int, StateRoots]:
+    """Steps done and roots of a state file; `key`: of a private job's roots. Raises StateRejected, OSError."""
     with path.open("rb") as file:
         if not os.fstat(file.fileno()).st_size:
             raise StateRejected("a state file is empty; ask its worker for the state again")
         # Not closed by hand: views into it are about.
         state = StateFile.parse(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
-    return state.step, state.roots()
+    return state.step, state.roots(key)

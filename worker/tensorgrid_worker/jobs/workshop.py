@@ -304,7 +304,7 @@ class Workshop:
         prepared = self.inputs.prepare(job, current.terms)  # again: files may have gone or been changed since the take
         wants = prepared.spec.resources
         with self.slots.of(wants.threads, wants.gpus, current.stop) as gpus:
-            task = Task(prepared.spec, current.seed, prepared.folder, gpus)
+            task = prepared.task(current.seed, gpus)
             run = self._execute(current, task, log)
         result = self._store(current, task, run, log)
         self._journal.keep_result(result)
@@ -341,7 +341,9 @@ class Workshop:
         segments = AuditTerms.unpack(terms.verifier_params).segments if terms.verifier == self._audits else 0
         while True:
             try:
-                return self._receipts.of_run(current.job, current.seed, task.spec, run, segments=segments)
+                return self._receipts.of_run(
+                    current.job, current.seed, task.spec, run, segments=segments, roots=task.roots
+                )
             except StorageError as error:
                 log.say("store.failed", reason=str(error), again_in=pause)
             if current.stop.wait(pause):

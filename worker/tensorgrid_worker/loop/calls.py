@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.contracts import Contracts
+from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.jobs import JobId, JobTerms, Opening, ReplicationClocks, Seat
 from tensorgrid_worker.auditing.calls import opening_of
 from tensorgrid_worker.loop.openings import Secrets, with_trailer
@@ -13,11 +14,13 @@ from tensorgrid_worker.memory.rows import Result
 LOCAL = frozenset({Do.INSPECT, Do.RUN, Do.LEAVE, Do.STOP, Do.CLOSE})
 """Steps that send nothing."""
 CARRYING = "JobBoard.commitAndSettle"
+KEY_MISSED = keccak256(b"tensorgrid: no key was handed")
+"""Committed to where nothing could be done: it opens to nothing, and nobody asks for that."""
 
 
 def due(view: JobView, do: Do) -> int:
     """Chain time by which it must be mined or stake is lost; 0: nothing is, and it can wait for cheaper gas."""
-    if do is Do.COMMIT:
+    if do in (Do.COMMIT, Do.MISS, Do.COMMIT_MISSED):
         return work_deadline(view)
     if view.audited:
         return 0
@@ -63,6 +66,12 @@ def call_for(
             return board.settle(terms, view.held)
         case Do.EXPIRE:
             return board.expire(terms, view.held)
+        case Do.MISS:
+            assert contracts.key_box is not None, "only a network with keys has private jobs"
+            return contracts.key_box.miss(terms, view.held, view.number)
+        case Do.COMMIT_MISSED:
+            held = view.held if view.job.folded else (view.held[view.number - 1],)
+            return board.commit(terms.ref(), view.number, held, KEY_MISSED)
     assert result is not None, f"{do} is planned only with a result"
     match do:
         case Do.COMMIT:

@@ -34,6 +34,7 @@ from tensorgrid_worker.logs import JobLog, JobLogShelf, in_context, naming, shor
 from tensorgrid_worker.loop.backoff import Backoff
 from tensorgrid_worker.loop.calls import CARRYING, LOCAL, call_for, due, passenger_of
 from tensorgrid_worker.loop.census import Census
+from tensorgrid_worker.loop.handed import KeyReader
 from tensorgrid_worker.loop.interest import Interest
 from tensorgrid_worker.loop.larder import Larder
 from tensorgrid_worker.loop.openings import Openings
@@ -112,6 +113,7 @@ class Daemon:
         self._standing = Standing(contracts, me, config.hardware_class)
         self._upkeep = upkeep
         self._workshop = workshop(self._publish, self._snap, self._wake_plan.set)
+        self._view.keys = KeyReader(contracts, me, identity, self._workshop.inputs)
         tools = Tools(self._workshop.inputs, self._workshop.executor, self._workshop.slots)
         self._desk = Desk(
             contracts=contracts,

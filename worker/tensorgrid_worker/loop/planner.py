@@ -36,10 +36,23 @@ class Do(StrEnum):
     COMMIT = "commit"
     REVEAL = "reveal"
     REVEAL_ROOT = "reveal_root"
+    MISS = "miss"
+    COMMIT_MISSED = "commit_missed"
     CLOSE_WORK = "close_work"
     OPEN_EXTRA = "open_extra"
     SETTLE = "settle"
     EXPIRE = "expire"
+
+
+class KeyState(StrEnum):
+    """Of a job in whose first seats we sit. HERE: in its folder. LATE: it did not come in time, and nobody has said so
+    on chain; MISSED: somebody has."""
+
+    PUBLIC = "public"
+    WAITING = "waiting"
+    HERE = "here"
+    LATE = "late"
+    MISSED = "missed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,7 @@ class JobView:
     closable_since: int = 0  # chain time at which one of the closing flags was first seen; 0: none is
     audited: bool = False  # its verifier is the audit tier's
     audit: AuditPicture | None = None  # of the audit tier, once Committed
+    key: KeyState = KeyState.PUBLIC
 
     @property
     def committed(self) -> bool:
@@ -223,6 +237,8 @@ def _working(view: JobView, memory: Memory, now: int) -> Iterator[Do]:
     if now > work_deadline(view):
         if job_id in memory.running:
             yield Do.STOP  # nobody would take the result any more
+    elif view.key not in (KeyState.PUBLIC, KeyState.HERE):
+        yield from _without_key(view)
     elif job_id in memory.results:
         yield Do.COMMIT
     elif job_id in memory.running or job_id in memory.busy or view.seed == ZERO32:
@@ -244,6 +260,14 @@ def _to_leave(view: JobView, memory: Memory, now: int) -> bool:
 
 def _late(view: JobView, memory: Memory, now: int) -> bool:
     return now > work_deadline(view) - memory.margin
+
+
+def _without_key(view: JobView) -> Iterator[Do]:
+    """Its requester owes us the key for a while; then we say that it never came, and commit to nothing."""
+    if view.key is KeyState.LATE:
+        yield Do.MISS
+    elif view.key is KeyState.MISSED:
+        yield Do.COMMIT_MISSED
 
 
 def _work_open(view: JobView) -> bool:

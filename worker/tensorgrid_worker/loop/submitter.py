@@ -25,6 +25,7 @@ ALREADY = {
     "take": {"SiblingSeated"},  # the sibling is this worker himself, or one with whom he cannot share the job
     "take_extra": {"SiblingSeated"},
     "commit": {"AlreadyCommitted"},
+    "commit_missed": {"AlreadyCommitted"},
     "reveal": {"AlreadyRevealed"},
     "reveal_root": {"AlreadyRevealed"},
     "close_work": {"WrongState", "UnknownJob"},

@@ -21,7 +21,7 @@ from tensorgrid_worker.loop.planner import Action, Do, JobView
 
 log = structlog.get_logger()
 
-HELD = frozenset({Do.TAKE, Do.TAKE_EXTRA, Do.RUN, Do.COMMIT})
+HELD = frozenset({Do.TAKE, Do.TAKE_EXTRA, Do.RUN, Do.COMMIT, Do.COMMIT_MISSED})
 """What waits while nodes disagree."""
 
 

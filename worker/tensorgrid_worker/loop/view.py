@@ -25,6 +25,7 @@ from tensorgrid.domain.jobs import (
 )
 from tensorgrid_worker.auditing.reading import AuditReader
 from tensorgrid_worker.loop.calls import call_for
+from tensorgrid_worker.loop.handed import KeyReader
 from tensorgrid_worker.loop.planner import Do, JobView
 from tensorgrid_worker.memory.records import JobRecord, Preparation
 
@@ -62,6 +63,7 @@ class ViewReader:
     believed: float = 0
     fingerprint: Callable[[], bytes | None] = lambda: None
     needs_bond: bool = False  # of audited jobs
+    keys: KeyReader | None = None  # of private jobs
     refusals: dict[JobId, str] = field(default_factory=dict)  # why the chain would not let us take it, newest
     _seeds: dict[JobId, bytes] = field(default_factory=dict)
     _closable: dict[JobId, int] = field(default_factory=dict)
@@ -122,6 +124,8 @@ class ViewReader:
         view = JobView(record, job, held, number, seed, tally, extra, audited=audited)
         if audited and number and job.state is JobState.COMMITTED:
             view = replace(view, audit=self._audits.picture(record, job, held, number, seed))
+        if audited and self.keys is not None and 0 < number <= record.terms.workers and not view.committed:
+            view = replace(view, key=self.keys.state(record, job, head.timestamp))
         if not view.number:
             return replace(view, may_take=self._may_take(view, head))
         settle, open_extra = self._closing(view, head)

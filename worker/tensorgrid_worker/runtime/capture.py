@@ -31,6 +31,7 @@ class Captured:
 
     tensors: Mapping[str, Mapping[str, TensorBytes]]
     plain: Mapping[str, Any]
+    key: bytes | None = None  # of a private job's roots
 
     @cached_property
     def pieces(self) -> list[bytes | memoryview]:
@@ -56,21 +57,23 @@ class Captured:
         return StateRoots(*(self.root_of(part) for part in PARTS))
 
     def root_of(self, part: str) -> bytes:
-        return part_root((Leaf.of(name, *raw) for name, raw in self.tensors[part].items()), self.texts[part])
+        leaves = (Leaf.of(name, *raw, self.key) for name, raw in self.tensors[part].items())
+        return part_root(leaves, self.texts[part], self.key)
 
     def result(self) -> bytes:
         """The model part as a result file. Raises SpecInvalid."""
         return pack_payload(self.tensors["model"], self.plain["model"])
 
 
-def capture(state: State, step: int, generators: Generators) -> Captured:
-    """What `state` holds now. Raises SpecInvalid for what has no plain bytes."""
+def capture(state: State, step: int, generators: Generators, key: bytes | None = None) -> Captured:
+    """What `state` holds now. `key`: of a private job's roots. Raises SpecInvalid for what has no plain bytes."""
     model, model_plain = flatten(_model_tree(state.model))
     rest, rest_plain = flatten({name: _tree(value) for name, value in state.values.items() if name != "model"})
     drawn, drawn_plain = generators.capture()
     return Captured(
         {"model": _viewed(model), "optimizer": _viewed(rest), "rng": drawn, "cursor": {}},
         {"model": model_plain, "optimizer": rest_plain, "rng": drawn_plain, "cursor": {"step": step}},
+        key,
     )
 
 

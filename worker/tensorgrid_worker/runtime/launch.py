@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 CALL = "call"
-"""File among the inputs: {"entry", "arguments", "inputs": {name: kind}}."""
+"""File among the inputs: {"entry", "arguments", "inputs": {name: kind}, "roots": hex}. The key of a private job's roots
+is told here and not in the runner's arguments, which every process of the machine may read."""
 ENTRY = "from tensorgrid_worker.runtime.runner import start; start()"
 """What an interpreter is given to run: a module (-m) would have its loader imported first."""
 _FIXED = {"n": None, "t": True, "f": False}
@@ -33,10 +34,15 @@ def of_words(argv: list[str]) -> tuple[dict[str, Any], str, str, int]:
 
 
 def write_call(
-    inputs: str | os.PathLike[str], entry: str, arguments: Mapping[str, Any], kinds: Mapping[str, str]
+    inputs: str | os.PathLike[str],
+    entry: str,
+    arguments: Mapping[str, Any],
+    kinds: Mapping[str, str],
+    roots: bytes | None = None,
 ) -> None:
-    """Raises ValueError for arguments that are no JSON values, OSError."""
-    text = packed({"entry": entry, "arguments": arguments, "inputs": kinds})
+    """`roots`: the key of a private job's roots. Raises ValueError for arguments that are no JSON values, OSError."""
+    told = {"entry": entry, "arguments": arguments, "inputs": kinds, "roots": None if roots is None else roots.hex()}
+    text = packed(told)
     with open(f"{os.fspath(inputs)}/{CALL}", "wb") as file:
         file.write(text.encode("utf-8", "surrogatepass"))
 

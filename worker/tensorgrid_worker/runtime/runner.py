@@ -81,7 +81,7 @@ def _payload(inputs: str, output: str, told: dict[str, Any]) -> bytes:
     if "trace" in told:  # an audited job
         from tensorgrid_worker.runtime import trace
 
-        tracer = trace.begin(output, told["output_bytes"])
+        tracer = trace.begin(output, told["output_bytes"], call["roots"])
     values = {name: _load(inputs, name, kind) for name, kind in call["inputs"].items()}
     entry = getattr(_import(f"{inputs}/bundle.py"), call["entry"])
     returned = entry(**call["arguments"], **values)

@@ -65,10 +65,12 @@ class Plan:
     stride: int = 1
 
 
-def begin(output: str, output_bytes: int) -> Tracer:
-    """From now on tg.resume and tg.checkpoint speak to the tracer, which does as it was told through `output`."""
+def begin(output: str, output_bytes: int, roots: str | None = None) -> Tracer:
+    """From now on tg.resume and tg.checkpoint speak to the tracer, which does as it was told through `output`. `roots`:
+    key of a private job's roots, in hex."""
+    key = None if roots is None else bytes.fromhex(roots)
     plan, start = take_over(output)
-    tracer = Tracer(Plan(**plan), int(os.environ.pop(TRACE_FD)), start, output, output_bytes)
+    tracer = Tracer(Plan(**plan), int(os.environ.pop(TRACE_FD)), start, output, output_bytes, key)
     record_with(tracer)
     return tracer
 
@@ -76,9 +78,17 @@ def begin(output: str, output_bytes: int) -> Tracer:
 class Tracer:
     """A tensorgrid.training.recording.Recorder. Raises SpecInvalid for what the job's code does wrongly."""
 
-    def __init__(self, plan: Plan, fd: int, start: memoryview | None, output: str, output_bytes: int) -> None:
-        """`start`: the state to go on from, not from the beginning."""
-        self._plan, self._fd, self._start = plan, fd, start
+    def __init__(
+        self,
+        plan: Plan,
+        fd: int,
+        start: memoryview | None,
+        output: str,
+        output_bytes: int,
+        key: bytes | None = None,
+    ) -> None:
+        """`start`: the state to go on from, not from the beginning. `key`: of a private job's roots."""
+        self._plan, self._fd, self._start, self._key = plan, fd, start, key
         self._output, self._output_bytes = output, output_bytes
         self._process = os.getpid()
         self._state: State | None = None
@@ -147,7 +157,7 @@ class Tracer:
         if index > MOST_SEGMENTS:
             raise SpecInvalid(f"a trace has at most {MOST_SEGMENTS} segments; set checkpoint.every higher")
         whole = self._begun_at <= (index - 1) * self._plan.every
-        digest = metrics_digest(self._metrics) if whole else None
+        digest = metrics_digest(self._metrics, self._key) if whole else None
         kept = self._kept(index, captured)
         self._tell(SegmentEnded(index, self._step, roots, digest, kept, self._extents.stride))
         if self._metrics[-1] and len(self._metrics[-1]) < progress.MAX_FIELDS:
@@ -168,7 +178,7 @@ class Tracer:
 
     def _capture(self) -> Captured:
         assert self._state is not None
-        captured = capture(self._state, self._plan.origin + self._step, self._generators)
+        captured = capture(self._state, self._plan.origin + self._step, self._generators, self._key)
         # Asked of a replay too: what fails in the run has to fail there.
         if (size := captured.at_most) > self._plan.keep_bytes:
             raise SpecInvalid(
@@ -183,7 +193,7 @@ class Tracer:
                 raise OpeningRejected(f"the state is of step {file.step}, this job begins with {self._plan.origin}")
             restore(state, file, self._generators)
             self._step = self._begun_at = file.step - self._plan.origin
-            now, then = self._capture().roots(), file.roots()
+            now, then = self._capture().roots(), file.roots(self._key)
             if now != then:
                 # A load_state_dict that rounds, say: to go on from another state than was committed to proves nothing.
                 unlike = [name for name in PARTS if getattr(now, name) != getattr(then, name)]

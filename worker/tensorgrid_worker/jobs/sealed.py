@@ -1,0 +1,69 @@
+"""The sealed parts of a private job: fetched before the take, opened once its keys are here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from tensorgrid.domain.cids import Cid
+from tensorgrid.domain.encoding import parse_canonical_json
+from tensorgrid.domain.errors import OpeningRejected, ResultRejected, SpecInvalid
+from tensorgrid.domain.jobkeys import ARGUMENTS, BUNDLE, JobKeys, label_of
+from tensorgrid.domain.specs import JobSpec, SealedParts, check_arguments
+from tensorgrid.privacy import open_file
+from tensorgrid_worker.jobs.launching import ARGUMENTS_FILE
+
+KEYS, SEALED = "keys.json", "sealed"
+"""In a job's folder, beside what its sandbox sees."""
+
+Fetch = Callable[[Cid, Path, int], None]
+
+
+def fetch_sealed(spec: JobSpec, private: SealedParts, folder: Path, fetch: Fetch) -> None:
+    """Raises what `fetch` raises."""
+    room = folder / SEALED
+    (room / "inputs").mkdir(parents=True, exist_ok=True, mode=0o700)
+    fetch(spec.bundle.cid, room / BUNDLE, spec.bundle.bytes)
+    fetch(private.arguments, room / ARGUMENTS, private.size)
+    for name, ref in spec.inputs.items():
+        fetch(ref.cid, room / "inputs" / name, ref.bytes)
+
+
+def unseal(spec: JobSpec, keys: JobKeys, folder: Path, check: Callable[[str, int, Path], None]) -> str:
+    """Into in/, as if the job were public. Why it cannot be, which everybody who has the keys will find; empty: it is.
+
+    `check`: of each input, by name, bytes and file; may raise SpecInvalid. Raises OSError.
+    """
+    room, inside = folder / SEALED, folder / "in"
+    try:
+        open_file(room / BUNDLE, inside / "bundle.py", keys.blob(BUNDLE))
+        open_file(room / ARGUMENTS, inside / ARGUMENTS_FILE, keys.blob(ARGUMENTS))
+        check_arguments(parse_canonical_json((inside / ARGUMENTS_FILE).read_bytes(), "the arguments"), spec.inputs)
+        for name in spec.inputs:
+            target = inside / "inputs" / f"{name}.safetensors"
+            open_file(room / "inputs" / name, target, keys.blob(label_of(name)))
+            check(name, target.stat().st_size, target)
+    except (ResultRejected, SpecInvalid) as error:
+        return f"what its requester has sealed is no job: {error}"
+    return ""
+
+
+def keep_keys(folder: Path, keys: JobKeys) -> None:
+    """Where the job's sandbox does not look, readable by us alone. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = folder / f"{KEYS}.part"
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(keys.to_bytes())
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(folder / KEYS)
+
+
+def kept_keys(folder: Path) -> JobKeys | None:
+    """None where there are none."""
+    try:
+        return JobKeys.from_bytes((folder / KEYS).read_bytes())
+    except (OSError, OpeningRejected):
+        return None
