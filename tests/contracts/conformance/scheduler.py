@@ -105,6 +105,7 @@ class SchedulerConformance:
         for account in world.spare:
             world.enrol(account, account)
         assert stage.gas(stranger(0), RAMP // 2) == before
+        print(f"quote: {before} gas")
         assert before < 30_000
 
     # ---- time
