@@ -14,7 +14,7 @@ ANSWER = pack_payload({}, {"echo": 1})
 LIE = pack_payload({}, {"echo": 2})
 
 
-def echo(_: Executor, task: Task, *, on_point: Any, stop: Event) -> Run:
+def echo(_: Executor, task: Task, *, on_point: Any, stop: Event, **_hooks: Any) -> Run:
     """In place of Executor.run: no process, no sandbox, the same answer for everybody."""
     return Run(ExitClass.OK, ANSWER, b"echo\n", 0.0)
 
