@@ -49,8 +49,6 @@ contract AuditVerifier is AuditClaims {
             return(add(answer, 32), mload(answer))
         }
     }
-        }
-    }
 
     // ---- reading
 

@@ -64,6 +64,8 @@ class Remains:
     def state(self, spec: JobSpec) -> SavedState:
         """The last whole state, held against the trace. Raises NotContinuable where none was left, ResultRejected,
         StorageError."""
+        if spec.private is not None:
+            raise NotContinuable("a private job's state would lie open as another job's input; begin a new job")
         receipt = self._receipt()
         if receipt.state is None or spec.checkpoint is None:
             raise NotContinuable("the worker has left no state to go on from: the job came to its end, or never began")

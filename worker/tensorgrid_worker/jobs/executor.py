@@ -225,7 +225,7 @@ def _left(task: Task, found: Interrupted, log: bytes, seconds: float) -> Run:
     try:
         model = StateFile.parse(found.start.read_bytes()).parts["model"]
         payload = pack_payload({name: (t.dtype, t.shape, t.data) for name, t in model.tensors.items()}, model.plain)
-        right = roots is not None and payload_root(payload) == roots.model
+        right = roots is not None and payload_root(payload, task.roots) == roots.model
     except (StateRejected, ResultRejected) as error:
         raise RunFailed(f"the state that the run has left is damaged: {error}") from error
     if not right:

@@ -47,7 +47,7 @@ def interrupted(task: Task) -> Interrupted | None:
     try:
         if (out / BOUND).read_text() != _bound(task):
             return None
-        traced, lines = load(task.spec, task.seed, out), (out / LINES).read_bytes().splitlines()
+        traced, lines = load(task.spec, task.seed, out, task.roots), (out / LINES).read_bytes().splitlines()
     except (OSError, UnicodeDecodeError):
         return None
     if traced is None:
@@ -69,7 +69,7 @@ def cut_off(task: Task, found: Interrupted) -> Traced:
     """The trace ends there: what lies on disk says so from now on. Raises OSError, TraceInvalid."""
     out = task.folder / "out"
     replace_lines(out, found.lines)
-    traced = load(task.spec, task.seed, out)
+    traced = load(task.spec, task.seed, out, task.roots)
     if traced is None or len(traced.trace.segments) != found.segments:
         raise TraceInvalid("the trace on disk does not read as it was written; is the disk full?")
     return traced
