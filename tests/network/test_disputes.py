@@ -50,7 +50,13 @@ def pay_bond(net, run, worker):
 
 def faked(net):
     """A job whose worker makes up his states, and has the money to contest what an auditor says of it."""
-    options = {"verify": "audit", "steps": SEGMENTS * EVERY, "checkpoint_every": EVERY, "budget": "50 USDC"}
+    options = {
+        "verify": "audit",
+        "steps": SEGMENTS * EVERY,
+        "checkpoint_every": EVERY,
+        "budget": "50 USDC",
+        "wall": "60s",
+    }
     run = tg.job(**options)(train).options(client=Client(net.network_file)).submit(steps=SEGMENTS * EVERY)
     wait_for(lambda: run.story().first_seats)
     pay_bond(net, run, run.story().first_seats[0].worker)
@@ -87,7 +93,7 @@ def test_attack_match_opened_by_a_stranger__no_juror_looks_at_it(net):
 
 
 def test_attack_faker_contests__five_jurors_repeat_the_step__slashed(tmp_path):
-    hooks, clocks = dict.fromkeys(range(7), FAKER), {"take_time": 40, "appeal_time": 10}
+    hooks, clocks = dict.fromkeys(range(7), FAKER), {"take_time": 40, "vote_time": 40, "appeal_time": 10}
     with audit_net(tmp_path, workers=7, hooks=hooks, jury=clocks, auditors=1, drawn=1, steps=EVERY) as net:
         with net.paused():
             for worker in net.workers:
