@@ -33,7 +33,7 @@ STAKES = 48
 """Times the usual: a cheat loses a job's stake each time, and many jobs are open at once."""
 OPEN, BUSY = 12, 4
 """Jobs that are open at most, and those of them that anybody still computes for: the others wait for a clock."""
-PATIENCE = 400
+PATIENCE = 900
 """Seconds that one job may take."""
 RUNS = 20
 HONEST = "honest"
