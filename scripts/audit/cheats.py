@@ -184,10 +184,10 @@ def audit_lazily(self: checking.Checking, audit: AuditPicture, stop: Event, *, p
     return Findings(tuple(keccak256(audit.id + bytes([index])) for index in audit.segments(audit.number)))
 
 
-def confirms(audit: AuditPicture, known: plan.Known) -> Any:
+def confirms(audit: AuditPicture, known: plan.Known, now: int) -> Any:
     """In place of plan._auditor: he sends what an honest daemon would see to be refused."""
     if not _lazy(audit) or known.found is None or not audit.to_answer:
-        yield from _auditor(audit, known)
+        yield from _auditor(audit, known, now)
         return
     yield plan.Move(plan.Step.CONFIRM, audit.audit_by)
 

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from tensorgrid.domain.errors import TensorgridError
 
 PREFIX = "TENSORGRID_WORKER_"
-PATHS = ("deployment", "keystore", "password_file", "home")
+PATHS = ("deployment", "keystore", "password_file", "home", "distance_bounds")
 TABLES = "worker"  # [[worker]]: one identity each
 MAX_WORKERS = 64
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -46,6 +46,7 @@ class WorkerConfig(BaseSettings):
     allow_no_sandbox: bool = False
     audited_jobs: bool = False  # as worker or auditor: a tier that is still being proven, see the threat model
     dispute_bond: bool = True  # audited jobs only while it lies ready: who cannot contest is at the mercy of accusers
+    distance_bounds: Path | None = None  # honest distances across fingerprints; empty: the file that ships
     allow_root: bool = False  # root where no cgroup bounds how many processes a job starts
     container_image: str = ""  # made by the operator, with Python and this package; empty: the host's own
 

@@ -96,6 +96,11 @@ def check_of(states: Sequence[bytes]) -> bytes:
     return keccak256(b"".join(states))
 
 
+UNANSWERABLE = keccak256(b"tensorgrid: no states hash to this check")
+"""The check of a seat whose auditor is shown the ends: its text is no row of 32-byte states, so that nobody is paid for
+confirming what he was told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What a worker shows of segment i that an auditor doubts. `before`: link i - 2 (i = 1: link 0); `start`, `end`:

@@ -46,13 +46,23 @@ class StartLeaf:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedEnd:
+    """The state behind a segment, sealed to an auditor who cannot find it, and the digest of its metrics."""
+
+    state: SealedRef
+    metrics: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class OpenedSegment:
-    """One drawn segment. state, leaf: None for segment 1 alone. end_proof: encrypted, see `end_proof`."""
+    """One drawn segment. state, leaf: None for segment 1 alone. end_proof: encrypted, see `end_proof`. end: for an
+    auditor of another fingerprint alone, whose seat's check nobody can answer (`UNANSWERABLE`)."""
 
     index: int
     state: SealedRef | None
     leaf: StartLeaf | None
     end_proof: bytes
+    end: OpenedEnd | None = None
 
     def __post_init__(self) -> None:
         schema.integer(self.index, 1, MOST_SEGMENTS, "index")
@@ -165,15 +175,18 @@ class Opening:
         return sha256(self.to_bytes())
 
 
-def open_segment(trace: Trace, job: JobId, index: int, state: SealedRef | None) -> OpenedSegment:
-    """What a worker opens of a drawn segment. `state`: its start state, sealed to the auditor. Raises TraceInvalid."""
+def open_segment(
+    trace: Trace, job: JobId, index: int, state: SealedRef | None, end: SealedRef | None = None
+) -> OpenedSegment:
+    """What a worker opens of a drawn segment. `state`: its start state, sealed to the auditor; `end`: the state behind
+    it, where he computes on something else. Raises TraceInvalid."""
     links = trace.links
     leaf = None
     if index > 1:
         leaf = StartLeaf(trace.before(index - 1), trace.segments[index - 2].metrics, prove(links, index - 1))
-    return OpenedSegment(
-        index, state, leaf, end_proof(prove(links, index), job, index, trace.segments[index - 1].state)
-    )
+    last = trace.segments[index - 1]
+    shown = None if end is None else OpenedEnd(end, last.metrics)
+    return OpenedSegment(index, state, leaf, end_proof(prove(links, index), job, index, last.state), shown)
 
 
 def show_result(trace: Trace) -> ShownResult:
@@ -255,15 +268,21 @@ def _cipher(job: JobId, index: int, state: bytes) -> Any:
 
 
 def _segment_json(segment: OpenedSegment) -> dict[str, Any]:
-    state, leaf = segment.state, segment.leaf
+    state, leaf, end = segment.state, segment.leaf, segment.end
+    shown = {} if end is None else {"end": {"state": _ref_json(end.state), "metrics": _hex(end.metrics)}}
     return {
         "index": segment.index,
-        "state": None if state is None else {"cid": str(state.cid), "bytes": state.bytes},
+        "state": None if state is None else _ref_json(state),
         "leaf": None
         if leaf is None
         else {"before": _hex(leaf.before), "metrics": _hex(leaf.metrics), "proof": [_hex(node) for node in leaf.proof]},
         "end_proof": _hex(segment.end_proof),
+        **shown,
     }
+
+
+def _ref_json(ref: SealedRef) -> dict[str, Any]:
+    return {"cid": str(ref.cid), "bytes": ref.bytes}
 
 
 def _seat(value: Any) -> OpenedSeat:
@@ -276,15 +295,21 @@ def _seat(value: Any) -> OpenedSeat:
 
 
 def _segment(value: Any) -> OpenedSegment:
-    found = schema.fields(value, ("index", "state", "leaf", "end_proof"), "a segment")
-    state = found["state"]
-    if state is not None:
-        ref = schema.fields(state, ("cid", "bytes"), "state")
-        state = SealedRef(schema.cid(ref["cid"], "state.cid"), ref["bytes"])
-    most = MOST_NODES * 32 + _TAG_BYTES
-    return OpenedSegment(
-        found["index"], state, _leaf(found["leaf"]), schema.hex_bytes(found["end_proof"], most, "end_proof")
-    )
+    shown = isinstance(value, dict) and "end" in value
+    found = schema.fields(value, ("index", "state", "leaf", "end_proof", *(["end"] if shown else [])), "a segment")
+    state = None if found["state"] is None else _ref(found["state"], "state")
+    proof = schema.hex_bytes(found["end_proof"], MOST_NODES * 32 + _TAG_BYTES, "end_proof")
+    return OpenedSegment(found["index"], state, _leaf(found["leaf"]), proof, _end(found["end"]) if shown else None)
+
+
+def _end(value: Any) -> OpenedEnd:
+    end = schema.fields(value, ("state", "metrics"), "end")
+    return OpenedEnd(_ref(end["state"], "end.state"), schema.bytes32(end["metrics"], "end.metrics"))
+
+
+def _ref(value: Any, name: str) -> SealedRef:
+    ref = schema.fields(value, ("cid", "bytes"), name)
+    return SealedRef(schema.cid(ref["cid"], f"{name}.cid"), ref["bytes"])
 
 
 def _leaf(value: Any) -> StartLeaf | None:

@@ -34,8 +34,9 @@ def call_of(
             assert known.served is not None
             return verifier.serve(terms, held, audit.record, known.served.manifest, known.served.checks)
         case Step.DECLINE:
-            # Without a replay, which would tell nothing: no suspicion.
-            return verifier.decline(terms, _own(audit), audit.record, audit.number, False)
+            # Without a comparison, which tells nothing where honest distances are not known: no suspicion.
+            suspicion = known.compared is not None and known.compared.suspicious
+            return verifier.decline(terms, _own(audit), audit.record, audit.number, suspicion)
         case Step.CONFIRM | Step.ACCUSE:
             return _answer(verifier, audit, move.step, known)
     assert trace is not None and audit.opening is not None and move.claim is not None

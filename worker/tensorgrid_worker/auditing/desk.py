@@ -11,10 +11,12 @@ from tensorgrid.chain.connection import BlockRef
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.audits import RESULT
 from tensorgrid.domain.jobs import JobId
+from tensorgrid.parameters.distance import Bounds
 from tensorgrid.privacy import Identity
 from tensorgrid_worker.auditing.answering import Answering
 from tensorgrid_worker.auditing.calls import call_of
 from tensorgrid_worker.auditing.checking import Checking
+from tensorgrid_worker.auditing.comparing import Comparing
 from tensorgrid_worker.auditing.disputes import DISPUTING, move_call, moves, wronged
 from tensorgrid_worker.auditing.errands import Errands, Work
 from tensorgrid_worker.auditing.opened import Opened
@@ -32,9 +34,11 @@ from tensorgrid_worker.memory.rows import Result, Status
 
 log = structlog.get_logger()
 
+NO_BOUNDS = Bounds()
+
 
 class Desk:
-    """`identity`: what start states are sealed to; `wake`: called when an errand has ended."""
+    """`identity`: what states are sealed to; `wake`: called when an errand has ended; `bounds`: of honest distances."""
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class Desk:
         identity: Identity | None,
         wake: Callable[[], None],
         joblog: Callable[[JobId], JobLog],
+        bounds: Bounds = NO_BOUNDS,
     ) -> None:
         self._contracts, self._joblog = contracts, joblog
         self.errands = Errands(wake)
@@ -52,6 +57,7 @@ class Desk:
         self._serving = Serving(contracts, tools, self._traces)
         opened = Opened(tools, identity)
         self._checking = Checking(tools, opened, SnapshotReader(contracts))
+        self._comparing = Comparing(tools, opened, self._checking, bounds)
         self._walking = Walking(tools, self._traces, opened, self._checking)
         self._answering = Answering(tools, self._traces)
         self._rounds = Rounds(contracts)
@@ -113,6 +119,8 @@ class Desk:
             served=served,
             found=found,
             upheld={key: value for key, value in upheld.items() if value is not None},
+            comparable=audit.cannot_tell and bool(self._comparing.bounds(audit)),
+            compared=self.errands.result(audit.id, _compared(audit)),
             walks={key: walk for key, walk in walks.items() if walk is not None},
             outbox=ours,
         )
@@ -146,6 +154,8 @@ class Desk:
             case Step.REPLAY:
                 patient = now < audit.patience_ends
                 return _found(audit), lambda stop: self._checking.audit(audit, stop, patient=patient)
+            case Step.COMPARE:
+                return _compared(audit), lambda stop: self._comparing.compare(audit, stop)
             case Step.RETRACE:
                 return (Step.RETRACE, audit.seed), lambda stop: self._retrace(audit, stop)
         key = move.claim
@@ -167,6 +177,8 @@ class Desk:
         if audit.to_answer and found is not None and found.wrong:
             said = ["the result" if place == RESULT else f"position {place}" for place in found.wrong]
             self._say(audit.id, "audit.found_wrong", accused=said, reasons=list(found.reasons))
+        if known.compared is not None and known.compared.suspicious:
+            self._say(audit.id, "audit.suspicious", reasons=list(known.compared.reasons))
         if audit.to_answer and audit.audit.served and now > audit.audit_by:
             self._say(audit.id, "audit.too_late", todo="nothing: the no-show bond is lost, the stake is not")
         for key, dispute in audit.disputes.items():
@@ -204,3 +216,7 @@ def _walked(audit: AuditPicture, key: ClaimKey) -> Hashable:
 
 def _found(audit: AuditPicture) -> Hashable:
     return Step.REPLAY, audit.number, audit.manifest, audit.record.seed, audit.record.fresh
+
+
+def _compared(audit: AuditPicture) -> Hashable:
+    return Step.COMPARE, audit.number, audit.manifest

@@ -32,6 +32,14 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """Of a seat whose auditor computes on something else. reasons: for people, one per segment."""
+
+    suspicious: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """Of one seat. roots: the state after each of its segments. wrong: positions to be accused, two at a time; RESULT:
     the result. reasons: for people, one per thing found wrong."""

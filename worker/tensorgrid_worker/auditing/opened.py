@@ -14,6 +14,7 @@ from tensorgrid.domain.openings import (
     Opening,
     result_from_bytes,
 )
+from tensorgrid.domain.receipts import SealedRef
 from tensorgrid.privacy import Identity, open_sealed, sealed_size_limit
 from tensorgrid_worker.auditing.picture import AuditPicture
 from tensorgrid_worker.auditing.tools import Tools
@@ -49,12 +50,16 @@ class Opened:
     def state(self, audit: AuditPicture, segment: OpenedSegment) -> bytes:
         """The start state's file, not yet checked. Raises StateRejected, ResultRejected, StorageError."""
         assert segment.state is not None, "of every segment but the first"
+        return self.file(audit, segment.state)
+
+    def file(self, audit: AuditPicture, ref: SealedRef) -> bytes:
+        """A state's file that is sealed to us, not yet checked. Raises as `state`."""
         spec = self._tools.inputs.spec(audit.id, audit.terms)
         keep_bytes = spec.checkpoint.keep_bytes if spec is not None and spec.checkpoint is not None else 0
-        size, most = segment.state.bytes, sealed_size_limit(keep_bytes)
+        size, most = ref.bytes, sealed_size_limit(keep_bytes)
         if size > most:
             raise StateRejected(f"a state of {size} bytes was opened, none has more than {most}; replay without it")
-        return open_sealed(self._tools.store.get(segment.state.cid, max_bytes=size), self._key())
+        return open_sealed(self._tools.store.get(ref.cid, max_bytes=size), self._key())
 
     def result(self, seat: OpenedSeat | None) -> ShownResult:
         """What proves the result. Raises OpeningRejected, ResultRejected."""

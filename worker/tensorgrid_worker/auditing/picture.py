@@ -153,7 +153,11 @@ class AuditPicture:
     @property
     def cannot_tell(self) -> bool:
         """Whether we audit a worker who computed on other things than we do."""
-        return self.to_answer and self.computes not in (ZERO32, self.record.fingerprint)
+        return self.to_answer and self.is_foreign(self.computes)
+
+    def is_foreign(self, fingerprint: bytes) -> bool:
+        """Whether a machine of this registered fingerprint computes on other things than the worker's."""
+        return fingerprint not in (ZERO32, self.record.fingerprint)
 
     @property
     def may_accuse_again(self) -> bool:
@@ -171,6 +175,11 @@ class AuditPicture:
     def patience_ends(self) -> int:
         """After a third of the auditors' time, what a store does not give counts as not opened."""
         return self.audit.clock + (self.audit_by - self.audit.clock) // 3
+
+    @property
+    def compare_by(self) -> int:
+        """Half of the auditors' time: who cannot tell is to be replaced, and another needs time too."""
+        return self.audit.clock + (self.audit_by - self.audit.clock) // 2
 
     def open_claims(self) -> dict[ClaimKey, Claim]:
         """Those that the worker can still do something about, if their time lets him."""

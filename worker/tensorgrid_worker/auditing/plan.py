@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from tensorgrid.domain.audits import RESULT, Claim, ClaimState, check_of
 from tensorgrid.domain.jobs import ZERO32
-from tensorgrid_worker.auditing.findings import Findings, Served
+from tensorgrid_worker.auditing.findings import Compared, Findings, Served
 from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, ClaimKey
 from tensorgrid_worker.auditing.segments import Walk
 from tensorgrid_worker.memory.rows import Status
@@ -20,13 +20,14 @@ UNDER_WAY = frozenset({Status.NEW, Status.SENT})
 
 
 class Step(StrEnum):
-    """PREPARE to WALK happen here, on threads; the others are transactions."""
+    """PREPARE to COMPARE happen here, on threads; the others are transactions."""
 
     PREPARE = "prepare"  # seal what the auditors of the sitting need
     REPLAY = "replay"  # our segments, as an auditor
     RETRACE = "retrace"  # the whole job, whose trace is lost
     CHECK = "check"  # the accused segment, once more, as its worker
     WALK = "walk"  # the disputed one, step by step
+    COMPARE = "compare"  # our ends with his, as an auditor of another fingerprint
     BEGIN = "begin"
     SERVE = "serve"
     CONFIRM = "confirm"
@@ -41,7 +42,7 @@ class Step(StrEnum):
     APPEAL = "appeal"
 
 
-LOCAL = frozenset({Step.PREPARE, Step.REPLAY, Step.RETRACE, Step.CHECK, Step.WALK})
+LOCAL = frozenset({Step.PREPARE, Step.REPLAY, Step.RETRACE, Step.CHECK, Step.WALK, Step.COMPARE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,16 @@ class Move:
 class Known:
     """What we know beside the chain. `can_begin`: what opens our commitment. `has_trace`: of our own run. `served`: of
     the present sitting's seats. `found`: of our own seat. `upheld`: our own replay of an accused segment ended as the
-    trace says, by claim. `walks`: our own replay of disputed segments, by claim. `outbox`: of this job, by kind."""
+    trace says, by claim. `comparable`: honest distances of this class are known; `compared`: how far his ends are from
+    ours. `walks`: our own replay of disputed segments, by claim. `outbox`: of this job, by kind."""
 
     can_begin: bool = False
     has_trace: bool = True
     served: Served | None = None
     found: Findings | None = None
     upheld: Mapping[ClaimKey, bool] = field(default_factory=dict)
+    comparable: bool = False
+    compared: Compared | None = None
     walks: Mapping[ClaimKey, Walk] = field(default_factory=dict)
     outbox: Mapping[str, Status] = field(default_factory=dict)
 
@@ -81,7 +85,7 @@ class Known:
 
 def steps(audit: AuditPicture, known: Known, now: int) -> list[Move]:
     """In order of urgency. What is past its time is not planned: it would be refused."""
-    found = _worker(audit, known, now) if audit.number == WORKER else _auditor(audit, known)
+    found = _worker(audit, known, now) if audit.number == WORKER else _auditor(audit, known, now)
     return [move for move in found if now <= move.due and (move.step in LOCAL or known.free(move))]
 
 
@@ -109,12 +113,15 @@ def _accused(audit: AuditPicture, known: Known, key: ClaimKey, claim: Claim) -> 
         yield Move(Step.CONTEST, due, key)
 
 
-def _auditor(audit: AuditPicture, known: Known) -> Iterator[Move]:
+def _auditor(audit: AuditPicture, known: Known, now: int) -> Iterator[Move]:
     if not audit.audit.served or not (audit.to_answer or audit.may_accuse_again):
         return
     if audit.cannot_tell:
         # The seat is left to one who can, and the no-show bond is kept.
-        yield Move(Step.DECLINE, audit.audit_by)
+        if known.comparable and known.compared is None and now <= audit.compare_by:
+            yield Move(Step.COMPARE, audit.compare_by)
+        else:
+            yield Move(Step.DECLINE, audit.audit_by)
         return
     found = known.found
     answering = any(known.outbox.get(str(step)) in UNDER_WAY for step in (Step.CONFIRM, Step.ACCUSE))

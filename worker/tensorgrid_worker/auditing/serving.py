@@ -1,4 +1,4 @@
-"""What the auditors of a sitting need: start states, sealed to each, and proofs, stored under one manifest."""
+"""What the auditors of a sitting need: states, sealed to each, and proofs, stored under one manifest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threading import Event
 import structlog
 
 from tensorgrid.chain.contracts import Contracts
-from tensorgrid.domain.audits import check_of
+from tensorgrid.domain.audits import UNANSWERABLE, check_of
 from tensorgrid.domain.errors import SpecInvalid, StateRejected
 from tensorgrid.domain.openings import (
     OpenedSeat,
@@ -51,8 +51,12 @@ class Serving:
             source = _Source(self._tools, audit, task, trace, traced, stop)
             for number in audit.auditors:
                 segments = audit.segments(number)
-                seats.append(self._seat(audit, number, segments, source))
-                checks.append(check_of([trace.segments[index - 1].state for index in segments]))
+                seat = self._seat(audit, number, segments, source)
+                seats.append(seat)
+                told = any(segment.end is not None for segment in seat.segments)
+                # He has been told the answer, so none may count: a contract takes it from any machine.
+                found = check_of([trace.segments[index - 1].state for index in segments])
+                checks.append(UNANSWERABLE if told else found)
         opening = Opening(audit.id, audit.audit.sitting, tuple(seats))
         self._tools.store.put(opening.to_bytes())
         workers = tuple(audit.held[number - 1].worker for number in audit.auditors)
@@ -67,25 +71,31 @@ class Serving:
 
     def _seat(self, audit: AuditPicture, number: int, segments: list[int], source: _Source) -> OpenedSeat:
         worker = audit.held[number - 1].worker
+        profile = self._contracts.registry.profile_of(worker)
         try:
-            recipient = recipient_text(self._contracts.registry.profile_of(worker).recipient)
+            recipient = recipient_text(profile.recipient)
         except SpecInvalid as error:
             # His own fault, and no reason to leave the others unserved, which costs our stake.
             log.warning("audit.unsealable", job=short(audit.id), auditor=worker, reason=str(error))
             return OpenedSeat(worker.lower(), ())
-        opened = tuple(self._segment(audit, index, recipient, source) for index in segments)
+        ends = audit.is_foreign(profile.fingerprint)
+        opened = tuple(self._segment(audit, index, recipient, source, ends) for index in segments)
         last = len(source.trace.segments) in segments
         result = None if last else seal(result_to_bytes(show_result(source.trace)), [recipient])
         keys = self._tools.inputs.keys(audit.id) if audit.plan.private else None
         sealed_keys = None if keys is None else seal(keys.to_bytes(), [recipient])
         return OpenedSeat(worker.lower(), opened, result, sealed_keys)
 
-    def _segment(self, audit: AuditPicture, index: int, recipient: str, source: _Source) -> OpenedSegment:
-        state = None
-        if index > 1:
-            sealed = seal(source.state_after(index - 1), [recipient])
-            state = SealedRef(self._tools.store.put(sealed), len(sealed))
-        return open_segment(source.trace, audit.id, index, state)
+    def _segment(self, audit: AuditPicture, index: int, recipient: str, source: _Source, ends: bool) -> OpenedSegment:
+        state = self._sealed(source.state_after(index - 1), recipient) if index > 1 else None
+        # Only where it lies ready: doing a segment again for a stranger could make us late for all of them.
+        kept = source.kept_after(index) if ends and index > 1 else None
+        end = None if kept is None else self._sealed(kept, recipient)
+        return open_segment(source.trace, audit.id, index, state, end)
+
+    def _sealed(self, state: bytes, recipient: str) -> SealedRef:
+        sealed = seal(state, [recipient])
+        return SealedRef(self._tools.store.put(sealed), len(sealed))
 
 
 class _Source:
@@ -104,6 +114,15 @@ class _Source:
         try:
             path = self._kept(segment, target) or self._made(segment, target)
             return path.read_bytes()
+        finally:
+            target.unlink(missing_ok=True)
+
+    def kept_after(self, segment: int) -> bytes | None:
+        """The same, only where it was kept and is whole."""
+        target = self._tools.room(self._audit.id) / f"state-{segment}"
+        try:
+            path = self._kept(segment, target)
+            return None if path is None else path.read_bytes()
         finally:
             target.unlink(missing_ok=True)
 

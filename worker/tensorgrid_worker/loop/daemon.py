@@ -17,6 +17,7 @@ from tensorgrid.chain.witness import Witnesses
 from tensorgrid.domain.errors import ChainError, InsufficientFunds
 from tensorgrid.domain.jobs import JobId
 from tensorgrid.domain.traces import Segment
+from tensorgrid.parameters.distance import load_bounds
 from tensorgrid.privacy import Identity
 from tensorgrid_worker.auditing.aftermath import Aftermath
 from tensorgrid_worker.auditing.bench import Bench
@@ -121,6 +122,7 @@ class Daemon:
             identity=identity,
             wake=self._wake_plan.set,
             joblog=self._joblog,
+            bounds=load_bounds(config.distance_bounds),
         )
         self._bench = Bench(
             contracts,
