@@ -25,7 +25,7 @@ PYTHONS := $(PYTHON) python3.11 python3.12 python3 python3.13 python3.14 python
 IS_GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11) or sys.implementation.name != "cpython")
 PIP_INSTALL := $(BIN)/python -m pip install -qq --constraint constraints.txt
 
-.PHONY: help demo test chaos test-hostile test-cheats sandbox-probes test-ipfs test-deep mutation bench-gas bench-capability economics lint typecheck layers pytest wheel test-wheel docs clean
+.PHONY: help demo test chaos test-hostile test-cheats sandbox-probes test-ipfs test-deep mutation bench-gas bench-capability bench-distance economics lint typecheck layers pytest wheel test-wheel docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -65,6 +65,9 @@ bench-load: $(STAMPS)/run node_modules/.package-lock.json ## how many jobs a wor
 
 bench-audit: $(STAMPS)/run node_modules/.package-lock.json ## what a trace costs a training job, whether an honest one is ever accused, and a cheat always caught; ARGS=--only\ overhead
 	@$(BIN)/python scripts/bench_audit.py $(ARGS)
+
+bench-distance: $(STAMPS)/run ## how far honest ends of a segment lie apart across settings of unlike machines, and those of cheats; ARGS=--only\ mlp
+	@$(BIN)/python scripts/bench_distance.py $(ARGS)
 
 test-deep: $(STAMPS)/dev $(STAMPS)/deep-tools node_modules/.package-lock.json toolchain ## the contracts at length: fuzzing, coverage, proofs, slither; CHECK=...
 	@$(BIN)/python scripts/deep/check.py $(CHECK)
