@@ -1,7 +1,8 @@
 """How far honest ends of a segment lie apart across settings that unlike machines have, and how far those of cheats.
 
 Real trainings of the audit bench's kinds: each segment is done again from the state that it began in, on as many
-threads and with such kernels as another machine would take. One machine is a stand-in for others. Writes build/bench/distance.json, and distance.toml in the form that `distance_bounds` takes.
+threads and with such kernels as another machine would take. One machine is a stand-in for others. Writes
+build/bench/distance.json, and distance.toml in the form that `distance_bounds` takes.
 
 For example:
   make bench-distance                                     everything, about 10 minutes

@@ -14,7 +14,7 @@ from tensorgrid.domain.distance import DOUBT, LEAST_RUNS, MARGIN
 def document(kinds: Mapping[str, Any], steps: int, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Per kind: worst and median of the honest runs, the nearest run of each cheat; per family: the bound."""
     told = {kind: _kind(found) for kind, found in kinds.items()}
-    families = {each["family"] for each in told.values()}
+    families = sorted({each["family"] for each in told.values()})
     return {
         "steps": steps,
         "machine": dict(facts),
