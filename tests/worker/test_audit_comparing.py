@@ -5,20 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.worker.audits import AUDIT_BY, SERVED_AT, served
-from tests.worker.foreign import AUDITOR, IDENTITY, OTHER, TwoMachines, honest, state_file, unlike
+from tests.worker.foreign import AUDITOR, CALIBRATED, IDENTITY, OTHER, TwoMachines, honest, state_file, unlike
 
+from tensorgrid.chain.connection import BlockRef
 from tensorgrid.domain.audits import UNANSWERABLE, check_of
 from tensorgrid.domain.openings import OpenedSeat, Opening
 from tensorgrid.domain.receipts import SealedRef
 from tensorgrid.parameters.distance import Bounds
 from tensorgrid.privacy import open_sealed, seal
+from tensorgrid_worker.auditing.calls import call_of
+from tensorgrid_worker.auditing.desk import Desk
 from tensorgrid_worker.auditing.findings import Compared, Served
-from tensorgrid_worker.auditing.plan import Known, Step, steps
+from tensorgrid_worker.auditing.plan import Known, Move, Step, steps
 from tensorgrid_worker.jobs.replays import ReplayEnd
 
 FAKED = unlike(-1.0)
@@ -196,3 +201,38 @@ def test_calibration__asked_of_the_jobs_class_and_segment_length(world: TwoMachi
     assert world.comparing.bounds(world.picture)
     terms = replace(world.picture.terms, hardware_class=b"\x46" * 32)
     assert not world.comparing.bounds(replace(world.picture, terms=terms))
+
+
+@pytest.mark.parametrize(
+    ("compared", "expected"),
+    [(None, False), (Compared(suspicious=False), False), (Compared(suspicious=True), True)],
+    ids=["not compared", "near", "far"],
+)
+def test_declining__says_what_the_comparison_said(
+    world: TwoMachines, compared: Compared | None, expected: bool
+) -> None:
+    sent: list[tuple[int, bool]] = []
+    verifier: Any = SimpleNamespace(decline=lambda *told: sent.append(told[-2:]))
+    picture = world.served(world.serve(), bytes(32))
+    call_of(verifier, picture, Move(Step.DECLINE, AUDIT_BY), Known(compared=compared), None, None)
+    assert sent == [(AUDITOR, expected)]
+
+
+def test_daemon__seat_of_another_fingerprint__compares_then_declines_with_its_suspicion(tmp_path: Path) -> None:
+    world = TwoMachines(tmp_path, works=FAKED)
+    given_ = world.serve()
+    picture, sent, woken = world.served(given_, given_.manifest), list[bool](), Event()
+    verifier = SimpleNamespace(decline=lambda *told: sent.append(told[-1]))
+    contracts: Any = SimpleNamespace(audit=verifier, registry=None, beacon=None)
+    tools: Any = world
+
+    def joblog(_: object) -> Any:
+        return SimpleNamespace(say=lambda *_, **__: None)
+
+    desk = Desk(contracts=contracts, tools=tools, identity=IDENTITY, wake=woken.set, joblog=joblog, bounds=CALIBRATED)
+    head = BlockRef(7, "0x" + "7" * 64, SERVED_AT, "0x" + "6" * 64)
+    assert desk.step([picture], {}, {}, head) == []
+    assert woken.wait(20)
+    assert [each.kind for each in desk.step([picture], {}, {}, head)] == ["decline"]
+    assert sent == [True]
+    desk.close()
