@@ -19,10 +19,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from distance.kinds import CHEATS, KINDS, SETTINGS, WORKER, Setting
+from distance.kinds import CHEATS, KINDS, SETTINGS, WORKER, Setting, unlike
 from distance.report import bounds, document, table
 from load import machine
 from tensorgrid.domain.distance import MOST_STEPS, distance
@@ -32,7 +33,6 @@ from tensorgrid_worker.runtime.determinism import environment
 
 FOLDER = Path(__file__).parents[1] / "build" / "bench"
 SEGMENTS = 26
-CROSS = tuple(name for name in SETTINGS if name != WORKER)
 
 
 def main() -> None:
@@ -44,7 +44,10 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.segments < 2 or not 2 <= chosen.steps <= MOST_STEPS:
         parser.error(f"--segments is at least 2, --steps 2 to {MOST_STEPS}")
-    kinds = {kind: measured(kind, chosen.segments, chosen.steps) for kind in chosen.only or KINDS}
+    wanted = chosen.only or list(KINDS)
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        found = pool.map(lambda kind: measured(kind, chosen.segments, chosen.steps), wanted)
+        kinds = dict(zip(wanted, found, strict=True))
     told = document(kinds, chosen.steps, machine.facts())
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "distance.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
@@ -56,8 +59,8 @@ def measured(kind: str, segments: int, steps: int) -> dict[str, Any]:
     """Honest ends by setting, and those of cheats against the honest ones of another setting, by segment."""
     folder = Path(tempfile.mkdtemp(prefix="tensorgrid-distance-"))
     try:
-        honest = {}
-        for name in (WORKER, *CROSS):
+        honest, cross = {}, unlike()
+        for name in (WORKER, *cross):
             _train(kind, folder, SETTINGS[name], segments, steps)
             (folder / "end").rename(folder / name)
             if name != WORKER:
@@ -66,7 +69,7 @@ def measured(kind: str, segments: int, steps: int) -> dict[str, Any]:
         cheats = {}
         for name in CHEATS:
             _train(kind, folder, SETTINGS[WORKER], segments, steps, name)
-            cheats[name] = [_far(folder, index, mine=CROSS[0], his=name) for index in range(1, segments)]
+            cheats[name] = [_far(folder, index, mine=cross[0], his=name) for index in range(1, segments)]
         again = [_far(folder, index, mine=WORKER, his="start", ahead=1) for index in range(1, segments)]
         return {"honest": honest, "cheats": cheats, "repeats": all(each["value"] == 0 for each in again)}
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 HALF, RATE, DATA, SLEEP = "half of the steps", "twice the learning rate", "other data", "no training"
@@ -23,11 +24,26 @@ WORKER = "worker"
 SETTINGS = {
     WORKER: Setting(),
     "two threads": Setting(threads=2),
+    "three threads": Setting(threads=3),
     "AVX2": Setting(variables=_AVX2),
-    "AVX2, two threads": Setting(threads=2, variables=_AVX2),
     "SSE": Setting(variables=_OLD),
+    "SSE, two threads": Setting(threads=2, variables=_OLD),
 }
 """The first is the worker's; the others are the auditors' in turn."""
+
+
+def unlike() -> list[str]:
+    """The auditors' settings that are not the worker's own on this machine."""
+    same = () if _has_avx512() else ("AVX2",)
+    return [name for name in SETTINGS if name != WORKER and name not in same]
+
+
+def _has_avx512() -> bool:
+    try:
+        return "avx512f" in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
 
 KINDS = {
     "mlp": "dense layers, dropout, AdamW",
@@ -51,7 +67,7 @@ def train(kind: str, steps: int) -> Any:
         text = harness.text()[:20_000]
         if kind.endswith("bf16"):
             torch.set_default_dtype(torch.bfloat16)
-        return jobs.gpt(text, steps, width=64)
+        return jobs.gpt(text, steps)
     return getattr(jobs, kind)(steps)
 
 
