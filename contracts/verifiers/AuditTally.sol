@@ -95,9 +95,11 @@ abstract contract AuditTally {
     }
 
     /// @dev The worker has lost, whatever else may come. INVARIANT: what only he could contest, and did not, counts against him
-    /// once two seats say it; one alone, however often, is a suspicion.
-    function _isLost(Tally memory tally) internal pure returns (bool) {
-        return tally.proven > 0 || tally.unshown || _several(tally.hitSeats);
+    /// once two seats say it; one alone, however often, is a suspicion. Save a re-audit's: nobody can count on being drawn for one,
+    /// and no seat is left to ask.
+    function _isLost(AuditCase memory c, Tally memory tally) internal pure returns (bool) {
+        if (tally.proven > 0 || tally.unshown) return true;
+        return _several(tally.hitSeats) || (c.audit.isReaudit() && tally.hits > 1);
     }
 
     function _claimOf(JobId id, uint256 number, uint256 which) internal view returns (IAuditVerifier.Claim memory) {

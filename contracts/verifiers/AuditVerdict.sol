@@ -40,7 +40,7 @@ contract AuditVerdict is AuditTally {
         }
         Tally memory tally = _tally(c);
         // INVARIANT: nothing that was said in a sitting can change once the next is open, nor what is left undone.
-        if (_isLost(tally) || tally.pending > 0) return (0, false);
+        if (_isLost(c, tally) || tally.pending > 0) return (0, false);
         if (tally.hits > 0) return (c.plan.further(audit.done()) > 0 ? 3 : 0, false);
         return (audit.sitting() == 1 && _isUndone(c) ? 2 : 0, false);
     }
@@ -124,7 +124,7 @@ contract AuditVerdict is AuditTally {
         if (!_isOver(c)) return false;
         if (_isWithheld(c)) return true;
         if (tally.pending > 0 || tally.running > 0) return false;
-        if (_isLost(tally) || c.audit.sitting() == 3) return true;
+        if (_isLost(c, tally) || c.audit.sitting() == 3) return true;
         if (tally.hits > 0) return c.plan.further(c.audit.done()) == 0;
         if (tally.hung > 0) return true;
         if (c.audit.isClean()) {
@@ -143,7 +143,7 @@ contract AuditVerdict is AuditTally {
     {
         rulings = new Ruling[](held.length);
         bool withheld = c.audit.sitting() > 0 && _isWithheld(c);
-        bool lost = c.audit.sitting() == 0 || withheld || _isLost(tally);
+        bool lost = c.audit.sitting() == 0 || withheld || _isLost(c, tally);
         address finder = tally.finder == 0 ? address(0) : held[tally.finder - 1].worker;
         uint256 left = uint256(terms.price) + terms.reserve;
         if (lost) (rulings[0].fault, rulings[0].finder) = (Fault.Slashed, finder);
@@ -175,8 +175,6 @@ contract AuditVerdict is AuditTally {
             (ruling.pay, ruling.agreed) = (segmentPay(price, done, uint32(c.plan.segments)), _isCovered(c));
             return;
         }
-        // No seat is left to ask about what a re-audit finds: where two segments differ and he contests neither, he is not paid.
-        if (c.audit.isReaudit() && tally.hits > 1) return;
         // One seat alone finds a difference: he bears a segment, and what the looking cost.
         uint256 earned = segmentPay(price, done - 1, uint32(c.plan.segments));
         uint256 cost = c.audit.isReaudit() ? 0 : c.plan.fee(terms.price, c.plan.further(done));
