@@ -59,6 +59,11 @@ contract BlockBeacon is IBeacon {
     }
 
     /// @inheritdoc IBeacon
+    function isLost(uint40 round) external view returns (bool) {
+        return isDue(round) && valueOf(round) == 0;
+    }
+
+    /// @inheritdoc IBeacon
     function isDue(uint40 round) public view returns (bool) {
         return block.number > round;
     }

@@ -103,6 +103,12 @@ contract DrandBeacon is IBeacon {
         return block.timestamp >= origin + uint256(round) * period;
     }
 
+    /// @inheritdoc IBeacon
+    /// @dev Never: its signature can be fetched and stored at any time.
+    function isLost(uint40) external pure returns (bool) {
+        return false;
+    }
+
     /// @notice When drand publishes the round, timestamp.
     function publishedAt(uint40 round) external view returns (uint256) {
         (uint40 origin, uint40 period,) = schedule();

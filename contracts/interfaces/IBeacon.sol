@@ -24,6 +24,10 @@ interface IBeacon {
     /// @notice Whether the value of `round` is fixed by now (stored or not). Cancelling a draw ends here.
     function isDue(uint40 round) external view returns (bool);
 
+    /// @notice Whether the round is due, and its value can neither be read nor stored any more. One that is only not stored yet
+    /// is not lost.
+    function isLost(uint40 round) external view returns (bool);
+
     /// @notice The value of a due round, stored or still to be had without a proof. Stores nothing.
     /// @dev reverts RoundNotDue, RoundLost
     function read(uint40 round) external view returns (bytes32 value);

@@ -17,7 +17,7 @@ struct AuditPlan {
     uint32 steps; // per segment
 }
 
-using {first, chairs, further, repeated, fee, turns, answerTime} for AuditPlan global;
+using {first, chairs, further, repeated, fee, turns, answerTime, claimTime} for AuditPlan global;
 
 uint256 constant MOST_SEGMENTS = 4096;
 uint256 constant MOST_FURTHER = 30;
@@ -75,6 +75,12 @@ function turns(AuditPlan memory plan, uint256 count) pure returns (uint40) {
 /// @notice Seconds to say something to a claim: to answer, and to make the segment's states again.
 function answerTime(AuditPlan memory plan) pure returns (uint40) {
     return plan.respondTime + plan.auditTime;
+}
+
+/// @notice Seconds from a sitting's last accusation until nobody can say anything to claims any more: it is answered, made once
+/// more, answered, and contested.
+function claimTime(AuditPlan memory plan) pure returns (uint40) {
+    return plan.respondTime + 3 * plan.answerTime();
 }
 
 function _least(uint256 a, uint256 b) pure returns (uint256) {

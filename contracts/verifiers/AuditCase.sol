@@ -17,7 +17,7 @@ struct AuditCase {
     uint40 settleBy;
 }
 
-using {takeBy, serveBy, auditBy, seated, seatCount} for AuditCase global;
+using {takeBy, serveBy, auditBy, againBy, seated, seatCount} for AuditCase global;
 
 /// @notice Until when seats of the sitting can be taken; not served yet.
 function takeBy(AuditCase memory c) pure returns (uint40) {
@@ -33,6 +33,16 @@ function serveBy(AuditCase memory c) pure returns (uint40) {
 function auditBy(AuditCase memory c) pure returns (uint40) {
     // The first seats have at most one share each, and all have its time.
     return c.audit.clock() + c.plan.turns(_size(c, c.plan.drawn));
+}
+
+/// @notice Until when a seat may accuse once more whose claims have fallen, the last of them then.
+/// INVARIANT: the worker chooses when he answers, so that his answer must leave its auditor time of its own.
+function againBy(AuditCase memory c, uint40 fallenAt) pure returns (uint40) {
+    return lastOf(c.auditBy(), fallenAt + c.plan.respondTime);
+}
+
+function lastOf(uint40 a, uint40 b) pure returns (uint40) {
+    return a > b ? a : b;
 }
 
 /// @notice Seats of the sitting that were taken.

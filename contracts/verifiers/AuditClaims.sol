@@ -8,7 +8,7 @@ import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {ExitClass, JobId, JobTerms, Seat} from "../types/JobTypes.sol";
 import {ACCUSED, CONFIRMED, VOID} from "../types/AuditWord.sol";
 import {isFailure, isUnder, resultOf, stateRoot, traceLeaf, traceStart} from "../types/TraceHash.sol";
-import {AuditCase} from "./AuditCase.sol";
+import {AuditCase, lastOf} from "./AuditCase.sol";
 import {AuditSittings} from "./AuditSittings.sol";
 
 /// @title What auditors say is wrong, and what the worker says to it
@@ -37,10 +37,10 @@ abstract contract AuditClaims is AuditSittings {
         uint8[] calldata positions
     ) external {
         AuditCase memory c = _begun(terms, held);
-        _checkAnswerer(c, held, record, number);
+        _checkSeated(c, held, record, number);
+        bool again = _checkUnspent(c, number);
         bytes32 own = _machineOf(c.id, msg.sender, c.audit.round());
         require(own == record.fingerprint, FingerprintDiffers(msg.sender, own, record.fingerprint));
-        bool again = _checkUnspent(c, number);
         // INVARIANT: who found all that the worker has promised loses nothing by asking to see it in the trace. Only the first time: by
         // the second the worker has shown it to everybody.
         bool matched = !again && keccak256(abi.encodePacked(roots)) == record.checks[number - 2];
@@ -61,15 +61,19 @@ abstract contract AuditClaims is AuditSittings {
         _audits[c.lane] = c.audit.withAnswer(number, ACCUSED);
     }
 
-    /// @dev Whether the seat has accused before. What it said then must have fallen, all of it.
+    /// @dev Whether the seat has accused before. What it said then must have fallen, all of it. Its time runs.
     function _checkUnspent(AuditCase memory c, uint256 number) private view returns (bool again) {
         uint256 answer = c.audit.answerOf(number);
-        if (answer == 0) return false;
-        Claim storage one = _claims[c.id][number][0];
-        // INVARIANT: nobody can keep a worker busy with claims one after the other.
-        bool once = answer == VOID && one.state == ClaimState.Fallen && !one.again;
-        require(once, AlreadyAnswered(c.id, msg.sender));
-        return true;
+        again = answer != 0;
+        uint40 until = c.auditBy();
+        if (again) {
+            Claim[2] storage claims = _claims[c.id][number];
+            // INVARIANT: nobody can keep a worker busy with claims one after the other.
+            bool once = answer == VOID && claims[0].state == ClaimState.Fallen && !claims[0].again;
+            require(once, AlreadyAnswered(c.id, msg.sender));
+            until = c.againBy(lastOf(claims[0].answeredAt, claims[1].answeredAt));
+        }
+        require(block.timestamp <= until, IJobBoard.DeadlinePassed(c.id, until));
     }
 
     function _claim(
@@ -238,7 +242,7 @@ abstract contract AuditClaims is AuditSittings {
     /// @dev An auditor all of whose claims have fallen has done his work, if he found all that the worker has promised; else it is as
     /// if he had said nothing. INVARIANT: what can come of it is what came of it had he never accused, a re-audit too.
     function _fall(AuditCase memory c, Claim storage claim, uint256 number, uint256 which) private {
-        claim.state = ClaimState.Fallen;
+        (claim.state, claim.answeredAt) = (ClaimState.Fallen, uint40(block.timestamp));
         if (!_isSpent(_claims[c.id][number][1 - which].state)) return;
         bool matched = claim.matched;
         c.audit = c.audit.withAnswer(number, matched ? CONFIRMED : VOID);

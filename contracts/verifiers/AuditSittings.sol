@@ -185,13 +185,18 @@ abstract contract AuditSittings is AuditBase {
         emit Declined(c.id, msg.sender, number, suspicion);
     }
 
-    /// @dev The caller has a seat of the present sitting, and his time runs.
+    /// @dev The caller has a seat of the present sitting, and its time runs.
     function _checkAnswerer(AuditCase memory c, Seat[] calldata held, Record calldata record, uint8 number) internal view {
+        _checkSeated(c, held, record, number);
+        require(block.timestamp <= c.auditBy(), IJobBoard.DeadlinePassed(c.id, c.auditBy()));
+    }
+
+    /// @dev The same, whatever the time.
+    function _checkSeated(AuditCase memory c, Seat[] calldata held, Record calldata record, uint8 number) internal view {
         require(c.audit.isServed(), NotServed(c.id));
         bool seated = number >= c.audit.since() && number <= held.length && held[number - 1].worker == msg.sender;
         require(seated, IJobBoard.NotSeated(c.id, msg.sender));
         _checkRecord(c, record);
-        require(block.timestamp <= c.auditBy(), IJobBoard.DeadlinePassed(c.id, c.auditBy()));
     }
 
     /// @dev Everything that was drawn is confirmed, and nobody has accused.
@@ -224,8 +229,8 @@ abstract contract AuditSittings is AuditBase {
         // INVARIANT (J2): what a sitting can lead to, a dispute and all, ends before the job settles by its deadline.
         uint40 share = c.plan.turns(shareSize(c.audit, c.plan, sitting, number));
         uint40 dispute = IBisection(BISECTION).MAX_TIME(c.plan.steps, c.plan.moveTime);
-        uint40 claims = 2 * c.plan.answerTime();
-        require(c.serveBy() + share + claims + dispute <= c.settleBy, SittingTooLate(c.id, c.settleBy));
+        bool fits = c.serveBy() + share + c.plan.claimTime() + dispute <= c.settleBy;
+        require(fits, SittingTooLate(c.id, c.settleBy));
     }
 
     /// @inheritdoc IAuditVerifier

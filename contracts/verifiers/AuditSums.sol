@@ -86,12 +86,12 @@ contract AuditSums {
     }
 
     /// @dev Opening the commitment; three sittings, each with its seats, its serving, its shares and the claims of its last second,
-    /// which are answered and then contested; and a taking's time more for somebody to open the second and the third. Who serves
+    /// which fall, are made once more, answered and then contested; and a taking's time more for somebody to open the second and the third. Who serves
     /// may have to make all states of the sitting again. A dispute comes on top: one, since all run side by side.
     function _settleTime(AuditPlan memory plan) private pure returns (uint40) {
         uint256 whole = 2 * plan.auditors * plan.drawn; // what a re-audit replays
         uint256 last = whole > MOST_FURTHER ? whole : MOST_FURTHER;
         uint40 shares = plan.turns(plan.drawn) + 3 * plan.turns(plan.auditors * plan.drawn) + 2 * plan.turns(last);
-        return 4 * plan.respondTime + 5 * plan.takeTime + 6 * plan.answerTime() + shares;
+        return 4 * plan.respondTime + 5 * plan.takeTime + 3 * plan.claimTime() + shares;
     }
 }

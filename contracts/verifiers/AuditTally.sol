@@ -46,20 +46,32 @@ abstract contract AuditTally {
     function _tally(AuditCase memory c) internal view returns (Tally memory tally) {
         for (uint256 number = 2; number <= c.job.taken(); ++number) {
             if (c.audit.answerOf(number) != ACCUSED) continue;
-            _count(c, tally, number, 0);
-            _count(c, tally, number, 1);
+            IAuditVerifier.Claim memory one = _claimOf(c.id, number, 0);
+            IAuditVerifier.Claim memory other = _claimOf(c.id, number, 1);
+            (Result first, Result second) = (_resultOf(c, one, number, 0), _resultOf(c, other, number, 1));
+            _count(tally, number, one, first, second);
+            _count(tally, number, other, second, first);
         }
     }
 
-    function _count(AuditCase memory c, Tally memory tally, uint256 number, uint256 which) private view {
-        IAuditVerifier.Claim memory claim = _claimOf(c.id, number, which);
-        Result result = _resultOf(c, claim, number, which);
+    /// @param beside what has come of the seat's other claim
+    function _count(
+        Tally memory tally,
+        uint256 number,
+        IAuditVerifier.Claim memory claim,
+        Result result,
+        Result beside
+    ) private pure {
         uint256 bit = 1 << number;
         if (result == Result.Pending) ++tally.pending;
         else if (result == Result.Running) ++tally.running;
         else if (result == Result.Refuted) tally.refutedSeats |= bit;
         else if (result == Result.Hung) ++tally.hung;
         if (result != Result.Hit && result != Result.Proven) return;
+        // INVARIANT: the word of a seat that a jury has found wrong counts for nothing, nor while the jury may still find that. What
+        // the worker could disprove without a jury is not a matter of its word.
+        bool doubted = beside == Result.Refuted || beside == Result.Running;
+        if (result == Result.Hit && claim.index > 0 && doubted) return;
 
         if (result == Result.Hit) {
             (tally.hits, tally.hitSeats) = (tally.hits + 1, tally.hitSeats | bit);
@@ -95,9 +107,11 @@ abstract contract AuditTally {
     }
 
     /// @dev The worker has lost, whatever else may come. INVARIANT: what only he could contest, and did not, counts against him
-    /// once two seats say it; one alone, however often, is a suspicion.
-    function _isLost(Tally memory tally) internal pure returns (bool) {
-        return tally.proven > 0 || tally.unshown || _several(tally.hitSeats);
+    /// once two seats say it; one alone, however often, is a suspicion. Save a re-audit's: nobody can count on being drawn for one,
+    /// and no seat is left to ask.
+    function _isLost(AuditCase memory c, Tally memory tally) internal pure returns (bool) {
+        if (tally.proven > 0 || tally.unshown) return true;
+        return _several(tally.hitSeats) || (c.audit.isReaudit() && tally.hits > 1);
     }
 
     function _claimOf(JobId id, uint256 number, uint256 which) internal view returns (IAuditVerifier.Claim memory) {

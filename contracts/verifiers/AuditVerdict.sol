@@ -9,7 +9,7 @@ import {ACCUSED, AuditWord, CONFIRMED, VOID} from "../types/AuditWord.sol";
 import {Fault, JobId, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
 import {JobWord} from "../types/JobWord.sol";
 import {segmentPay} from "../types/Money.sol";
-import {AuditCase} from "./AuditCase.sol";
+import {AuditCase, lastOf} from "./AuditCase.sol";
 import {confirmerOf, firstEnd, isMissing, shareSize} from "./AuditDraw.sol";
 import {AuditTally} from "./AuditTally.sol";
 
@@ -40,9 +40,10 @@ contract AuditVerdict is AuditTally {
         }
         Tally memory tally = _tally(c);
         // INVARIANT: nothing that was said in a sitting can change once the next is open, nor what is left undone.
-        if (_isLost(tally) || tally.pending > 0) return (0, false);
+        if (_isLost(c, tally) || tally.pending > 0) return (0, false);
         if (tally.hits > 0) return (c.plan.further(audit.done()) > 0 ? 3 : 0, false);
-        return (audit.sitting() == 1 && _isUndone(c) ? 2 : 0, false);
+        if (audit.sitting() == 1) return (_isUndone(c) ? 2 : 0, false);
+        return _isAvoided(c) ? (3, true) : (0, false);
     }
 
     /// @notice As IVerifier.verdict, of a job that is Committed.
@@ -73,19 +74,19 @@ contract AuditVerdict is AuditTally {
         if (!c.audit.isServed()) {
             return _isUndrawn(c) || block.timestamp > (c.seated() == 0 ? c.takeBy() : c.serveBy());
         }
-        if (block.timestamp > c.auditBy()) return true;
         for (uint256 number = c.audit.since(); number <= c.job.taken(); ++number) {
-            if (!_isAnswered(c, number)) return false;
+            if (block.timestamp <= _answerBy(c, number)) return false;
         }
         return true;
     }
 
-    /// @dev Whether the seat has nothing more to say. One whose first claims have fallen may accuse once more.
-    function _isAnswered(AuditCase memory c, uint256 number) private view returns (bool) {
+    /// @dev Until when the seat may still say something; 0: it has said it. One whose first claims have fallen may accuse once more.
+    function _answerBy(AuditCase memory c, uint256 number) private view returns (uint40) {
         uint256 answer = c.audit.answerOf(number);
-        if (answer != VOID) return answer != 0;
+        if (answer != VOID) return answer == 0 ? c.auditBy() : 0;
         IAuditVerifier.Claim memory claim = _claimOf(c.id, number, 0);
-        return claim.state == IAuditVerifier.ClaimState.None || claim.again;
+        if (claim.state == IAuditVerifier.ClaimState.None || claim.again) return 0;
+        return c.againBy(lastOf(claim.answeredAt, _claimOf(c.id, number, 1).answeredAt));
     }
 
     /// @dev An auditor was seated, and the worker has not shown him anything in time, though he could.
@@ -95,7 +96,7 @@ contract AuditVerdict is AuditTally {
 
     /// @dev Whether the value that draws the sitting can no longer be had: nobody can be seated or served in it.
     function _isUndrawn(AuditCase memory c) private view returns (bool) {
-        return BEACON.isDue(c.audit.round()) && BEACON.valueOf(c.audit.round()) == 0;
+        return BEACON.isLost(c.audit.round());
     }
 
     /// @dev Something of the first draw was answered by nobody; the first sitting is over.
@@ -107,12 +108,25 @@ contract AuditVerdict is AuditTally {
         return false;
     }
 
+    /// @dev The second sitting is over, something of the first draw is confirmed by nobody, and a seat has said that it cannot tell,
+    /// or was never served. INVARIANT: what costs an auditor nothing does not spare the worker; one more looks at all of it.
+    function _isAvoided(AuditCase memory c) private view returns (bool) {
+        if (_isCovered(c)) return false;
+        for (uint256 number = 2; number <= c.job.taken(); ++number) {
+            bool void = c.audit.answerOf(number) == VOID;
+            if (void && _claimOf(c.id, number, 0).state == IAuditVerifier.ClaimState.None) return true;
+        }
+        return false;
+    }
+
     /// @dev Whether the round that a clean audit has named is known, and has drawn it. One whose value was lost counts as drawn,
-    /// so that nothing is gained by waiting; so does one that somebody on another machine has found suspicious.
-    function _isDrawn(AuditCase memory c) private view returns (bool due, bool drawn) {
-        due = BEACON.isDue(c.audit.round());
-        if (!due) return (false, false);
-        bytes32 value = BEACON.valueOf(c.audit.round());
+    /// so that nothing is gained by waiting; so does one that somebody on another machine has found suspicious. One that is only
+    /// not stored yet decides nothing: who cares stores it.
+    function _isDrawn(AuditCase memory c) private view returns (bool known, bool drawn) {
+        uint40 round = c.audit.round();
+        bytes32 value = BEACON.valueOf(round);
+        if (value == 0 && !BEACON.isLost(round)) return (false, false);
+        known = true;
         drawn = value == 0 || uint256(keccak256(abi.encode(c.id, value))) % 10_000 < c.plan.reauditBps;
         drawn = (drawn || c.audit.isSuspect()) && c.plan.repeated(c.audit.done()) > 0;
     }
@@ -124,14 +138,14 @@ contract AuditVerdict is AuditTally {
         if (!_isOver(c)) return false;
         if (_isWithheld(c)) return true;
         if (tally.pending > 0 || tally.running > 0) return false;
-        if (_isLost(tally) || c.audit.sitting() == 3) return true;
+        if (_isLost(c, tally) || c.audit.sitting() == 3) return true;
         if (tally.hits > 0) return c.plan.further(c.audit.done()) == 0;
         if (tally.hung > 0) return true;
         if (c.audit.isClean()) {
-            (bool due, bool drawn) = _isDrawn(c);
-            return due && !drawn;
+            (bool known, bool drawn) = _isDrawn(c);
+            return known && !drawn;
         }
-        return c.audit.sitting() == 2 || !_isUndone(c);
+        return c.audit.sitting() == 1 ? !_isUndone(c) : !_isAvoided(c);
     }
 
     // ---- the rows of protocol.md, section 5
@@ -143,7 +157,7 @@ contract AuditVerdict is AuditTally {
     {
         rulings = new Ruling[](held.length);
         bool withheld = c.audit.sitting() > 0 && _isWithheld(c);
-        bool lost = c.audit.sitting() == 0 || withheld || _isLost(tally);
+        bool lost = c.audit.sitting() == 0 || withheld || _isLost(c, tally);
         address finder = tally.finder == 0 ? address(0) : held[tally.finder - 1].worker;
         uint256 left = uint256(terms.price) + terms.reserve;
         if (lost) (rulings[0].fault, rulings[0].finder) = (Fault.Slashed, finder);
@@ -175,16 +189,15 @@ contract AuditVerdict is AuditTally {
             (ruling.pay, ruling.agreed) = (segmentPay(price, done, uint32(c.plan.segments)), _isCovered(c));
             return;
         }
-        // No seat is left to ask about what a re-audit finds: where two segments differ and he contests neither, he is not paid.
-        if (c.audit.isReaudit() && tally.hits > 1) return;
         // One seat alone finds a difference: he bears a segment, and what the looking cost.
         uint256 earned = segmentPay(price, done - 1, uint32(c.plan.segments));
         uint256 cost = c.audit.isReaudit() ? 0 : c.plan.fee(terms.price, c.plan.further(done));
         ruling.pay = uint128(earned > cost ? earned - cost : 0);
     }
 
-    /// @dev Whether somebody has confirmed each segment of the first draw.
+    /// @dev Whether somebody has confirmed each segment of the first draw. A re-auditor has them all.
     function _isCovered(AuditCase memory c) private pure returns (bool) {
+        if (c.audit.isReaudit() && c.audit.answerOf(c.audit.last()) == CONFIRMED) return true;
         (uint256 chairs, uint256 seats) = (c.plan.chairs(c.audit.done()), firstEnd(c.audit));
         if (seats == 0) seats = c.job.taken() + 1;
         for (uint256 position = 0; position < chairs; ++position) {

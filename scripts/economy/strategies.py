@@ -117,10 +117,10 @@ def _lone(shipped: Shipped) -> float:
 @cache
 def _unheard(shipped: Shipped, faked: int, hidden: int, honest: float) -> float:
     """Pay of an audit that all have confirmed. One of `reaudit` is audited again by one seat, which replays what was
-    drawn, `hidden` fakes among it, and as many fresh ones: one that differs costs a segment, two cost the price."""
+    drawn, `hidden` fakes among it, and as many fresh ones: one that differs costs a segment, two cost the stake."""
     population, left = shipped.segments - shipped.first, faked - hidden
     none, one = (exactly(population, left, shipped.first, met - hidden) if met >= hidden else 0.0 for met in (0, 1))
-    again = none + one * (1 - shipped.segment)
+    again = none + one * (1 - shipped.segment) - (1 - none - one) * shipped.stake
     looked = shipped.reaudit * honest
     return 1 - looked + looked * again
 

@@ -259,8 +259,8 @@ def test_attack_lazy_auditor_lets_the_worker_show_it_all(world: World) -> None:
 
 
 def test_attack_colluding_auditor_found_by_the_reaudit(world: World) -> None:
-    """The worker tells his friends what to confirm; whoever audits again finds it, and the price is gone. To contest it
-    would cost them their stake."""
+    """The worker tells his friends what to confirm; whoever audits again finds it, and his stake is gone. To contest it
+    would cost them theirs."""
     faked = {index: keccak256(b"fake%d" % index) for index in range(1, 101)}
     audited = served(world, plan=ALL, lies=faked)
     for number in (2, 3):
@@ -272,7 +272,8 @@ def test_attack_colluding_auditor_found_by_the_reaudit(world: World) -> None:
     where = [audited.shares[4].index(index) for index in audited.drawn if index in audited.shares[2]]
     audited.accuse(4, *where)
     settled(audited, ANSWER + 1)
-    assert [stake_of(world, i) for i in range(3)] == [ALLOCATED] * 3
+    assert stake_of(world, WORKER) == ALLOCATED - audited.job.terms.stake
+    assert [stake_of(world, i) for i in (1, 2)] == [ALLOCATED] * 2
     assert world.free(world.providers[WORKER]) == 0
     assert world.free(world.providers[3]) == PLAN.fee(PRICE, 8)
 

@@ -568,9 +568,17 @@ def test_audit__proven_wrong_in_a_re_audit__who_confirmed_it_is_slashed_too(worl
     ends(audited, FOUND, AUDITOR, FOUND, REAUDITOR, wait=ANSWER + 1)
 
 
-def test_audit__uncontested_in_a_re_audit__the_price_goes_back_and_nobody_is_slashed(world: World) -> None:
-    """No seat is left to ask whether the one who says so is right."""
-    ends(found_again(world), NOTHING, AUDITOR, AUDITOR, REAUDITOR, wait=ANSWER + 1)
+def test_audit__two_uncontested_in_a_re_audit__the_worker_alone_is_slashed(world: World) -> None:
+    """No seat is left to ask; who has confirmed before answers only for what a dispute decides."""
+    ends(found_again(world), FOUND, AUDITOR, AUDITOR, REAUDITOR, wait=ANSWER + 1)
+
+
+def test_attack_false_re_auditor__one_of_two_claims_contested__loses_his_stake(world: World) -> None:
+    audited = found_again(world)
+    world.fund(world.workers[WORKER], JURY_FEE, controller=world.audit)
+    audited.contest(4, 0)
+    audited.decide(4, DEFENDER, 0)
+    ends(audited, model.Ruling(PRICE * 99 // 100), AUDITOR, AUDITOR, FOUND, wait=ANSWER + 1)
 
 
 def test_audit__once_more_with_one_hit__costs_the_segment_alone(world: World) -> None:
