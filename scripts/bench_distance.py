@@ -71,7 +71,12 @@ def measured(kind: str, segments: int, steps: int) -> dict[str, Any]:
             _train(kind, folder, SETTINGS[WORKER], segments, steps, name)
             cheats[name] = [_far(folder, index, mine=cross[0], his=name) for index in range(1, segments)]
         again = [_far(folder, index, mine=WORKER, his="start", ahead=1) for index in range(1, segments)]
-        return {"honest": honest, "cheats": cheats, "repeats": all(each["value"] == 0 for each in again)}
+        return {
+            "about": KINDS[kind],
+            "honest": honest,
+            "cheats": cheats,
+            "repeats": all(each["value"] == 0 for each in again),
+        }
     finally:
         shutil.rmtree(folder)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from statistics import median
 from typing import Any
 
-from distance.kinds import KINDS
 from tensorgrid.domain.distance import DOUBT, LEAST_RUNS, MARGIN
 
 
@@ -30,6 +29,7 @@ def _kind(found: Mapping[str, Any]) -> dict[str, Any]:
     honest = [each for setting in found["honest"].values() for each in setting]
     values = [each["value"] for each in honest]
     return {
+        "about": found["about"],
         "family": honest[0]["family"],
         "runs": len(values),
         "equal": values.count(0.0),
@@ -80,5 +80,5 @@ def table(told: Mapping[str, Any]) -> str:
     for kind, each in told["kinds"].items():
         far = [f"{value:.2g}" for value in each["nearest_cheat"].values()]
         counts = [str(each["runs"]), str(each["equal"]), f"{each['median']:.1e}", f"{each['worst']:.1e}"]
-        lines.append([f"{kind}: {KINDS[kind]}", *counts, *far])
+        lines.append([f"{kind}: {each['about']}", *counts, *far])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
