@@ -20,13 +20,17 @@ def measured(runs: int, worst: float, cheat: float = 0.9) -> dict[str, Any]:
 
 
 def test_bounds__enough_runs_of_each_kind__five_times_the_worst_and_a_worker_takes_them(tmp_path: Path) -> None:
-    told = document({"mlp": measured(100, 0.0012345678), "cnn": measured(100, 0.0001)}, 10, MACHINE)
+    told = document({"mlp": measured(100, 0.012345678), "cnn": measured(100, 0.0001)}, 10, MACHINE)
     path = tmp_path / "distance.toml"
     path.write_text(bounds(told, "cpu"))
     bound = load_bounds(path).of(hardware_class("cpu"), 10)["fp32"]
-    assert (bound.runs, bound.worst) == (200, 0.0012345678)
+    assert (bound.runs, bound.worst) == (200, 0.012345678)
     assert 5 * bound.worst <= bound.bound < 5.01 * bound.worst
     assert told["families"]["fp32"]["suspected"] is True
+
+
+def test_bounds__machines_that_were_near__not_below_the_least() -> None:
+    assert "bound = 0.05\n" in bounds(document({"mlp": measured(100, 1e-6)}, 10, MACHINE), "cpu")
 
 
 def test_bounds__one_kind_run_too_seldom_or_too_far_off__none() -> None:
