@@ -32,6 +32,7 @@ from tensorgrid.training.steps import SEED
 from tensorgrid_worker.runtime.determinism import environment
 
 FOLDER = Path(__file__).parents[1] / "build" / "bench"
+FILE = FOLDER / "distance.json"
 SEGMENTS = 26
 
 
@@ -44,15 +45,25 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.segments < 2 or not 2 <= chosen.steps <= MOST_STEPS:
         parser.error(f"--segments is at least 2, --steps 2 to {MOST_STEPS}")
-    wanted = chosen.only or list(KINDS)
+    wanted, kinds = chosen.only or list(KINDS), kept(chosen.steps)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    told = document(kinds, chosen.steps, machine.facts())
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         found = pool.map(lambda kind: measured(kind, chosen.segments, chosen.steps), wanted)
-        kinds = dict(zip(wanted, found, strict=True))
-    told = document(kinds, chosen.steps, machine.facts())
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "distance.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    (FOLDER / "distance.toml").write_text(bounds(told, chosen.hardware_class), encoding="utf-8")
-    print(f"{table(told)}\nwritten to {FOLDER}/distance.json and distance.toml")
+        for kind, each in zip(wanted, found, strict=True):
+            told = document(kinds := {**kinds, kind: each}, chosen.steps, machine.facts())
+            FILE.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+            FILE.with_suffix(".toml").write_text(bounds(told, chosen.hardware_class), encoding="utf-8")
+    print(f"{table(told)}\nwritten to {FILE} and distance.toml")
+
+
+def kept(steps: int) -> dict[str, Any]:
+    """Kinds of the last run, for those that are not run now; none of segments of another length."""
+    try:
+        value = json.loads(FILE.read_text(encoding="utf-8"))
+        return dict(value["raw"]) if value["steps"] == steps else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def measured(kind: str, segments: int, steps: int) -> dict[str, Any]:
@@ -71,7 +82,12 @@ def measured(kind: str, segments: int, steps: int) -> dict[str, Any]:
             _train(kind, folder, SETTINGS[WORKER], segments, steps, name)
             cheats[name] = [_far(folder, index, mine=cross[0], his=name) for index in range(1, segments)]
         again = [_far(folder, index, mine=WORKER, his="start", ahead=1) for index in range(1, segments)]
-        return {"honest": honest, "cheats": cheats, "repeats": all(each["value"] == 0 for each in again)}
+        return {
+            "about": KINDS[kind],
+            "honest": honest,
+            "cheats": cheats,
+            "repeats": all(each["value"] == 0 for each in again),
+        }
     finally:
         shutil.rmtree(folder)
 

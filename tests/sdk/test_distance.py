@@ -215,13 +215,26 @@ def test_bounds_of_a_file__by_class_and_for_short_segments_only(tmp_path: Path) 
         "[cpu.fp32]\nbound = 0.05\nruns = 400\nworst = 0.01",
         "[cpu.fp32]\nbound = 0.05\nruns = 99\nworst = 0.01\nsteps = 4",
         "[cpu.fp32]\nbound = 0.04\nruns = 400\nworst = 0.01\nsteps = 4",
+        "[cpu.fp32]\nbound = 0.04\nruns = 400\nworst = 0.001\nsteps = 4",
         "[cpu.fp32]\nbound = nan\nruns = 400\nworst = 0.01\nsteps = 4",
         "[cpu.fp32]\nbound = 1.0\nruns = 400\nworst = 0.01\nsteps = 4",
         "[cpu.fp32]\nbound = 0.05\nruns = 400\nworst = 0.01\nsteps = 11",
         "[cpu.fp32]\nbound = '0.05'\nruns = 400\nworst = 0.01\nsteps = 4",
         "not toml",
     ],
-    ids=["number", "family", "missing", "few runs", "narrow", "nan", "whole update", "long", "text", "not toml"],
+    ids=[
+        "number",
+        "family",
+        "missing",
+        "few runs",
+        "narrow",
+        "below the least",
+        "nan",
+        "whole update",
+        "long",
+        "text",
+        "not toml",
+    ],
 )
 def test_bounds_of_a_file__that_would_suspect_the_honest__refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "distance.toml"

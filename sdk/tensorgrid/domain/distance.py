@@ -30,6 +30,8 @@ DOUBT = 3
 """Times the bound, up to which a distance says nothing."""
 MARGIN = 5
 """Times the worst honest distance: the bound that a calibration gives."""
+LEAST_BOUND = {"fp32": 0.05, "bf16": 0.15}
+"""However near the machines of a calibration were: others may part further, and cheats lie far beyond."""
 LEAST_RUNS = 100
 """Honest runs across fingerprints, of each kind of model, that make a calibration."""
 MOST_STEPS = 10

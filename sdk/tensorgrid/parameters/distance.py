@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tensorgrid.domain.distance import FAMILIES, Bound
+from tensorgrid.domain.distance import FAMILIES, LEAST_BOUND, Bound
 from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.domain.jobs import hardware_class
 
@@ -57,6 +57,10 @@ def _bound(name: str, values: Any) -> Bound:
     if not isinstance(values, dict) or values.keys() != _KEYS:
         raise SpecInvalid(f"[{name[:64]}] needs {', '.join(sorted(_KEYS))} and nothing else; see docs/determinism.md")
     try:
-        return Bound(**values)
+        found = Bound(**values)
     except SpecInvalid as error:
         raise SpecInvalid(f"[{name[:64]}]: {error}") from error
+    least = LEAST_BOUND[name.rpartition(".")[2]]
+    if found.bound < least:
+        raise SpecInvalid(f"[{name[:64]}]: a bound is at least {least}; see docs/determinism.md")
+    return found
