@@ -218,7 +218,7 @@ def test_attack_reaudit_switched_off_by_a_friend_s_nonsense(world: World) -> Non
 
 
 def test_attack_second_accusation_prevented_by_a_late_answer(world: World) -> None:
-    """The worker lets the auditors' time pass before he shows what was asked: who asked has time left to say what is wrong."""
+    """The worker shows what was asked only when the auditors' time is over: who asked can still say what is wrong."""
     audited = served(world, other_model=LIE)
     audited.confirm(3)
     audited.accuse(2, 0, roots=audited.finding(2, LIE, 1))
@@ -274,7 +274,7 @@ def test_attack_second_accusation_of_the_last_second__leaves_time_for_all_that_f
 
 
 def test_attack_friends_who_decline(world: World) -> None:
-    """They say that they cannot tell, and lose nothing; the worker is not paid before somebody has looked at all of it."""
+    """They lose nothing by saying that they cannot tell; nor is he paid before somebody has looked at all of it."""
     audited = unseen_by_friends(world)
     with refused("VerdictPending"):
         audited.job.settle()

@@ -385,7 +385,7 @@ def test_audit__declined_and_nobody_comes_twice__paid_without_score(world: World
 
 
 def unseen_by_friends(world: World) -> Audited:
-    """All of it is made up. One auditor's machine says the same as he does, and two decline, the replacement among them."""
+    """All of it is made up. One auditor's machine says what he does, and two decline, the replacement among them."""
     elsewhere(world, 1, 3)
     faked = {index: keccak256(b"fake%d" % index) for index in range(1, 101)}
     audited = served(world, lies=faked)
