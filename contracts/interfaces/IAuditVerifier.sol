@@ -78,7 +78,7 @@ interface IAuditVerifier is IVerifier {
         bool again; // the seat's second accusation: what it said first has fallen
         bool matched; // the auditor showed every state that the seat's check was made of
         uint40 at;
-        uint40 answeredAt;
+        uint40 answeredAt; // when it fell, or was shown to differ
         bytes32 mine; // the state that he ends with
     }
 
@@ -212,7 +212,7 @@ interface IAuditVerifier is IVerifier {
     ) external;
 
     /// @notice Auditor: one or two of his segments do not end as the trace says, or he was not shown that they do.
-    /// Once more, while his time runs, if all that he said before has fallen.
+    /// Once more, if all that he said before has fallen: while his time runs, and respondTime after it fell at least.
     /// @param roots the states that he found at the ends of his segments, ascending
     /// @param positions which of them he accuses, counted from 0; 255: the result is not the last state's model
     /// @dev reverts as `confirm` save RootsMismatch, and FingerprintDiffers, ProfileChanged, ClaimsInvalid
@@ -267,7 +267,8 @@ interface IAuditVerifier is IVerifier {
 
     /// @notice Open the next sitting, of one seat. After the first sitting, for all that was left undone: a replacement, at twice
     /// the fee. After either, when hits of exactly one seat stand: as many further segments as cost the worker half his price.
-    /// After a clean audit that was drawn for it, or found suspicious: all segments once more, and as much again.
+    /// After a clean audit that was drawn for it, or found suspicious, and where after the second something is still undone
+    /// and a seat has declined, or could not be served: all segments once more, and as much again.
     /// @dev reverts SittingNotNeeded, SittingTooLate
     function advance(JobTerms calldata terms, Seat[] calldata held) external;
     /// @notice Once a dispute is decided, or its time over: the worker's bond goes back, or to the jury where he was wrong.

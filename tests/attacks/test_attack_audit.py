@@ -12,6 +12,7 @@ from tests.contracts.audit import (
     FALLEN,
     FEE,
     PLAN,
+    RESULT,
     WORKER,
     Audited,
     audit_terms,
@@ -21,7 +22,16 @@ from tests.contracts.audit import (
     served,
 )
 from tests.contracts.audit_reference import Plan, check
-from tests.contracts.test_audit_rows import ALL, LIE, SERVING, accused, audited_again, contested, one_hit
+from tests.contracts.test_audit_rows import (
+    ALL,
+    LIE,
+    SERVING,
+    accused,
+    audited_again,
+    contested,
+    one_hit,
+    unseen_by_friends,
+)
 from tests.contracts.world import ALLOCATED, DISPUTE, JURY_FEE, PRICE, STAKE, World, refused
 
 from tensorgrid.domain.encoding import keccak256
@@ -205,6 +215,76 @@ def test_attack_reaudit_switched_off_by_a_friend_s_nonsense(world: World) -> Non
         audited.job.settle()
     audited.advance()
     assert audited.audit.sitting == 2
+
+
+def test_attack_second_accusation_prevented_by_a_late_answer(world: World) -> None:
+    """The worker shows what was asked only when the auditors' time is over: who asked can still say what is wrong."""
+    audited = served(world, other_model=LIE)
+    audited.confirm(3)
+    audited.accuse(2, 0, roots=audited.finding(2, LIE, 1))
+    audited.wait(ANSWER - 2)
+    audited.respond(2)
+    fallen = world.now
+    assert fallen > int(audited.audit.clock) + PLAN.audit
+    with refused("SittingNotNeeded"):
+        audited.advance()
+    with refused("VerdictPending"):
+        audited.job.settle()
+    world.at(fallen + PLAN.respond)
+    audited.accuse(2, RESULT)
+    settled(audited, ANSWER + 1)
+    assert stake_of(world, WORKER) == ALLOCATED - STAKE
+
+
+def test_attack_second_accusation_without_end(world: World) -> None:
+    """His time of his own ends, too, and is given once."""
+    audited = served(world)
+    audited.confirm(3)
+    audited.accuse(2, 0, roots=audited.finding(2, LIE, 1))
+    audited.wait(ANSWER - 2)
+    audited.respond(2)
+    until = world.now + PLAN.respond
+    world.at(until + 1)
+    with refused("DeadlinePassed", deadline=until):
+        audited.accuse(2, 1)
+    audited.advance()
+    assert audited.audit.sitting == 2
+
+
+def test_attack_second_accusation_of_the_last_second__leaves_time_for_all_that_follows(world: World) -> None:
+    """What is said in the last second of every clock ends before the job settles, with a dispute."""
+    audited = served(world)
+    audited.confirm(3)
+    world.at(int(audited.audit.clock) + PLAN.audit)
+    audited.accuse(2, 0, roots=audited.finding(2, LIE, 1))
+    audited.wait(ANSWER)
+    audited.respond(2)
+    audited.wait(PLAN.respond)
+    audited.accuse(2, 1)
+    audited.wait(ANSWER)
+    audited.respond(2)
+    audited.advance()
+    audited.take(3)
+    audited.serve()
+    world.at(int(audited.audit.clock) + PLAN.audit)
+    audited.accuse(4, 0, roots=audited.finding(4, LIE, 0))
+    audited.wait(ANSWER + 1)
+    audited.advance()
+    assert audited.audit.sitting == 3
+
+
+def test_attack_friends_who_decline(world: World) -> None:
+    """They lose nothing by saying that they cannot tell; nor is he paid before somebody has looked at all of it."""
+    audited = unseen_by_friends(world)
+    with refused("VerdictPending"):
+        audited.job.settle()
+    audited.advance()
+    assert audited.audit.reaudit
+    audited.take(4)
+    audited.serve()
+    audited.accuse(5, 0, 1)
+    settled(audited, ANSWER + 1)
+    assert stake_of(world, WORKER) == ALLOCATED - STAKE
 
 
 # ---- auditors
@@ -419,7 +499,7 @@ def test_attack_sitting_opened_too_late(world: World) -> None:
 
 # ---- terms
 
-SETTLE_AT_THE_BOUND = 4 * PLAN.respond + 5 * PLAN.take + 6 * (PLAN.respond + 60) + 60 * (1 + 3 * 2 + 2 * 4) + DISPUTE
+SETTLE_AT_THE_BOUND = 7 * PLAN.respond + 5 * PLAN.take + 9 * (PLAN.respond + 60) + 60 * (1 + 3 * 2 + 2 * 4) + DISPUTE
 
 
 @pytest.mark.parametrize(

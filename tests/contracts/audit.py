@@ -28,7 +28,8 @@ PLAN = Plan(
 )
 ANSWER = PLAN.respond + PLAN.audit  # to respond, or to contest
 SHARES = PLAN.audit * (1 + 3 * 2 + 2 * 15)
-SETTLE = 4 * PLAN.respond + 5 * PLAN.take + 6 * ANSWER + SHARES + DISPUTE
+CLAIMS = PLAN.respond + 3 * ANSWER  # they fall, are made once more, answered, and contested
+SETTLE = 4 * PLAN.respond + 5 * PLAN.take + 3 * CLAIMS + SHARES + DISPUTE
 FEE = PLAN.fee(PRICE, PLAN.drawn)  # of a first auditor
 CONFIRMED, ACCUSED, VOID = 1, 2, 3
 RESULT = 255

@@ -317,7 +317,7 @@ def test_audit__all_he_said_has_fallen__waits_for_his_second_accusation(world: W
 
 def test_audit__all_he_said_has_fallen__his_part_is_done_by_a_replacement(world: World) -> None:
     audited = withdrawn(world)
-    audited.wait(PLAN.audit + 1)
+    audited.wait(PLAN.audit + PLAN.respond + 1)
     audited.advance()
     audited.take(3)
     audited.serve()
@@ -336,6 +336,7 @@ def test_audit__claim_of_the_last_second__holds_the_replacement_back(world: Worl
     with refused("SittingNotNeeded"):
         audited.advance()
     audited.respond(2)
+    audited.wait(PLAN.respond + 1)
     audited.advance()
     audited.take(3)
     audited.serve()
@@ -345,11 +346,16 @@ def test_audit__claim_of_the_last_second__holds_the_replacement_back(world: Worl
 # ---- an auditor on another machine
 
 
+def elsewhere(world: World, *indexes: int) -> None:
+    """These workers compute on another machine."""
+    for index in indexes:
+        profile = world.profile(world.providers[index])
+        other = (*profile[:2], b"\x55" * 32, *profile[3:])
+        world.registry.update(world.workers[index], other, sender=world.providers[index])
+
+
 def declined(world: World, *, suspicion: bool = False) -> Audited:
-    index = 1
-    profile = world.profile(world.providers[index])
-    other = (*profile[:2], b"\x55" * 32, *profile[3:])
-    world.registry.update(world.workers[index], other, sender=world.providers[index])
+    elsewhere(world, 1)
     audited = served(world)
     audited.confirm(3)
     audited.decline(2, suspicion=suspicion)
@@ -368,10 +374,59 @@ def test_audit__declined__the_seat_is_replaced_at_once_and_nobody_has_a_fault(wo
     ends(audited, PAID, NOTHING, AUDITOR, model.Ruling(2 * FEE, agreed=True))
 
 
-def test_audit__declined_and_nobody_comes__paid_without_score(world: World) -> None:
+def test_audit__declined_and_nobody_comes_twice__paid_without_score(world: World) -> None:
     audited = declined(world)
     audited.advance()
+    audited.wait(PLAN.take + 1)
+    with refused("VerdictPending"):
+        audited.job.settle()
+    audited.advance()
     ends(audited, UNSEEN, NOTHING, AUDITOR, wait=PLAN.take + 1)
+
+
+def unseen_by_friends(world: World) -> Audited:
+    """All of it is made up. One auditor's machine says what he does, and two decline, the replacement among them."""
+    elsewhere(world, 1, 3)
+    faked = {index: keccak256(b"fake%d" % index) for index in range(1, 101)}
+    audited = served(world, lies=faked)
+    audited.confirm(3, roots=[faked[i] for i in audited.shares[3]])
+    audited.decline(2)
+    audited.advance()
+    audited.take(3)
+    audited.serve()
+    audited.decline(4)
+    return audited
+
+
+def test_audit__declined_by_the_replacement_too__one_more_looks_at_all_of_it(world: World) -> None:
+    elsewhere(world, 1, 3)
+    audited = served(world)
+    audited.confirm(3)
+    audited.decline(2)
+    audited.advance()
+    audited.take(3)
+    audited.serve()
+    audited.decline(4)
+    with refused("VerdictPending"):
+        audited.job.settle()
+    audited.advance()
+    audited.take(4)
+    audited.serve()
+    assert set(audited.drawn) < set(audited.shares[5])
+    audited.confirm(5)
+    ends(audited, PAID, NOTHING, AUDITOR, NOTHING, model.Ruling(PLAN.fee(PRICE, 8), agreed=True))
+
+
+def test_audit__only_silent_ones__are_not_looked_for_a_third_time(world: World) -> None:
+    """Silence costs a bond: nobody's friends can afford it for long."""
+    audited = served(world)
+    audited.confirm(3)
+    audited.wait(PLAN.audit + 1)
+    audited.advance()
+    audited.wait(PLAN.take + 1)
+    with refused("SittingNotNeeded"):
+        audited.advance()
+    ends(audited, UNSEEN, SILENT, AUDITOR)
 
 
 def test_audit__declined_with_suspicion__what_is_clean_is_audited_again(world: World) -> None:
@@ -449,11 +504,15 @@ def test_audit__round_lost_before_anybody_is_served__a_replacement_is_drawn_anew
     ends(audited, PAID, NOTHING, NOTHING, model.Ruling(2 * PLAN.fee(PRICE, 4), agreed=True))
 
 
-def test_audit__round_lost_twice__paid_without_score_and_nobody_at_fault(world: World) -> None:
+def test_audit__round_lost_three_times__paid_without_score_and_nobody_at_fault(world: World) -> None:
     audited = lost(world, begun(world).take(1))
     audited.advance()
     lost(world, audited.take(2))
-    ends(audited, UNSEEN, NOTHING, NOTHING)
+    with refused("VerdictPending"):
+        audited.job.settle()
+    audited.advance()
+    lost(world, audited.take(3))
+    ends(audited, UNSEEN, NOTHING, NOTHING, NOTHING)
 
 
 # ---- disputes
@@ -475,6 +534,18 @@ def test_audit__worker_wins_the_dispute__his_accuser_is_slashed_for_him(world: W
     audited.decide(2, DEFENDER, 1)
     ends(audited, UNSEEN, FOUND, AUDITOR)
     assert world.vault.claimableOf(world.workers[WORKER]) == audited.job.terms.stake // 2
+
+
+def test_audit__one_claim_refuted__the_other_counts_for_nothing(world: World) -> None:
+    """The jury has found him wrong once; nobody has to contest what else he says, nor pay for looking further."""
+    audited = accused(world, 0, 1)
+    world.fund(world.workers[WORKER], JURY_FEE, controller=world.audit)
+    audited.contest(2, 0)
+    audited.wait(ANSWER + 1)
+    with refused("SittingNotNeeded"):
+        audited.advance()
+    audited.decide(2, DEFENDER, 0)
+    ends(audited, UNSEEN, FOUND, AUDITOR)
 
 
 def test_audit__worker_loses_one_dispute__he_is_slashed(world: World) -> None:
@@ -578,7 +649,7 @@ def test_attack_false_re_auditor__one_of_two_claims_contested__loses_his_stake(w
     world.fund(world.workers[WORKER], JURY_FEE, controller=world.audit)
     audited.contest(4, 0)
     audited.decide(4, DEFENDER, 0)
-    ends(audited, model.Ruling(PRICE * 99 // 100), AUDITOR, AUDITOR, FOUND, wait=ANSWER + 1)
+    ends(audited, PAID, AUDITOR, AUDITOR, FOUND, wait=ANSWER + 1)
 
 
 def test_audit__once_more_with_one_hit__costs_the_segment_alone(world: World) -> None:

@@ -41,6 +41,17 @@ def test_read__not_stored_in_time__is_lost(ledgers: Ledgers) -> None:
         ledgers.beacon.read(number)
     assert ledgers.beacon.valueOf(number) == bytes(32)
     assert ledgers.beacon.isDue(number)
+    assert ledgers.beacon.isLost(number)
+
+
+def test_is_lost__to_be_had_or_not_due__is_not(ledgers: Ledgers) -> None:
+    number = ledgers.chain.blocks.head.number
+    assert not ledgers.beacon.isLost(number + 5)
+    ledgers.beacon.store(number, b"", sender=ledgers.stranger)
+    ledgers.mine(100)
+    assert not ledgers.beacon.isLost(number + 1)  # readable, and not stored
+    ledgers.mine(200)
+    assert not ledgers.beacon.isLost(number)
 
 
 def test_store__due_round__is_the_block_hash_for_ever(ledgers: Ledgers) -> None:

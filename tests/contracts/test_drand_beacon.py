@@ -213,6 +213,7 @@ def test_is_due__by_the_lag_before_it_is_published(ledgers: Ledgers, own: Any) -
     ledgers.at(due)
     ledgers.mine(1)
     assert own.isDue(named)
+    assert not own.isLost(named)  # nobody has stored it, and anybody still can
 
 
 # ---- a board that draws by it

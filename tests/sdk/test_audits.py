@@ -380,6 +380,15 @@ def test_report__a_re_audit__has_all_segments_and_as_many_again():
     assert story.phase == "re-audit: 0 of 1 auditors have answered"
 
 
+def test_report__declined_twice__the_last_sitting_is_a_re_audit():
+    log = served().confirmed(3).add(Declined, auditor=WORKERS[1], number=2, suspicion=False)
+    log.sitting(2, 4, 1, take_by=500).sitting(3, 4, 1, take_by=600).taken(4).served(1, fresh=b"\x0a" * 32)
+    story = log.story
+    report = report_of(JOB, story, story.audit, USDC)
+    assert (report.reaudit, report.seats[2].purpose) == (True, "re-audit")
+    assert set(report.seats[2].segments) > {*report.seats[0].segments, *report.seats[1].segments}
+
+
 def test_report__a_second_look__has_fresh_segments_alone():
     log = served().confirmed(3).accused(2, 5).sitting(3, 4, 1, take_by=500).taken(4).served(1, fresh=b"\x0a" * 32)
     story = log.story

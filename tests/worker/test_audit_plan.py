@@ -162,7 +162,22 @@ def test_auditor__nothing_else_differs_or_it_was_the_second_time__stands_by_it()
     found = Known(found=Findings(ROOTS, (0, 1), ("why",)))
     assert planned(fallen(0, 1), found, SERVED_AT) == []
     assert planned(fallen(0, again=True), found, SERVED_AT) == []
-    assert planned(fallen(0), found, AUDIT_BY + 1) == []
+    assert planned(fallen(0), found, AUDIT_BY + 1) == []  # it fell at 1,035, so that nothing is added
+
+
+def test_auditor__claims_fallen_late__has_time_of_its_own_to_accuse_once_more():
+    found = Known(found=Findings(ROOTS, (0, 1), ("why",)))
+    late = fallen(0)
+    late = replace(late, claims={(2, 0): replace(late.claims[(2, 0)], answered_at=AUDIT_BY + 30)})
+    due = AUDIT_BY + 30 + PLAN.respond_time
+    [move] = steps(late, found, due)
+    assert (move.step, move.due) == (Step.ACCUSE, due)
+    assert planned(late, now=due) == [Step.REPLAY]  # after a restart
+    assert planned(late, found, due + 1) == []
+
+
+def test_auditor__one_claim_still_open__waits():
+    found = Known(found=Findings(ROOTS, (0, 1), ("why",)))
     half = fallen(0)
     half = replace(half, claims={**half.claims, (2, 1): make_claim(ClaimState.DIFFERS)})
     assert planned(half, found, SERVED_AT) == []

@@ -142,7 +142,8 @@ class Claim:
     """What an auditor says of one segment. `index` 0: of the result. `position`: among the seat's segments.
 
     `liable`: the seat that has confirmed this segment before, 0: none. `again`: the seat's second accusation.
-    `matched`: the auditor showed every state that the seat's check was made of. `mine`: the state he ends with.
+    `matched`: the auditor showed every state that the seat's check was made of. `answered_at`: of DIFFERS and FALLEN.
+    `mine`: the state he ends with.
     """
 
     index: int

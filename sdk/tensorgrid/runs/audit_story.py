@@ -128,7 +128,7 @@ class AuditStory:
         elif isinstance(event, SittingOpened):
             self._pass_over(event.from_)
             self.sittings.append(Sitting(event.sitting, event.from_, event.count, event.take_by))
-            self.reaudit, self.clean = self.clean and event.sitting == 3, False
+            self.reaudit, self.clean = event.sitting == 3 and not self._uncontested(), False
         elif isinstance(event, Served):
             self.record = self.record.served(event.seed, event.fresh, event.checks)
             if self.sitting is not None:
@@ -148,6 +148,10 @@ class AuditStory:
         """A sitting that is followed by another and was never served has lost its round: its seats do not count."""
         if self.sitting is not None and self.sitting.audit_by is None:
             self.answers |= dict.fromkeys(range(self.sitting.first, end), Answer.VOID)
+
+    def _uncontested(self) -> bool:
+        """Whether a claim stands that the worker let stand: then a last sitting looks further, else at all once more."""
+        return any(doubt.state in (ClaimState.OPEN, ClaimState.DIFFERS) for doubt in self.doubts)
 
     def _doubt(self, event: Event) -> None:
         if isinstance(event, Accused):

@@ -161,10 +161,18 @@ class AuditPicture:
 
     @property
     def may_accuse_again(self) -> bool:
-        """Whether all that we have said has fallen, once, and we still have time to say something else."""
+        """Whether all that we have said has fallen, once: until `say_by` we may say something else."""
         mine = self.number >= FIRST_AUDITOR and self.number in self.auditors and bool(self.claims)
         spent = all(claim.state is ClaimState.FALLEN and not claim.again for claim in self.claims.values())
         return mine and spent and self.audit.answer_of(self.number) is Answer.VOID
+
+    @property
+    def say_by(self) -> int:
+        """Until when we may answer for our seat. Who may accuse again has time of his own from the last answer on."""
+        if not self.may_accuse_again:
+            return self.audit_by
+        fallen = max(claim.answered_at for claim in self.claims.values())
+        return max(self.audit_by, fallen + self.plan.respond_time)
 
     @property
     def said(self) -> frozenset[int]:

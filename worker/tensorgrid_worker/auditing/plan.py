@@ -127,11 +127,11 @@ def _auditor(audit: AuditPicture, known: Known, now: int) -> Iterator[Move]:
     answering = any(known.outbox.get(str(step)) in UNDER_WAY for step in (Step.CONFIRM, Step.ACCUSE))
     if found is None:
         if not answering:
-            yield Move(Step.REPLAY, audit.audit_by)
+            yield Move(Step.REPLAY, audit.say_by)
     elif audit.may_accuse_again:
         # The worker has shown what we had found, there: what he has not shown is still to be explained.
         if found.claims(audit.said):
-            yield Move(Step.ACCUSE, audit.audit_by, span=(2,))
+            yield Move(Step.ACCUSE, audit.say_by, span=(2,))
     elif found.wrong:
         yield Move(Step.ACCUSE, audit.audit_by)
     elif found.sound and check_of(found.roots) == audit.record.checks[audit.number - 2]:
