@@ -23,6 +23,8 @@ from tensorgrid_worker.policy.house import House
 MOST_LEAST_STAKES = 10
 """Unless told otherwise, a worker risks so many times the least stake of its network in one job."""
 
+REMAKE_MARGIN_SECONDS = 30
+"""Of making states again, beside the job's own time: starting the sandbox, sealing, storing, being mined."""
 ACCEPTANCE, AUDITS = "AcceptanceVerifier", "AuditVerifier"
 NETWORK = "network"
 """As whose refusal it counts when no policy was asked."""
@@ -106,7 +108,7 @@ class Gate:
             return "its spec and its terms do not agree on whether it is private"
         if cut is not None and cut.every != AuditTerms.unpack(terms.verifier_params).steps:
             return f"its spec cuts it every {cut.every} steps, its terms say something else"
-        return ""
+        return _unservable(terms, spec) if audited else ""
 
     def _network_refusal(self, terms: JobTerms, me: str) -> str:
         if terms.pay_token not in self.tokens:
@@ -142,6 +144,16 @@ class Gate:
             free=self.free(),
             need=None if spec is None else _need(spec),
         )
+
+
+def _unservable(terms: JobTerms, spec: JobSpec) -> str:
+    """Why a worker could not keep his stake whatever his job's code does to the states that he keeps: all that is asked
+    of him then takes one run of the whole job."""
+    given = AuditTerms.unpack(terms.verifier_params).answer_time
+    worst = spec.resources.wall_seconds + REMAKE_MARGIN_SECONDS
+    if given >= worst:
+        return ""
+    return f"it gives {given} s to make lost states again, and silence costs the stake: that may take {worst} s"
 
 
 def _need(spec: JobSpec) -> Need:
