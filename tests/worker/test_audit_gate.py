@@ -82,3 +82,12 @@ def test_attack_terms_too_short_to_make_lost_states_again__the_worker_refuses_th
     refusal = gate().judge(terms(), spec(cut, longest + 1))
     assert refusal is not None and "make lost states again" in str(refusal)
     assert gate().judge(terms(respond_time=PLAN.respond_time + 1), spec(cut, longest + 1)) is None
+
+
+@pytest.mark.parametrize(("share", "refused"), [(0, True), (199, True), (200, False), (1_000, False)])
+def test_attack_private_job_that_pays_nothing_where_no_key_is_handed__left_to_others(share, refused):
+    private = terms(wrap_time=60, share_bps=share)
+    ours = replace(gate(), private=True, min_missed_share=2)
+    assert ("no key is handed" in ours.refusal(private, ME)) is refused
+    assert ours.refusal(private, ME, auditor=True) == "", "an auditor's keys come from the worker"
+    assert ours.refusal(terms(), ME) == "", "a job that is not private hands none"

@@ -26,6 +26,7 @@ MOST_LEAST_STAKES = 10
 REMAKE_MARGIN_SECONDS = 30
 """Of making states again, beside the job's own time: starting the sandbox, sealing, storing, being mined."""
 ACCEPTANCE, AUDITS = "AcceptanceVerifier", "AuditVerifier"
+BPS_PERCENT = BPS_WHOLE // 100
 NETWORK = "network"
 """As whose refusal it counts when no policy was asked."""
 
@@ -42,6 +43,7 @@ class Gate:
     house: House
     free: Callable[[], Free]
     min_reveal_seconds: int = 0
+    min_missed_share: int = 0  # percent of a private job's price that its worker gets who was handed no key
     acceptance: str = ""  # the verifier of the tier in which silence is consent; empty: the network has none
     audits: str = ""  # the verifier of the audit tier; empty: the network has none, or this worker keeps out
     private: bool = False  # whether job keys can be opened here
@@ -71,6 +73,7 @@ class Gate:
             house=house,
             free=FreeReader(config.home, _gpu_memory(config.gpu) if config.policy else tuple),
             min_reveal_seconds=config.min_reveal_seconds,
+            min_missed_share=config.min_missed_share,
             acceptance=deployment.address(ACCEPTANCE) if ACCEPTANCE in deployment.contracts else "",
             audits=deployment.address(AUDITS) if config.audited_jobs and AUDITS in deployment.contracts else "",
             private="KeyBox" in deployment.contracts and (config.home / IDENTITY).exists(),
@@ -83,8 +86,19 @@ class Gate:
         """
         if words := self._network_refusal(terms, me):
             return words
+        if not auditor and (words := self._unpaid_handing(terms)):
+            return words
         found = self.house.refusal(self._asked(terms, None, auditor=auditor))
         return str(found) if found else ""
+
+    def _unpaid_handing(self, terms: JobTerms) -> str:
+        """Of a private job: a requester who hands no key has had this worker's seat and stake for so much."""
+        plan = AuditTerms.unpack(terms.verifier_params)
+        least = self.min_missed_share * BPS_PERCENT
+        if terms.verifier != self.audits or not plan.private or plan.share_bps >= least:
+            return ""
+        paid = plan.share_bps / BPS_PERCENT
+        return f"it pays {paid:g} % where no key is handed, this worker waits for {self.min_missed_share} % and up"
 
     def least_price(self, token: str) -> int:
         return self.house.least_price(token)
