@@ -28,6 +28,7 @@ from tensorgrid_worker import cli
 from tensorgrid_worker.auditing import checking, owntrace, plan, serving
 from tensorgrid_worker.auditing.findings import Findings
 from tensorgrid_worker.auditing.picture import AuditPicture
+from tensorgrid_worker.auditing.sources import Source
 from tensorgrid_worker.jobs import endings, receipts
 from tensorgrid_worker.jobs.executor import Executor, Run, Task
 from tensorgrid_worker.jobs.replays import Replay, Replayed
@@ -163,15 +164,15 @@ def prepare(self: serving.Serving, audit: AuditPicture, stop: Event) -> Any:
     return _prepare(self, audit, stop)
 
 
-def seal_garbage(source: Any, segment: int) -> bytes:
-    """In place of _Source.state_after."""
+def seal_garbage(source: Source, segment: int) -> bytes:
+    """In place of Source.state_after."""
     honest = _state_after(source, segment)
     if told(source._audit.id) != "garbage_ciphertext":  # noqa: SLF001 - a cheat knows no privacy
         return honest
     return bytes(byte ^ 0x55 for byte in honest)
 
 
-_state_after = serving._Source.state_after  # noqa: SLF001
+_state_after = Source.state_after
 
 
 # ----------------------------------------------------------------------------------------------------- as the auditor
@@ -263,7 +264,7 @@ def main() -> None:
         (receipts, "ended", ended),
         (owntrace, "ended", ended),
         (serving.Serving, "prepare", prepare),
-        (serving._Source, "state_after", seal_garbage),  # noqa: SLF001
+        (Source, "state_after", seal_garbage),
         (checking.Checking, "audit", audit_lazily),
         (plan, "_auditor", confirms),
     ):

@@ -63,6 +63,7 @@ from tensorgrid.runs.audit import raise_unless_clean, raise_unless_delivered, re
 from tensorgrid.runs.audit_story import Doubt
 from tensorgrid.runs.closing import _audit_may_move
 from tensorgrid.runs.story import fold
+from tensorgrid_worker.jobs.gate import REMAKE_MARGIN_SECONDS
 
 USDC = Token("0x" + "22" * 20, "USDC", 6)
 ZERO, AUDIT = "0x" + "00" * 20, "0x" + "ad" * 20
@@ -105,12 +106,19 @@ def test_terms__of_a_spec_whose_steps_nobody_names__are_refused_with_a_way_out()
 def test_terms__of_a_thousand_steps__are_those_of_the_network_and_long_enough_to_replay():
     plan = audit_terms_for(PROPOSED, 1000, 10, 3600, 8)
     assert (plan.segments, plan.steps, plan.drawn, plan.auditors) == (100, 10, 2, 2)
-    assert (plan.audit_bps, plan.reaudit_bps, plan.respond_time, plan.take_time) == (15_000, 500, 20, 12)
+    assert (plan.audit_bps, plan.reaudit_bps, plan.take_time) == (15_000, 500, 12)
     assert plan.audit_time >= 3600 * 2 / 100 * 1.5, "an auditor as slow as the wall limit allows must come through"
     assert plan.move_time >= 3 * 3600 / 100
     short = audit_terms_for(PROPOSED, 1000, 10, 1, 8)
-    assert (short.audit_time, short.move_time) == (40, 120), "the network's own clocks are the least"
+    told = (short.respond_time, short.audit_time, short.move_time)
+    assert told == (20, 40, 120), "the network's own clocks are the least"
     assert audit_terms_for(PROPOSED, 1001, 10, 60, 8).segments == 101, "the last segment may be shorter"
+
+
+@pytest.mark.parametrize("wall", [1, 30, 31, 60, 300, 456, 3600, 86_400])
+def test_terms__of_any_length__leave_a_worker_time_to_run_the_whole_job_once_more(wall):
+    plan = audit_terms_for(PROPOSED, 1000, 10, wall, 8)
+    assert plan.answer_time >= wall + REMAKE_MARGIN_SECONDS, "else every worker's gate refuses them"
 
 
 @pytest.mark.parametrize(("steps", "every", "told"), [

@@ -192,12 +192,12 @@ def test_terms__of_a_private_job__lie_above_the_others() -> None:
 
 
 def test_handing__unnamed__is_as_long_as_a_worker_has_to_answer_within_the_work_time() -> None:
-    assert Handing().added_to(PLAN, 600).wrap_time == PLAN.respond_time
-    assert Handing().added_to(PLAN, 15).wrap_time == 15
-    assert Handing(90, 25).added_to(PLAN, 600).share_bps == 2_500
+    assert Handing().added_to(PLAN, 600, 20).wrap_time == 20
+    assert Handing().added_to(PLAN, 15, 20).wrap_time == 15
+    assert Handing(90, 25).added_to(PLAN, 600, 20).share_bps == 2_500
 
 
 @pytest.mark.parametrize("handing", [Handing(601), Handing(10, 101), Handing(10, -1)], ids=["long", "much", "less"])
 def test_handing__that_no_board_would_take__is_refused(handing: Handing) -> None:
     with pytest.raises(SpecInvalid):
-        handing.added_to(PLAN, 600)
+        handing.added_to(PLAN, 600, 20)

@@ -15,7 +15,8 @@ from tests.worker.audits import AUDIT_BY, DRAW, FINGERPRINT, PLAN, SERVED_AT, ma
 from tests.worker.jobs import JOB, SEED
 
 from tensorgrid.domain.audits import RESULT, AuditOpening, AuditRecord, check_of
-from tensorgrid.domain.errors import BlobNotFound, SpecInvalid
+from tensorgrid.domain.errors import BlobNotFound, SpecInvalid, StateRejected
+from tensorgrid.domain.jobkeys import NO_KEYS
 from tensorgrid.domain.jobs import ZERO32, ExitClass
 from tensorgrid.domain.openings import OpenedSeat, Opening, open_segment, result_to_bytes, show_result
 from tensorgrid.domain.payload import pack_payload
@@ -281,6 +282,27 @@ def test_store_without_it__tried_again_at_first__then_replayed_without(world, pa
         world.checking.audit(picture, Event(), patient=True)
     found = world.checking.audit(picture, Event(), patient=False)
     assert (found.roots, found.claims()) == (world.roots, (0, RESULT))
+
+
+def test_private_job__its_opening_cannot_be_had__silent_and_nobody_is_accused(world):
+    """Without its keys the job fails here, whatever its worker has done."""
+    plan = replace(PLAN, wrap_time=60)
+    terms = replace(world.picture.terms, verifier_params=plan.pack())
+    picture = replace(world.picture, terms=terms, manifest=b"\x69" * 32)
+    for patient in (True, False):
+        with pytest.raises(BlobNotFound):
+            world.checking.audit(picture, Event(), patient=patient)
+    assert world.executor.begun == []
+
+
+@pytest.mark.parametrize("sealed", [None, b"junk"], ids=["none", "junk"])
+def test_attack_private_job_opened_without_keys_that_work__counts_as_none(world, sealed):
+    assert world.checking._opened.keys(world.seat(keys=sealed)) == NO_KEYS
+
+
+def test_private_job__this_worker_has_no_identity__says_so_and_accuses_nobody(world):
+    with pytest.raises(StateRejected, match=r"identity\.age"):
+        Opened(world.checking._tools, None).keys(world.seat())
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -12,6 +12,7 @@ from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import BlockRef
 from tensorgrid_worker.auditing.picture import Case
 from tensorgrid_worker.auditing.rounds import OLD_BLOCKS, TURN_BLOCKS, Rounds, rounds_of
+from tensorgrid_worker.memory.rows import STORE_ROUND
 
 ROUND = make_audit().round
 BEACON = "0x" + "b" * 40
@@ -44,7 +45,7 @@ def sent(chain, *audits, age=OLD_BLOCKS + 1):
 
 
 def test_round_that_a_sitting_waits_for__stored_when_nobody_reads_it_soon():
-    assert sent(Chain(), make_picture()) == [f"store_round.{ROUND}"]
+    assert sent(Chain(), make_picture()) == [f"{STORE_ROUND}{ROUND}"]
     assert sent(Chain(), make_picture(), age=OLD_BLOCKS) == []
     [each] = Rounds(Chain()).step([make_picture()], head(OLD_BLOCKS + 1))
     assert each.due > 5_000  # at whatever fee
@@ -63,7 +64,7 @@ def test_beacon_that_publishes_for_ever__nothing_to_do():
 
 def test_auditors__after_the_worker__strangers_never():
     assert sent(Chain(), make_picture(2)) == []
-    assert sent(Chain(), make_picture(2), age=OLD_BLOCKS + TURN_BLOCKS + 1) == [f"store_round.{ROUND}"]
+    assert sent(Chain(), make_picture(2), age=OLD_BLOCKS + TURN_BLOCKS + 1) == [f"{STORE_ROUND}{ROUND}"]
     assert sent(Chain(), make_picture(0), age=10_000) == []
 
 

@@ -9,11 +9,16 @@ import pytest
 from tests.worker.jobs import JOB, ME, SECOND, VERIFIER, make_record, make_terms
 from tests.worker.test_register import COLD, HOT, Chain, join, names
 
+from tensorgrid.chain.calls import Call
+from tensorgrid.chain.follow import Cursor
 from tensorgrid_worker.jobs.traces import remake_seconds
+from tensorgrid_worker.loop.planner import Do
 from tensorgrid_worker.membership.joining import JoiningRefused, profile, steps
 from tensorgrid_worker.memory.journal import Journal
+from tensorgrid_worker.memory.rows import TAKES, Status
 from tensorgrid_worker.memory.spoken import JOURNAL, spoken_for_in
 
+CALL = Call("0x" + "1" * 40, b"", "take")
 AUDITED = SimpleNamespace(audit=SimpleNamespace(address=VERIFIER))
 
 
@@ -43,6 +48,33 @@ def home_with(folder, record):
 )
 def test_seat_in_an_audit__holds_what_is_registered(tmp_path, record, held):
     assert spoken_for_in(home_with(tmp_path, record), AUDITED, ME) == (JOB if held else None)
+
+
+@pytest.mark.parametrize("kind", TAKES)
+@pytest.mark.parametrize(
+    ("status", "block", "held"),
+    [
+        (Status.NEW, None, True),
+        (Status.SENT, None, True),
+        (Status.DONE, 21, True),  # mined, and above what is believed: the events have not told of the seat
+        (Status.DONE, 20, False),  # told by now: the seat went to somebody else
+        (Status.REFUSED, None, False),
+        (Status.DEAD, None, False),
+    ],
+    ids=["to be sent", "sent", "mined just now", "mined and looked at", "refused", "dead"],
+)
+def test_attack_take_under_way__holds_what_is_registered(tmp_path, kind, status, block, held):
+    journal = Journal(tmp_path / JOURNAL)
+    journal.record(jobs=[job(SECOND)], cursor=Cursor(20, "0x01"))
+    journal.enqueue(JOB, kind, CALL)
+    journal.ended(journal.outbox(Status.NEW)[0].id, status, block=block)
+    journal.close()
+    assert spoken_for_in(tmp_path, AUDITED, ME) == (JOB if held else None)
+    assert spoken_for_in(tmp_path, SimpleNamespace(audit=SimpleNamespace(address="0x" + "9" * 40)), ME) is None
+
+
+def test_kinds_of_takes__are_the_planners():
+    assert set(TAKES) == {Do.TAKE, Do.TAKE_EXTRA}
 
 
 def test_no_journal_yet__nothing_is_held(tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.worker.audits import make_audit
-from tests.worker.jobs import ME, make_record, make_terms
+from tests.worker.jobs import ME, SECOND, make_record, make_terms
 from tests.worker.test_register import HOT, PAY, call
 
 from tensorgrid.chain.records import Balance
@@ -86,6 +86,30 @@ def test_amounts__nonsense_or_nothing__refused(text: str) -> None:
     with pytest.raises((JoiningRefused, SpecInvalid)):
         bonding.amount_of(Chain(), text)  # type: ignore[arg-type]
     assert bonding.amount_of(Chain(), "2 USDC") == (PAY, 2_000_000)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------------------------------------------ taken out
+
+
+def open_job(*workers: str, **changes: Any) -> Any:
+    terms = make_terms(workers=1, verifier=changes.pop("verifier", AUDIT), pay_token=changes.pop("token", PAY.address))
+    return make_record(*workers, terms=terms, **changes)
+
+
+def test_withdraw__what_open_audited_jobs_may_need__stays() -> None:
+    jobs = [
+        open_job(ME),
+        open_job(ME, token="0x" + "e" * 40),
+        open_job(ME, verifier=JURY),
+        open_job(ME, ended_block=5),
+        open_job(SECOND, ME),
+        open_job(ME),
+    ]
+    needed = bonding.wanted(Chain(), jobs, ME, PAY)  # type: ignore[arg-type]
+    assert needed == 2 * BOND, "one for each that is ours, open, audited and paid in this token"
+    bonding.check_leaves(3 * BOND, BOND, needed, PAY)
+    with pytest.raises(JoiningRefused, match="--force"):
+        bonding.check_leaves(3 * BOND, BOND + 1, needed, PAY)
 
 
 # ------------------------------------------------------------------------------------------------------ at the gate

@@ -25,7 +25,7 @@ from tensorgrid.domain.traces import Segment
 from tensorgrid.privacy import open_sealed
 from tensorgrid.storage.local import LocalStore
 from tensorgrid_worker.jobs.endings import ended
-from tensorgrid_worker.jobs.executor import Executor, Run, RunKilled, RunStopped, Task
+from tensorgrid_worker.jobs.executor import Executor, Run, RunFailed, RunKilled, RunStopped, Task
 from tensorgrid_worker.jobs.interrupted import interrupted
 from tensorgrid_worker.jobs.leave import Leave
 from tensorgrid_worker.jobs.receipts import Receipts
@@ -64,7 +64,7 @@ def whole(make_audited: MakeAudited, **changes: Any) -> Run:
     return run_of(make_audited(arguments={"steps": STEPS}, **changes))
 
 
-def stop_after(task: Task, segments: int) -> None:
+def stop_after(task: Task, segments: int, by: Executor | None = None) -> None:
     """As when the daemon is stopped, or its machine loses power."""
     stop, seen = Event(), list[Segment]()
 
@@ -74,7 +74,7 @@ def stop_after(task: Task, segments: int) -> None:
             stop.set()
 
     with pytest.raises(RunStopped):
-        run_of(task, stop=stop, on_segment=on_segment)
+        (by or executor()).run(task, on_point=lambda _: None, stop=stop, on_segment=on_segment)
 
 
 def slow(**more: Any) -> dict[str, Any]:
@@ -125,6 +125,40 @@ class TestCutOff:
         assert earlier is not None and earlier.segments == found.segments - 1
         states.write_bytes(b"")
         assert interrupted(task) is None
+
+    def test_attack_carriage_returns_in_the_trace__cut_as_they_were_read(self, make_audited: MakeAudited) -> None:
+        task = make_audited(arguments=slow())
+        stop_after(task, 3)
+        lines = task.folder / "out" / LINES
+        lines.write_bytes(lines.read_bytes().replace(b"{", b"{\r\r"))
+        found = interrupted(task)
+        assert found is not None and found.segments >= 3
+        assert run_of(task).exit is ExitClass.OK
+
+    def test_kept_states_beyond_the_room_that_is_left_now__the_run_goes_on_all_the_same(
+        self, make_audited: MakeAudited
+    ) -> None:
+        task = make_audited(arguments=slow(), keep_bytes=6 * 1024)
+        with_room = Executor(Plain(), tmp_bytes=64 * MIB, processes=256, state_bytes=8 * MIB)
+        stop_after(task, 4, with_room)
+        found = interrupted(task)
+        assert found is not None and sum(found.kept[-1][1:]) > 6 * 1024, "more than the spec counts on"
+        run = run_of(task)  # by a worker whose disk has no more than that to give
+        straight = run_of(make_audited(arguments=slow(), keep_bytes=6 * 1024))
+        assert run.exit is ExitClass.OK and run.traced is not None and straight.traced is not None, run.log.decode()
+        assert run.traced.trace == straight.traced.trace
+
+    def test_what_lies_there_is_no_trace_any_more__this_machines_fault_and_no_end_of_the_job(
+        self, make_audited: MakeAudited, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        task = make_audited(arguments=slow())
+        stop_after(task, 2)
+        found = interrupted(task)
+        assert found is not None
+        changed = replace(found, lines=found.lines[1:])
+        monkeypatch.setattr("tensorgrid_worker.jobs.executor.interrupted", lambda _: changed)
+        with pytest.raises(RunFailed, match="cannot be gone on from"):
+            run_of(task)
 
     def test_killed_from_outside__is_no_end_of_the_job__and_goes_on(
         self, make_audited: MakeAudited, tmp_path: Path
@@ -177,6 +211,22 @@ class TestLeft:
         leave.ask(at_once=True)
         run = run_of(make_audited(arguments=slow()), leave=leave)
         assert run.left and run.traced is not None and len(run.traced.trace.segments) >= 1
+
+    @pytest.mark.parametrize(
+        ("end", "expected"),
+        [("pass", ExitClass.OK), ("step == 13 and os.kill(os.getpid(), 9)", ExitClass.MEMORY_LIMIT)],
+        ids=["runs on", "kills itself"],
+    )
+    def test_attack_job_that_spoils_all_that_is_kept_of_it__is_run_to_its_end(
+        self, make_audited: MakeAudited, monkeypatch: pytest.MonkeyPatch, end: str, expected: ExitClass
+    ) -> None:
+        task = make_audited(arguments={"steps": STEPS, "fault": f"import os, time; time.sleep(0.05); {end}"})
+        leave = Leave()
+        monkeypatch.setattr("tensorgrid_worker.jobs.executor.interrupted", lambda _: None)
+        with pytest.raises(RunFailed, match="run to its end"):
+            run_of(task, leave=leave, on_segment=lambda _: leave.ask(at_once=True))
+        run = run_of(task, leave=leave)
+        assert (run.exit, run.left) == (expected, False)
 
     def test_replay_of_its_last_segment__ends_where_it_was_left(self, make_audited: MakeAudited) -> None:
         task, leave = make_audited(arguments=slow()), Leave()

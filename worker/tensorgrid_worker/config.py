@@ -67,6 +67,7 @@ class WorkerConfig(BaseSettings):
     min_price: int = Field(default=0, ge=0)
     max_stake: int = Field(default=0, ge=0)  # locked per job, stake-token units; 0: ten times the network's least
     min_reveal_seconds: int = Field(default=10, ge=0)  # silence costs the stake: what one reveal may take, at worst
+    min_missed_share: int = Field(default=1, ge=0, le=100)  # percent of a private job's price when no key is handed
     max_wall_seconds: int = Field(default=3600, ge=1)
     min_progress_seconds: float = Field(default=30, gt=0)  # each one is a transaction that this worker pays for
     snapshot_segments: int = Field(default=25, ge=0, le=4096)  # of audited jobs, each a transaction; 0: none; see docs

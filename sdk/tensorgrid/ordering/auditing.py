@@ -34,9 +34,10 @@ class Handing:
     seconds: int | None = None
     share: int = 10
 
-    def added_to(self, plan: AuditTerms, work_seconds: int) -> AuditTerms:
-        """`work_seconds`: of the work time without it. Raises SpecInvalid."""
-        wrap = min(plan.respond_time, work_seconds) if self.seconds is None else self.seconds
+    def added_to(self, plan: AuditTerms, work_seconds: int, usual: int) -> AuditTerms:
+        """`work_seconds`: of the work time without it. `usual`: seconds that the network gives to answer. Raises
+        SpecInvalid."""
+        wrap = min(usual, work_seconds) if self.seconds is None else self.seconds
         if wrap > work_seconds:
             raise SpecInvalid(f"wrap_within is {wrap} s, longer than the work itself may take; give {work_seconds} s")
         if type(self.share) is not int or not 0 <= self.share <= 100:
@@ -104,10 +105,13 @@ def audit_terms_for(
             f"{segments} segments are too many, at most {MOST_SEGMENTS}; use checkpoint_every={least} or more"
         )
     share, longest = (_replay_seconds(count, segments, wall_seconds) for count in (proposed.drawn, 1))
+    audit = max(share, proposed.audit, least_clock)
+    # Whoever has lost his kept states must be able to run the whole job once more: workers refuse other terms.
+    again = wall_seconds + START_SECONDS - audit
     return AuditTerms(
-        respond_time=max(proposed.respond, least_clock),
+        respond_time=max(again, usual_respond(proposed, least_clock)),
         take_time=max(proposed.take, least_clock),
-        audit_time=max(share, proposed.audit, least_clock),
+        audit_time=audit,
         move_time=max(MOVES * longest, proposed.move, least_clock),
         segments=segments,
         drawn=proposed.drawn,
@@ -116,6 +120,11 @@ def audit_terms_for(
         reaudit_bps=proposed.reaudit_bps,
         steps=every,
     )
+
+
+def usual_respond(proposed: AuditProposal, least_clock: int) -> int:
+    """Seconds that this network gives to answer, where the job's length does not ask for more."""
+    return max(proposed.respond, least_clock)
 
 
 def reserve_bps(plan: AuditTerms) -> int:

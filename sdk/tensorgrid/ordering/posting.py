@@ -12,7 +12,7 @@ from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid, UnknownToke
 from tensorgrid.domain.jobs import TRIO, JobTerms, hardware_class
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.specs import JobSpec
-from tensorgrid.ordering.auditing import LIKE_THE_NETWORK, Handing, audit_terms_for, proposal_or_cautious
+from tensorgrid.ordering.auditing import LIKE_THE_NETWORK, Handing, audit_terms_for, proposal_or_cautious, usual_respond
 from tensorgrid.ordering.terms import Clocks, Prices, audited_prices, prices_for
 from tensorgrid.ordering.tiers import check_sold, tier_of
 
@@ -90,7 +90,7 @@ def draft_terms(
     plan = plan_of(contracts, spec, steps)
     clocks = clocks_for(bounds, proposed, spec.resources.wall_seconds, take_seconds)
     if plan is not None and spec.private is not None:
-        plan = handing.added_to(plan, clocks.work)
+        plan = handing.added_to(plan, clocks.work, usual_respond(proposal_of(contracts), bounds.min_take_time))
         clocks = clocks.waiting(plan.wrap_time, bounds.max_work_time)
     tier = tier_of(
         contracts,

@@ -42,7 +42,9 @@ class Checking:
         Whatever is wrong with the opening is in the findings; what a store does not give, only when we are no longer
         `patient`. Raises StorageError otherwise, RunFailed, RunStopped, OSError, JobRefused, ReplayBroken.
         """
-        seat, reasons = self._seat(audit, patient)
+        # Without the keys that lie there a private job fails, here alone. Silence costs the no-show bond; an accusation
+        # would be of a worker who has done nothing wrong.
+        seat, reasons = self._seat(audit, patient or audit.plan.private)
         segments = {} if seat is None else {segment.index: segment for segment in seat.segments}
         if audit.plan.private:
             self._tools.inputs.keep_keys(audit.id, self._opened.keys(seat))

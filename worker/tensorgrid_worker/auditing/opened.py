@@ -39,11 +39,16 @@ class Opened:
         raise OpeningRejected("nothing was opened for this seat; accuse the worker")
 
     def keys(self, seat: OpenedSeat | None) -> JobKeys:
-        """Of a private job. NO_KEYS where none that can be used were opened: then the job has failed, as we see it."""
-        if seat is None or seat.keys is None or self._identity is None:
+        """Of a private job. NO_KEYS where none that can be used were opened: then the job has failed, as we see it.
+
+        `seat`: None where what was fetched is none. Raises StateRejected without an identity: that says nothing of the
+        worker.
+        """
+        identity = self._key()
+        if seat is None or seat.keys is None:
             return NO_KEYS
         try:
-            return JobKeys.from_bytes(open_sealed(seat.keys, self._identity, max_bytes=MAX_RESULT_BYTES))
+            return JobKeys.from_bytes(open_sealed(seat.keys, identity, max_bytes=MAX_RESULT_BYTES))
         except (OpeningRejected, ResultRejected):
             return NO_KEYS
 

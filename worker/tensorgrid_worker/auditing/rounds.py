@@ -13,6 +13,7 @@ from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.errors import ChainError
 from tensorgrid_worker.auditing.picture import AuditPicture
 from tensorgrid_worker.auditing.tosend import ToSend
+from tensorgrid_worker.memory.rows import STORE_ROUND
 
 OLD_BLOCKS = 96
 """Blocks after which nobody is going to read it soon: of the 256 that every chain remembers, whether or not this one
@@ -50,7 +51,7 @@ class Rounds:
             return []
         call, until = self._contracts.beacon.store, head.timestamp + STORE_SECONDS
         return [
-            ToSend(audit.id, f"store_round.{number}", call(number), until)
+            ToSend(audit.id, f"{STORE_ROUND}{number}", call(number), until)
             for number, audit in due.items()
             if not self._is_stored(number)
         ]

@@ -145,6 +145,7 @@ def bond(
     provider: Annotated[str, typer.Option("--provider", help="Whose keystore pays; with --unsigned an address.")] = "",
     to: Annotated[str, typer.Option("--to", help="Address for what is withdrawn. Default: the provider's.")] = "",
     appeals: Annotated[bool, typer.Option("--appeals", help="The money for appeals, not that for disputes.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Take out what open audited jobs may need, too.")] = False,
     config: Config = None,
     worker: Worker = "",
     password_file: PasswordFile = None,
@@ -169,7 +170,7 @@ def bond(
         chosen = fleet.some(worker)
         if withdraw:
             goal = coming.address(to) if to else ""
-            took = bonding.withdraw(fleet.one(worker), withdraw, goal, hint, appeals=appeals)
+            took = bonding.withdraw(fleet.one(worker), withdraw, goal, hint, appeals=appeals, force=force)
             show(took, f"{took['units']} {took['token']} units went to {took['to']}", as_json=as_json)
             return
         done = coming.bond(

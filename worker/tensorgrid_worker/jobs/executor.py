@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
-from tensorgrid.domain.errors import ResultRejected, StateRejected
+from tensorgrid.domain.errors import ResultRejected, StateRejected, TraceInvalid
 from tensorgrid.domain.jobs import ExitClass
 from tensorgrid.domain.payload import pack_payload, payload_root
 from tensorgrid.domain.states import StateFile
@@ -97,8 +97,8 @@ class Executor:
             return _judge(task, status, watch, output)
         leave, found = leave or Leave(), None if anew else interrupted(task)
         try:
-            if found is not None and leave.asked:
-                return _left(task, found, b"", 0.0)
+            if found is not None and leave.asked and not leave.stays:
+                return _left(task, found, b"", 0.0, leave)
             return self._train(task, found, on_point, stop, on_segment, leave)
         finally:
             if found is not None:
@@ -114,10 +114,13 @@ class Executor:
         leave: Leave,
     ) -> Run:
         out = task.folder / "out"
-        room = self._room(task)
+        room = self._room(task, resumed=found is not None)
         follower = Follower(task.spec, task.seed, out, on_segment, room=room, key=task.roots)
         start = origin_of(task) if found is None else found.start
         follower.begin(b"" if found is None else found.lines)
+        if follower.broken:  # read as whole a moment ago: what lies there has changed
+            follower.end()
+            raise RunFailed(f"what an earlier run has left cannot be gone on from: {follower.broken}")
         bind(task)
         plan: dict[str, object] = {"room_bytes": room}
         plan |= {} if found is None else {"kept": found.kept, "stride": found.stride}
@@ -133,16 +136,19 @@ class Executor:
         finally:
             follower.end()
         if watch.left:
-            return _left_behind(task, watch)
+            return _left_behind(task, watch, leave)
         if status == SIGKILL_STATUS and not (watch.memory_ran_out or watch.wall_reached or leave.asked):
             raise RunKilled("something on this machine killed the job; it goes on from the last state that was kept")
         return _audited(_judge(task, status, watch, output), follower, task.roots)
 
-    def _room(self, task: Task) -> int:
+    def _room(self, task: Task, *, resumed: bool) -> int:
         """For kept states: what the spec counts on, and more where this worker gives it and the disk has it."""
         assert task.spec.checkpoint is not None
+        states = task.folder / "out" / STATES
+        # What a run that goes on has kept already has its room, and has taken it off the free disk.
+        kept = states.stat().st_size if resumed else 0
         free = shutil.disk_usage(task.folder).free - KEEP_FREE_BYTES
-        return max(task.spec.checkpoint.keep_bytes, min(self._state_bytes, free))
+        return max(task.spec.checkpoint.keep_bytes, min(self._state_bytes, free), kept)
 
     def replay(self, task: Task, wanted: Replay, *, stop: Event) -> Replayed:
         """Run a part of an audited job again, in the same sandbox under the same limits. Blocks as `run` does.
@@ -207,28 +213,32 @@ def _judge(task: Task, status: int, watch: Watch, output: Path) -> Run:
     return Run(exit_class, payload, log.to_bytes(), seconds)
 
 
-def _left_behind(task: Task, watch: Watch) -> Run:
+def _left_behind(task: Task, watch: Watch, leave: Leave) -> Run:
     """What a run that was told to end has left. Raises RunFailed when none of its states is whole."""
     found = interrupted(task)
     if found is None:
-        raise RunFailed("no state of the run that was left is whole; it is begun again")
+        leave.stay()
+        raise RunFailed("no state of the run that was left is whole; it is begun again, and run to its end")
     try:
-        return _left(task, found, watch.log.to_bytes(), watch.ended - (watch.started or watch.ended))
+        return _left(task, found, watch.log.to_bytes(), watch.ended - (watch.started or watch.ended), leave)
     finally:
         found.start.unlink(missing_ok=True)
 
 
-def _left(task: Task, found: Interrupted, log: bytes, seconds: float) -> Run:
-    """The job as far as it is whole, the model of its last state as the result. Raises OSError, RunFailed."""
-    traced = cut_off(task, found)
-    roots = traced.trace.segments[-1].roots
+def _left(task: Task, found: Interrupted, log: bytes, seconds: float, leave: Leave) -> Run:
+    """The job as far as it is whole, the model of its last state as the result. Raises OSError; RunFailed where that
+    is none: `leave` is told, so that the next try goes on to the end."""
     try:
+        traced = cut_off(task, found)
+        roots = traced.trace.segments[-1].roots
         model = StateFile.parse(found.start.read_bytes()).parts["model"]
         payload = pack_payload({name: (t.dtype, t.shape, t.data) for name, t in model.tensors.items()}, model.plain)
         right = roots is not None and payload_root(payload, task.roots) == roots.model
-    except (StateRejected, ResultRejected) as error:
+    except (StateRejected, ResultRejected, TraceInvalid) as error:
+        leave.stay()
         raise RunFailed(f"the state that the run has left is damaged: {error}") from error
     if not right:
+        leave.stay()
         raise RunFailed("the model of the state that the run has left is not the one of its trace")
     log += f"[worker] left after segment {found.segments}\n".encode()
     return Run(ExitClass.OK, payload, log, seconds, traced, left=True)

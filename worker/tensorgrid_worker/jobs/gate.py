@@ -23,7 +23,10 @@ from tensorgrid_worker.policy.house import House
 MOST_LEAST_STAKES = 10
 """Unless told otherwise, a worker risks so many times the least stake of its network in one job."""
 
+REMAKE_MARGIN_SECONDS = 30
+"""Of making states again, beside the job's own time: starting the sandbox, sealing, storing, being mined."""
 ACCEPTANCE, AUDITS = "AcceptanceVerifier", "AuditVerifier"
+BPS_PERCENT = BPS_WHOLE // 100
 NETWORK = "network"
 """As whose refusal it counts when no policy was asked."""
 
@@ -40,6 +43,7 @@ class Gate:
     house: House
     free: Callable[[], Free]
     min_reveal_seconds: int = 0
+    min_missed_share: int = 0  # percent of a private job's price that its worker gets who was handed no key
     acceptance: str = ""  # the verifier of the tier in which silence is consent; empty: the network has none
     audits: str = ""  # the verifier of the audit tier; empty: the network has none, or this worker keeps out
     private: bool = False  # whether job keys can be opened here
@@ -69,6 +73,7 @@ class Gate:
             house=house,
             free=FreeReader(config.home, _gpu_memory(config.gpu) if config.policy else tuple),
             min_reveal_seconds=config.min_reveal_seconds,
+            min_missed_share=config.min_missed_share,
             acceptance=deployment.address(ACCEPTANCE) if ACCEPTANCE in deployment.contracts else "",
             audits=deployment.address(AUDITS) if config.audited_jobs and AUDITS in deployment.contracts else "",
             private="KeyBox" in deployment.contracts and (config.home / IDENTITY).exists(),
@@ -81,8 +86,19 @@ class Gate:
         """
         if words := self._network_refusal(terms, me):
             return words
+        if not auditor and (words := self._unpaid_handing(terms)):
+            return words
         found = self.house.refusal(self._asked(terms, None, auditor=auditor))
         return str(found) if found else ""
+
+    def _unpaid_handing(self, terms: JobTerms) -> str:
+        """Of a private job: a requester who hands no key has had this worker's seat and stake for so much."""
+        plan = AuditTerms.unpack(terms.verifier_params)
+        least = self.min_missed_share * BPS_PERCENT
+        if terms.verifier != self.audits or not plan.private or plan.share_bps >= least:
+            return ""
+        paid = plan.share_bps / BPS_PERCENT
+        return f"it pays {paid:g} % where no key is handed, this worker waits for {self.min_missed_share} % and up"
 
     def least_price(self, token: str) -> int:
         return self.house.least_price(token)
@@ -106,7 +122,7 @@ class Gate:
             return "its spec and its terms do not agree on whether it is private"
         if cut is not None and cut.every != AuditTerms.unpack(terms.verifier_params).steps:
             return f"its spec cuts it every {cut.every} steps, its terms say something else"
-        return ""
+        return _unservable(terms, spec) if audited else ""
 
     def _network_refusal(self, terms: JobTerms, me: str) -> str:
         if terms.pay_token not in self.tokens:
@@ -142,6 +158,16 @@ class Gate:
             free=self.free(),
             need=None if spec is None else _need(spec),
         )
+
+
+def _unservable(terms: JobTerms, spec: JobSpec) -> str:
+    """Why a worker could not keep his stake whatever his job's code does to the states that he keeps: all that is asked
+    of him then takes one run of the whole job."""
+    given = AuditTerms.unpack(terms.verifier_params).answer_time
+    worst = spec.resources.wall_seconds + REMAKE_MARGIN_SECONDS
+    if given >= worst:
+        return ""
+    return f"it gives {given} s to make lost states again, and silence costs the stake: that may take {worst} s"
 
 
 def _need(spec: JobSpec) -> Need:

@@ -47,7 +47,7 @@ def interrupted(task: Task) -> Interrupted | None:
     try:
         if (out / BOUND).read_text() != _bound(task):
             return None
-        traced, lines = load(task.spec, task.seed, out, task.roots), (out / LINES).read_bytes().splitlines()
+        traced, lines = load(task.spec, task.seed, out, task.roots), _lines(out / LINES)
     except (OSError, UnicodeDecodeError):
         return None
     if traced is None:
@@ -61,7 +61,12 @@ def interrupted(task: Task) -> Interrupted | None:
             log.warning("state.damaged", segment=segment, reason=str(error))
             segment = traced.kept.nearest(segment - 1)
             continue
-        return _up_to(segment, start, lines, traced)
+        try:
+            return _up_to(segment, start, lines, traced)
+        except TraceInvalid as error:
+            log.warning("trace.damaged", segment=segment, reason=str(error))
+            start.unlink(missing_ok=True)
+            return None
     return None
 
 
@@ -75,8 +80,13 @@ def cut_off(task: Task, found: Interrupted) -> Traced:
     return traced
 
 
+def _lines(path: Path) -> list[bytes]:
+    """As LineReader cuts them: the job's code writes to the pipe too, and a carriage return ends no line there."""
+    return path.read_bytes().split(b"\n")
+
+
 def _up_to(segment: int, start: Path, lines: list[bytes], traced: Traced) -> Interrupted:
-    """The first line is where the run began, the others are one per segment."""
+    """The first line is where the run began, the others are one per segment. Raises TraceInvalid."""
     last, newest = read(lines[segment]), read(lines[len(traced.trace.segments)])
     assert isinstance(last, SegmentEnded) and isinstance(newest, SegmentEnded), "as the trace was read from them"
     places, stride = [index for index in traced.kept.segments if index <= segment], newest.stride

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 from collections.abc import Callable, Mapping
@@ -17,6 +18,8 @@ from tensorgrid_worker.runtime.trace import STATES
 from tensorgrid_worker.runtime.tracelines import MOST_LINE_BYTES, Began, Line, SegmentEnded, read
 
 LINES = "trace.jsonl"
+LOST = frozenset({errno.EIO, errno.ENOENT, errno.ELOOP})
+"""Of reading a kept state: it is gone, and trying again will not bring it back. A full disk's error passes."""
 
 OnSegment = Callable[[Segment], None]
 
@@ -241,7 +244,23 @@ class KeptStates:
             raise StateRejected(
                 f"no state was kept after segment {segment}; replay from segment {self.nearest(segment)}"
             )
-        offset, size = self._extents[segment]
+        try:
+            self._copy(*self._extents[segment], target)
+        except OSError as error:
+            target.unlink(missing_ok=True)
+            if error.errno not in LOST:
+                raise
+            raise StateRejected(
+                f"the state kept after segment {segment} cannot be read ({error.strerror}); replay an earlier one"
+            ) from error
+        if not self._right(segment, target):
+            target.unlink()
+            raise StateRejected(
+                f"the state kept after segment {segment} is not the one of the trace; replay an earlier one"
+            )
+        return target
+
+    def _copy(self, offset: int, size: int, target: Path) -> None:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             with target.open("wb") as file:
@@ -252,12 +271,6 @@ class KeptStates:
                     offset, size = offset + done, size - done
         finally:
             os.close(descriptor)
-        if not self._right(segment, target):
-            target.unlink()
-            raise StateRejected(
-                f"the state kept after segment {segment} is not the one of the trace; replay an earlier one"
-            )
-        return target
 
     def _right(self, segment: int, path: Path) -> bool:
         roots = self._trace.segments[segment - 1].roots

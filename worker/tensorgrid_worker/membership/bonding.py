@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,14 @@ from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.keys import address_in
 from tensorgrid_worker.membership.joining import DEVNET, JoiningRefused, parse_units
 from tensorgrid_worker.membership.wallet import Step, shown
+from tensorgrid_worker.memory.records import JobRecord
 from tensorgrid_worker.memory.rows import NO_JOB, WITHDRAW_BOND, Status
 from tensorgrid_worker.parts import opened
 from tensorgrid_worker.start import HomeInUse, lock
 
 APPROVE_GAS, DEPOSIT_GAS = 100_000, 200_000
+WORKER = 1
+"""Number of the audited worker's seat."""
 PATIENCE_SECONDS, POLL_SECONDS = 60.0, 0.5
 Say = Callable[[str], None]
 
@@ -108,9 +111,34 @@ def deposit_steps(
     yield Step(f"deposit {said} for {worker}", call, DEPOSIT_GAS)
 
 
-def withdraw(config: WorkerConfig, text: str, to: str, say: Say, *, appeals: bool) -> dict[str, Any]:
+def wanted(contracts: Contracts, records: Iterable[JobRecord], worker: str, token: Token) -> int:
+    """Units that his open audited jobs may have to be contested with, a bond each. Raises Unreachable."""
+    audit = contracts.audit
+    if audit is None:
+        return 0
+    ours = (record for record in records if record.number_of(worker) == WORKER and not record.ended)
+    terms = (record.terms for record in ours)
+    return sum(
+        audit.bond_for(each) for each in terms if each.verifier == audit.address and each.pay_token == token.address
+    )
+
+
+def check_leaves(free: int, units: int, needed: int, token: Token) -> None:
+    """Raises JoiningRefused where less would be left than is needed."""
+    if free - units < needed:
+        raise JoiningRefused(
+            f"{shown(needed, token)} must stay for the audited jobs that are open: a false accusation could not be "
+            f"contested. Withdraw at most {shown(max(0, free - needed), token)}, wait for their ends, or say --force"
+        )
+
+
+def withdraw(
+    config: WorkerConfig, text: str, to: str, say: Say, *, appeals: bool, force: bool = False
+) -> dict[str, Any]:
     """Out of the worker's free balance, by his hot key: the daemon sends it where one runs, otherwise we do. What a
-    dispute holds stays. `to`: empty: the provider. Raises JoiningRefused, Reverted, Unreachable, what `opened` raises.
+    dispute holds stays, and, unless `force`, a bond for each open audited job. `to`: empty: the provider.
+
+    Raises JoiningRefused, Reverted, Unreachable, what `opened` raises.
     """
     config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with opened(config) as parts, contextlib.ExitStack() as stack:
@@ -119,6 +147,9 @@ def withdraw(config: WorkerConfig, text: str, to: str, say: Say, *, appeals: boo
         free = contracts.escrow.balance(controller, token.address, me).free
         if units > free:
             raise JoiningRefused(f"{shown(free, token)} are free, not {shown(units, token)}; withdraw at most that")
+        if not appeals and not force:
+            records = parts.journal.open_jobs().values()
+            check_leaves(free, units, wanted(contracts, records, me, token), token)
         goal = to or contracts.registry.provider_of(me)
         kind = f"{WITHDRAW_BOND}{time.time_ns()}"
         parts.journal.enqueue(NO_JOB, kind, contracts.escrow.withdraw(controller, token.address, units, goal))

@@ -19,6 +19,8 @@ RAISE_EPOCH = "raise_epoch:"
 WITHDRAW_BOND = "withdraw_bond:"
 STORE_ROUND = "store_round:"
 """Kinds of steps of which there may be several, each with its number behind the colon."""
+TAKES = ("take", "take_extra")
+"""Kinds of steps that end with a seat of ours."""
 COURTESIES = (PROGRESS, SNAPSHOT)
 """Of those, the ones that cost nobody anything when they are left out: refused once, they are not tried again."""
 SCHEMA = """
