@@ -150,7 +150,7 @@ class AuditStory:
             self.answers |= dict.fromkeys(range(self.sitting.first, end), Answer.VOID)
 
     def _uncontested(self) -> bool:
-        """Whether a claim stands that the worker let stand: then a last sitting looks further, else at all once more."""
+        """Whether the worker let a claim stand: then a last sitting looks further, else at all once more."""
         return any(doubt.state in (ClaimState.OPEN, ClaimState.DIFFERS) for doubt in self.doubts)
 
     def _doubt(self, event: Event) -> None:
