@@ -150,7 +150,7 @@ class TwoMachines:
             computes=OTHER,
         )
         tools: Any = self
-        self._serving = Serving(self._contracts(), tools, tools)
+        self._serving = Serving(self._contracts(), tools, tools, CALIBRATED)
         opened = Opened(tools, IDENTITY)
         self.comparing = Comparing(tools, opened, Checking(tools, opened), bounds)
 

@@ -142,13 +142,13 @@ def test_machine_that_kills_a_job_again_and_again__leaves_it_with_what_is_whole(
         raise RunKilled("the machine")
 
     nothing = cast("Any", None)
+    prepared = SimpleNamespace(
+        spec=spec,
+        folder=tmp_path,
+        task=lambda seed, gpus: SimpleNamespace(spec=spec, seed=seed, folder=tmp_path, gpus=gpus),
+    )
     shop = Workshop(
-        inputs=cast(
-            "Any",
-            SimpleNamespace(
-                prepare=lambda *_: SimpleNamespace(spec=spec, folder=tmp_path), store=None, spec=lambda *_: None
-            ),
-        ),
+        inputs=cast("Any", SimpleNamespace(prepare=lambda *_: prepared, store=None, spec=lambda *_: None)),
         executor=cast("Any", SimpleNamespace(run=run)),
         receipts=nothing,
         journal=cast("Any", SimpleNamespace(kinds=dict)),

@@ -54,7 +54,7 @@ class Desk:
         self.errands = Errands(wake)
         self._traces = OwnTraces(tools)
         self._tools = tools
-        self._serving = Serving(contracts, tools, self._traces)
+        self._serving = Serving(contracts, tools, self._traces, bounds)
         opened = Opened(tools, identity)
         self._checking = Checking(tools, opened, SnapshotReader(contracts))
         self._comparing = Comparing(tools, opened, self._checking, bounds)

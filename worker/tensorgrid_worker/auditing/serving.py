@@ -19,6 +19,7 @@ from tensorgrid.domain.openings import (
     show_result,
 )
 from tensorgrid.domain.receipts import SealedRef
+from tensorgrid.parameters.distance import Bounds
 from tensorgrid.privacy import recipient_text, seal
 from tensorgrid_worker.auditing.findings import Served
 from tensorgrid_worker.auditing.owntrace import OwnTraces
@@ -34,8 +35,8 @@ log = structlog.get_logger()
 class Serving:
     """The worker's side of a sitting."""
 
-    def __init__(self, contracts: Contracts, tools: Tools, traces: OwnTraces) -> None:
-        self._contracts, self._tools, self._traces = contracts, tools, traces
+    def __init__(self, contracts: Contracts, tools: Tools, traces: OwnTraces, bounds: Bounds | None = None) -> None:
+        self._contracts, self._tools, self._traces, self._bounds = contracts, tools, traces, bounds or Bounds()
 
     def prepare(self, audit: AuditPicture, stop: Event) -> Served:
         """For the seats as they are taken now. Blocks: states that were not kept, or are damaged, are made again.
@@ -77,7 +78,9 @@ class Serving:
             # His own fault, and no reason to leave the others unserved, which costs our stake.
             log.warning("audit.unsealable", job=short(audit.id), auditor=worker, reason=str(error))
             return OpenedSeat(worker.lower(), ())
-        ends = audit.is_foreign(profile.fingerprint)
+        # Who is shown ends cannot answer any more. Where no class is calibrated nobody could compare them.
+        calibrated = bool(self._bounds.of(audit.terms.hardware_class, audit.plan.steps))
+        ends = calibrated and audit.is_foreign(profile.fingerprint)
         opened = tuple(self._segment(audit, index, recipient, source, ends) for index in segments)
         last = len(source.trace.segments) in segments
         result = None if last else seal(result_to_bytes(show_result(source.trace)), [recipient])
