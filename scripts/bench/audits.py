@@ -18,7 +18,7 @@ from .network import DISPUTE, FINGERPRINT, Network, signed
 SEGMENTS, DRAWN, AUDITORS, AUDIT_BPS, STEPS = 100, 2, 2, 15_000, 10
 _RESPOND, _TAKE, _AUDIT, _MOVE = 50, 100, 50, 100
 _RESERVE_BPS = 5 * AUDITORS * DRAWN * AUDIT_BPS // SEGMENTS
-_SETTLE = 10 * _RESPOND + 5 * _TAKE + 43 * _AUDIT + DISPUTE
+_SETTLE = 16 * _RESPOND + 5 * _TAKE + (9 + 1 + 3 * 2 + 2 * 15) * _AUDIT + DISPUTE  # as AuditSums adds them up
 _Record = tuple[bytes, bytes, bytes, list[bytes]]
 
 
