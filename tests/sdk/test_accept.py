@@ -134,8 +134,8 @@ def test_submit__without_offers__one_worker_is_drawn(client):
     ("options", "says"),
     [
         ({"verify": "replicate"}, "belong to verify"),
-        ({"reject_within": "3h"}, "WindowOutOfRange"),
-        ({"reject_within": "125m"}, "lower wall=… or reject_within=…"),
+        ({"reject_within": "4h"}, "WindowOutOfRange"),
+        ({"reject_within": "195m"}, "lower wall=… or reject_within=…"),
         ({"reject_within": 1}, "WindowOutOfRange"),
     ],
 )

@@ -157,7 +157,7 @@ def test_deploy__existing_token__is_used_as_it_is(deployer, quiet_net) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "error"),
     [
-        ("exit_delay = 20400", "exit_delay = 19800", "ExitDelayTooShort"),
+        ("exit_delay = 30000", "exit_delay = 28200", "ExitDelayTooShort"),
         ("fee_bps = 100 ", "fee_bps = 501 ", "FeeAboveBound"),
         ("min_take_time = 8", "min_take_time = 4000", "BoundsInconsistent"),
         ('min_no_show_bond = "5"', 'min_no_show_bond = "101"', "StakeBelowBond"),
