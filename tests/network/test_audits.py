@@ -18,7 +18,7 @@ from tensorgrid.domain.jobs import Fault, JobState
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 150
+PATIENCE = 240
 FAKER = WorkerHook(module="tensorgrid.demo.faker")
 FEW_STATES = "48KiB"
 """Room for a few of the states: most of those that are drawn have to be made again."""
@@ -38,7 +38,7 @@ def fakers(tmp_path_factory):
 
 
 def submit(net, **more):
-    options = {"verify": "audit", "steps": SEGMENTS * EVERY, "checkpoint_every": EVERY, "budget": "50 USDC", **more}
+    options = {"verify": "audit", "steps": SEGMENTS * EVERY, "checkpoint_every": EVERY, "budget": "50 USDC", "wall": "40s", **more}
     return tg.job(**options)(train).options(client=Client(net.network_file)).submit(steps=SEGMENTS * EVERY)
 
 
