@@ -38,7 +38,8 @@ def fakers(tmp_path_factory):
 
 
 def submit(net, **more):
-    options = {"verify": "audit", "steps": SEGMENTS * EVERY, "checkpoint_every": EVERY, "budget": "50 USDC", "wall": "40s", **more}
+    shape = {"steps": SEGMENTS * EVERY, "checkpoint_every": EVERY}
+    options = {"verify": "audit", "budget": "50 USDC", "wall": "40s", **shape, **more}
     return tg.job(**options)(train).options(client=Client(net.network_file)).submit(steps=SEGMENTS * EVERY)
 
 

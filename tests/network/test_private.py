@@ -51,7 +51,8 @@ def points():
 
 
 def submit(net, points, **more):
-    options = {"verify": "audit", "steps": SEGMENTS * EVERY, "checkpoint_every": EVERY, "budget": "50 USDC", "wall": "40s", **more}
+    shape = {"steps": SEGMENTS * EVERY, "checkpoint_every": EVERY}
+    options = {"verify": "audit", "budget": "50 USDC", "wall": "40s", **shape, **more}
     job = tg.job(private=True, **options)(weigh_like_grandmother).options(client=Client(net.network_file))
     return job.submit(steps=SEGMENTS * EVERY, recipe=SECRET, points=points)
 
