@@ -19,9 +19,9 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 def keccak256(data: bytes) -> bytes:
     """Ethereum's Keccak-256 (not NIST SHA3-256)."""
-    from Crypto.Hash import keccak  # here: a job in its sandbox packs its result without it, and starts sooner
+    import sha3  # here: a job in its sandbox packs its result without it, and starts sooner
 
-    return keccak.new(digest_bits=256, data=data).digest()
+    return bytes(sha3.keccak_256(data).digest())
 
 
 def sha256(data: bytes) -> bytes:

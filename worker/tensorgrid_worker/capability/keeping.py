@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tensorgrid_worker.capability.measured import CapabilityUnknown
+from tensorgrid_worker.memory.whole import write_whole
 
 MOST_BYTES = 1 << 20
 _Kept = TypeVar("_Kept")
@@ -16,13 +16,7 @@ _Kept = TypeVar("_Kept")
 
 def save(path: Path, value: Mapping[str, Any]) -> None:
     """At once or not at all. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f"{path.name}.tmp")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_whole(path, json.dumps(value, indent=1).encode())
 
 
 def load(path: Path, read: Callable[[Any], _Kept], todo: str) -> _Kept | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tensorgrid.domain.jobkeys import ARGUMENTS, BUNDLE, JobKeys, label_of
 from tensorgrid.domain.specs import JobSpec, SealedParts, check_arguments
 from tensorgrid.privacy import open_file
 from tensorgrid_worker.jobs.launching import ARGUMENTS_FILE
+from tensorgrid_worker.memory.whole import write_whole
 
 KEYS, SEALED = "keys.json", "sealed"
 """In a job's folder, beside what its sandbox sees."""
@@ -51,14 +51,7 @@ def unseal(spec: JobSpec, keys: JobKeys, folder: Path, check: Callable[[str, int
 
 def keep_keys(folder: Path, keys: JobKeys) -> None:
     """Where the job's sandbox does not look, readable by us alone. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = folder / f"{KEYS}.part"
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(keys.to_bytes())
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(folder / KEYS)
+    write_whole(folder / KEYS, keys.to_bytes())
 
 
 def kept_keys(folder: Path) -> JobKeys | None:

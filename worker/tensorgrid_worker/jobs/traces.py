@@ -14,6 +14,7 @@ from tensorgrid.domain.errors import StateRejected, TraceInvalid
 from tensorgrid.domain.specs import Checkpoint, JobSpec
 from tensorgrid.domain.states import StateFile
 from tensorgrid.domain.traces import Segment, StateRoots, Trace
+from tensorgrid_worker.memory.whole import write_whole
 from tensorgrid_worker.runtime.trace import STATES
 from tensorgrid_worker.runtime.tracelines import MOST_LINE_BYTES, Began, Line, SegmentEnded, read
 
@@ -195,13 +196,7 @@ def load(spec: JobSpec, seed: bytes, folder: Path, key: bytes | None = None) -> 
 
 def replace_lines(folder: Path, lines: bytes) -> None:
     """All at once: a crash leaves the old ones or these. Raises OSError."""
-    fresh = folder / f"{LINES}.new"
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(lines)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(folder / LINES)
+    write_whole(folder / LINES, lines)
 
 
 class KeptStates:

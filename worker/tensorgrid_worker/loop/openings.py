@@ -7,7 +7,6 @@ which carries the opening under a pad that only the hot key can make. The salt n
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.domain.jobs import ExitClass, JobId
 from tensorgrid_worker.keys import sign_seal
 from tensorgrid_worker.memory.rows import Result, TraceMark
+from tensorgrid_worker.memory.whole import write_whole
 
 log = structlog.get_logger()
 
@@ -154,18 +154,7 @@ def _plain(result: Result) -> dict[str, Any]:
 
 
 def _write(path: Path, values: list[dict[str, Any]]) -> None:
-    """All or nothing, and on the disk: the folder's entry too."""
-    fresh = path.with_suffix(".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump(values, file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_whole(path, json.dumps(values).encode())
 
 
 def _xor(left: bytes, right: bytes) -> bytes:
