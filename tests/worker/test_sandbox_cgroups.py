@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -65,6 +68,25 @@ def test_group__v2__limits_are_written(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(cgroups, "_write", lambda path, text: written.append(f"{path.name} {text}"))
     Cgroups(2, dict.fromkeys(cgroups.CONTROLLERS, tmp_path)).group(GroupLimits(5 << 20, 10, 2))
     assert written == ["memory.max 5242880", "memory.oom.group 1", "pids.max 18", "cpu.max 200000 100000"]
+
+
+def test_group__two_lists_of_one_process__no_two_of_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cgroups, "_write", lambda _path, _text: None)
+    for _ in range(2):
+        Cgroups(2, dict.fromkeys(cgroups.CONTROLLERS, tmp_path)).group(GroupLimits())
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_mine__many_threads_at_once__looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Barrier(4)
+    monkeypatch.setattr(cgroups, "_found", functools.cache(lambda: Cgroups(0, {})))
+
+    def ask(_: int) -> Cgroups:
+        begun.wait(timeout=60)
+        return cgroups.mine()
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        assert len(set(map(id, pool.map(ask, range(4))))) == 1
 
 
 def test_group__v2__memory_out_is_read_from_events(tmp_path: Path) -> None:

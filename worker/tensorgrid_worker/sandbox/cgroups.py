@@ -11,6 +11,7 @@ import itertools
 import os
 import re
 import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -93,6 +94,9 @@ class Group:
         """Its folders."""
         return iter(dict.fromkeys(self._folders.values()))
 
+_numbers = itertools.count()
+"""Of this process's groups: no two have one name, whoever made them."""
+
 
 class Cgroups:
     """What this machine gives us: version 2, 1 or 0 (none), and the folder of each controller that we may use."""
@@ -100,7 +104,6 @@ class Cgroups:
     def __init__(self, version: int, folders: Mapping[str, Path]) -> None:
         self.version, self.folders = version, dict(folders)
         self._owner = f"{PREFIX}{os.getpid()}-{_born(os.getpid())}-{_namespace()}"
-        self._numbers = itertools.count()
 
     def describe(self) -> str:
         """For doctor: `cgroup v2: memory, pids, cpu` or what it means that there are none."""
@@ -115,7 +118,7 @@ class Cgroups:
         """A new group with these limits, empty; None where there are no groups. Raises OSError."""
         if not self.folders:
             return None
-        name = f"{self._owner}-{next(self._numbers)}"
+        name = f"{self._owner}-{next(_numbers)}"
         made = Group({controller: base / name for controller, base in self.folders.items()}, self.version)
         try:
             for folder in made.each():
@@ -146,10 +149,14 @@ def find(root: Path = ROOT, membership: Path = MEMBERSHIP) -> Cgroups:
     return found
 
 
-@functools.cache
 def mine() -> Cgroups:
-    """`find()` for this process, once."""
-    return find()
+    """`find()` for this process, once, whichever of its threads asks first."""
+    with _ONCE:
+        return _found()
+
+
+_ONCE = threading.Lock()
+_found = functools.cache(find)
 
 
 def _unified(root: Path, place: str | None) -> dict[str, Path]:
