@@ -94,6 +94,7 @@ class Group:
         """Its folders."""
         return iter(dict.fromkeys(self._folders.values()))
 
+
 _numbers = itertools.count()
 """Of this process's groups: no two have one name, whoever made them."""
 
