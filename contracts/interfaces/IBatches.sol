@@ -65,6 +65,8 @@ interface IBatches {
     error SliceUnpaid(JobId id);
     /// @notice Outputs, nodes and opening do not lead to what the worker has committed to.
     error LeafMismatch(JobId id, uint256 first);
+    /// @notice An output without a byte stands for an item that was not done.
+    error ItemUndone(bytes32 batch, uint256 index);
     /// @notice Every one of the items was proven before.
     error ItemsAlreadyProven(bytes32 batch, uint256 first);
 
@@ -96,7 +98,7 @@ interface IBatches {
 
     /// @notice As `prove`, for contracts that want to know and need nothing remembered.
     /// @return id of the batch
-    /// @dev reverts BatchUnknown, WrongSlice, SliceUnpaid, LeafMismatch, IJobBoard.UnknownJob, IJobBoard.WrongSeats
+    /// @dev reverts BatchUnknown, WrongSlice, ItemUndone, SliceUnpaid, LeafMismatch, IJobBoard.UnknownJob, IJobBoard.WrongSeats
     function check(
         Batch calldata batch,
         JobTerms calldata terms,

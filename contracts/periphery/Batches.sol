@@ -77,7 +77,10 @@ contract Batches is IBatches {
         (JobId job, JobWord word) = _look(terms, held);
         require(_isEarned(terms, job, word, held), SliceUnpaid(job));
 
-        bytes32 result = resultOf(job, ExitClass.Ok, _merkleRoot(proof, from, items));
+        bytes32 merkle = _merkleRoot(id, proof, from, items);
+        // INVARIANT: a worker who has committed to no root at all has committed to no output.
+        require(merkle != 0, LeafMismatch(job, proof.first));
+        bytes32 result = resultOf(job, ExitClass.Ok, merkle);
         if (opening.done != 0) result = auditRoot(job, result, opening.traceRoot, opening.done);
         bytes32 shown = keccak256(abi.encode(result));
         bytes32 seal = keccak256(abi.encode(job, held[0].worker, opening.salt, shown, opening.receiptDigest));
@@ -135,10 +138,16 @@ contract Batches is IBatches {
         from = first - begin;
     }
 
-    function _merkleRoot(Proof calldata proof, uint256 from, uint256 items) private pure returns (bytes32) {
+    function _merkleRoot(bytes32 id, Proof calldata proof, uint256 from, uint256 items)
+        private
+        pure
+        returns (bytes32)
+    {
         bytes32[] memory leaves = new bytes32[](proof.outputs.length);
         for (uint256 i = 0; i < leaves.length; ++i) {
-            leaves[i] = outputLeaf(proof.first + i, proof.outputs[i].size, proof.outputs[i].digest);
+            (uint256 index, Output calldata output) = (proof.first + i, proof.outputs[i]);
+            require(output.size > 0, ItemUndone(id, index));
+            leaves[i] = outputLeaf(index, output.size, output.digest);
         }
         return rangeRoot(leaves, from, items, proof.nodes);
     }
