@@ -116,7 +116,15 @@ contract Batches is IBatches {
     // ---- within
 
     function _idOf(address requester, bytes32 root, Slice[] calldata slices) private pure returns (bytes32) {
-        return keccak256(abi.encode(requester, root, slices));
+        // As abi.encode would put it, with the slices copied as they lie: what is opened has been read, word by word.
+        return keccak256(abi.encodePacked(uint256(uint160(requester)), root, uint256(96), slices.length, _raw(slices)));
+    }
+
+    function _raw(Slice[] calldata slices) private pure returns (bytes calldata raw) {
+        assembly ("memory-safe") {
+            raw.offset := slices.offset
+            raw.length := mul(slices.length, 64)
+        }
     }
 
     /// @dev Where the proof's items begin in its slice, and how many that has; the job of the terms is one of that slice.
