@@ -215,10 +215,11 @@ class Run:
         Raises JobUnknown, Unreachable.
         """
         story = self._patiently(self.story)
-        if not story.state.ended:
-            self._hand_if_due(story)
-            self._close_if_due(story)
-        return story
+        if story.state.ended:
+            return story
+        self._hand_if_due(story)
+        self._close_if_due(story)
+        return self._patiently(self.story)
 
     def metrics(self, timeout: float | None = None) -> Iterator[dict[str, Scalar]]:
         """The points that the function reports, as they come; ends when the job ends.
