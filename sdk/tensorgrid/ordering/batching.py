@@ -49,12 +49,17 @@ class BatchEstimate:
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """One plan per slice, in order. `options`: what they were planned with, for a slice that is posted again."""
+    """One plan per slice, in order."""
 
     root: bytes
     count: int
     plans: tuple[Plan, ...]
-    options: JobOptions
+
+    @property
+    def shares(self) -> list[int]:
+        """Items of each slice."""
+        found = [plan.packed.spec.batch for plan in self.plans]
+        return [batch.items for batch in found if batch is not None]
 
     @property
     def estimate(self) -> BatchEstimate:
@@ -102,7 +107,7 @@ def plan_batch(
         for job, share in zip(packed, shares, strict=True)
     ]
     assert packed[0].spec.batch is not None
-    return BatchPlan(packed[0].spec.batch.root, len(calls), tuple(found), options)
+    return BatchPlan(packed[0].spec.batch.root, len(calls), tuple(found))
 
 
 def asked(options: JobOptions, budget: Amount, items: int) -> dict[str, Any]:
