@@ -39,12 +39,13 @@ class Receipt:
 class Chain:
     """A running anvil; a context manager. A block per transaction, one second apart, unless `at` says otherwise.
 
-    `traced`: it remembers every step of every transaction, for `profile`.
+    `traced`: it remembers every step of every transaction, for `profile`. `forgetful`: it keeps no states of earlier
+    blocks, which many workers would fill the memory with.
     Senders need no keys here: the chain takes everybody's word for who sends. What they pay is the same.
     """
 
-    def __init__(self, folder: Path, *, traced: bool = False) -> None:
-        options = ("--steps-tracing",) if traced else ()
+    def __init__(self, folder: Path, *, traced: bool = False, forgetful: bool = False) -> None:
+        options = (*(("--steps-tracing",) if traced else ()), *(("--prune-history",) if forgetful else ()))
         self._processes = Processes()
         try:
             log = folder / "anvil.log"
@@ -106,9 +107,9 @@ class Chain:
     def ask(self, to: str, payload: bytes) -> bytes:
         return self.anvil.connection.eth_call(to, payload)
 
-    def send(self, sender: str, to: str | None, payload: bytes) -> Receipt:
+    def send(self, sender: str, to: str | None, payload: bytes, *, gas: int = _GAS_LIMIT) -> Receipt:
         """Mined and good. Raises Reverted with the contract's own error."""
-        request = {"from": sender, "data": "0x" + payload.hex(), "gas": hex(_GAS_LIMIT)}
+        request = {"from": sender, "data": "0x" + payload.hex(), "gas": hex(gas)}
         if to is not None:
             request["to"] = to
         found = self._await(str(self.rpc("eth_sendTransaction", request)))

@@ -36,7 +36,7 @@ def scenarios(costs: Baseline) -> str:
     for name in SCENARIOS:
         known, cost = peers.SCENARIOS[name], costs[name]
         beside = [f"{peer.name}: {peer.gas:,} ({peer.gas / cost.steady:.1f}×)" for peer in known.peers]
-        shown = "; ".join([beside[0], beside[-1]] if beside else ["none of them has it"])
+        shown = "; ".join(dict.fromkeys((beside[0], beside[-1])) if beside else ["none of them has it"])
         lines.append(f"| `{name}`: {known.title} | {cost.cold:,} | **{cost.steady:,}** | {known.target:,} | {shown} |")
     return "\n".join(lines)
 
@@ -54,7 +54,8 @@ def kinds(profiles: Mapping[str, list[Profile]]) -> str:
     names = list(profiles)
     sums = {name: _sum(profiles[name]) for name in names}
     refunds = {name: sum(profile.refund for profile in profiles[name]) for name in names}
-    lines = ["| paid for | " + " | ".join(f"`{name}`" for name in names) + " |", "|---|" + "--:|" * len(names)]
+    shown = [f"`{name}`" if (per := peers.SCENARIOS[name].per) == 1 else f"`{name}` × {per}" for name in names]
+    lines = ["| paid for | " + " | ".join(shown) + " |", "|---|" + "--:|" * len(names)]
     lines += [_row(kind, [sums[name][kind] for name in names]) for kind in KINDS]
     if any(refunds.values()):
         lines.append(_row("refund", [-refunds[name] for name in names]))
@@ -63,7 +64,7 @@ def kinds(profiles: Mapping[str, list[Profile]]) -> str:
     lines.append(
         _row("of it no code: " + ", ".join(GIVEN), [sum(sums[name][kind] for kind in GIVEN) for name in names])
     )
-    lines.append(_row("floor", [peers.SCENARIOS[name].floor for name in names]))
+    lines.append(_row("floor", [peers.SCENARIOS[name].floor * peers.SCENARIOS[name].per for name in names]))
     return "\n".join(lines)
 
 
