@@ -258,7 +258,8 @@ class Client:
 
         An item is the value of the function's one parameter without a default, or a dict of arguments; `shared` holds
         those that are the same for all. The budget is for the whole batch. ordered, return_failures, retries: as Batch
-        has them. name: what `batch` finds it by later. options: as in JobOptions; the wall limit is for one slice.
+        has them. name: what `batch` finds it by later. options: as in JobOptions, the wall limit being for
+        one slice; also reopens and stake of each slice's terms.
 
         Raises SpecInvalid, NotAuditable, FunctionNotPortable, InsufficientFunds, StorageError, ChainError.
         """
