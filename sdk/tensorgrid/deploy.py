@@ -135,6 +135,7 @@ class _Deployer:
         board = self._create("JobBoard", *(self._contracts[name].address for name in ledgers))
         for plugin in (*SCHEDULERS, "ReplicationVerifier"):
             self._create(plugin, board)
+        self._create("NetworkLens", board)
 
     def _lists(self, tokens: list[Token]) -> None:
         self._set("addBoard", self._contracts["JobBoard"].address)

@@ -12,6 +12,7 @@ from tensorgrid.chain.connection import Connection
 from tensorgrid.chain.deployments import Deployment
 from tensorgrid.chain.jury import Jury
 from tensorgrid.chain.key_box import KeyBox
+from tensorgrid.chain.lens import NetworkLens
 from tensorgrid.chain.money import Escrow, TokenContract
 from tensorgrid.chain.network import Beacon, Parameters, Reputation, WorkerRegistry
 from tensorgrid.chain.plugins import Acceptance, Lottery, Offers, Replication, Snapshots
@@ -24,7 +25,7 @@ from tensorgrid.domain.jobs import ExtraSeats, Job, JobId, JobTerms, job_seed
 
 class Contracts:
     """Attributes: board, escrow, vault, registry, reputation, parameters, beacon, lottery, offers, replication, and
-    acceptance, jury, bisection, audit, snapshots and key_box, which are None where the network has none.
+    acceptance, jury, bisection, audit, snapshots, key_box and lens, which are None where the network has none.
 
     Raises WrongChain when the deployment is of another chain, UnknownDeployment when the code at an address is not what
     was deployed there (a devnet started anew, a wrong file, a lying node).
@@ -69,6 +70,9 @@ class Contracts:
         self.bisection: Bisection | None = None
         if "Bisection" in deployment.contracts:
             self.bisection = Bisection(connection, "Bisection", at("Bisection"))
+        self.lens: NetworkLens | None = None
+        if "NetworkLens" in deployment.contracts:
+            self.lens = NetworkLens(connection, "NetworkLens", at("NetworkLens"))
         if check:
             self.check_code()
 

@@ -1,4 +1,4 @@
-"""Commands around jobs: submit, jobs, status, watch, result, logs, cancel."""
+"""Commands around jobs: submit, status, watch, result, logs, cancel."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ JobArgument = Annotated[str, typer.Argument(help="The job's id, or an unambiguou
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (submit, jobs, status, watch, result, logs, cancel, reject, claim):
+    for command in (submit, status, watch, result, logs, cancel, reject, claim):
         app.command()(command)
 
 
@@ -118,20 +118,6 @@ def submit(
 def chosen(**options: str | int | None) -> dict[str, Any]:
     """Those that were given: the others are the decorator's to say."""
     return {name: value for name, value in options.items() if value is not None}
-
-
-def jobs(network: NetworkOption = None, as_json: JsonOption = False) -> None:
-    """List the jobs that this account has posted.
-
-    Example: tensorgrid jobs --json
-    """
-    found = [(run, run.story()) for run in connect(network).runs()]
-    if as_json:
-        print_json([{"id": run.hex, "state": story.state.name.lower(), "phase": story.phase} for run, story in found])
-    elif found:
-        print_table(("job", "state", ""), [(run.hex[:12], s.state.name.lower(), s.phase) for run, s in found])
-    else:
-        say('no jobs yet; buy a run with `tensorgrid submit FILE.py:FUNCTION --budget "5 USDC"`')
 
 
 def status(job: JobArgument, network: NetworkOption = None, as_json: JsonOption = False) -> None:
