@@ -20,9 +20,9 @@ from tensorgrid.chain.events import (
     WorkerRegistered,
 )
 from tensorgrid.chain.lens import MOST_READS, Scope
+from tensorgrid.chain.money import BURN
 from tensorgrid.domain.jobs import JobId, JobTerms, Seat
 
-BURN = "0x000000000000000000000000000000000000dEaD"
 _JOBS_AT_ONCE = 50
 
 T = TypeVar("T")
