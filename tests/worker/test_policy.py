@@ -330,7 +330,7 @@ def test_third_party__installed_and_not_named__is_never_imported(third_party: Ca
 def gate(*policies: Any) -> Gate:
     return Gate(
         frozenset({TOKEN}),
-        SCHEDULER,
+        {SCHEDULER}.__contains__,
         VERIFIER,
         make_terms().hardware_class,
         "cpu",

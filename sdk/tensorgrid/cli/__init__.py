@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tensorgrid.cli import audits, checking, jobs, keys, money, networks, orders, tables
+from tensorgrid.cli import audits, checking, jobs, keys, money, networks, orders, rounds, tables
 from tensorgrid.cli.output import error_console, show_version
 from tensorgrid.domain.errors import TensorgridError
 from tensorgrid.text import plain
@@ -42,6 +42,7 @@ keys.add_to(app)
 audits.add_to(app)
 orders.add_to(app)
 money.add_to(app)
+rounds.add_to(app)
 
 
 def main() -> None:

@@ -64,6 +64,7 @@ def draft_terms(
     take_seconds: int | None = None,
     reject_seconds: int | None = None,
     matched: bool = False,
+    strategy: str | None = None,
     nonce: int | None = None,
     take_by: int | None = None,
     stake: int | None = None,
@@ -73,7 +74,8 @@ def draft_terms(
 ) -> tuple[JobTerms, Prices, Clocks]:
     """Terms that `post` will accept, whose whole escrow is within `budget`. `stake` in stake-token units per worker.
 
-    `matched`: the seat is given by an offer. `steps`: of a job to be audited. `replicas`: of a replicated one.
+    `matched`: the seat is given by an offer. `strategy`: as in JobOptions. `steps`: of a job to be audited.
+    `replicas`: of a replicated one.
     `handing`: of a private one. Without `nonce` it is zero, to be replaced by one of a free lane.
 
     Raises UnknownToken (not accepted for new jobs), InsufficientFunds (budget too small), SpecInvalid (above the
@@ -97,6 +99,7 @@ def draft_terms(
         spec.tier,
         proposed,
         matched=matched,
+        strategy=strategy,
         reject_seconds=reject_seconds,
         plan=plan,
         replicas=replicas,

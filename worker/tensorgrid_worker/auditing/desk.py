@@ -30,6 +30,7 @@ from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.auditing.tosend import ToSend
 from tensorgrid_worker.auditing.walking import Walking
 from tensorgrid_worker.logs import JobLog
+from tensorgrid_worker.loop.fetching import Proofs
 from tensorgrid_worker.memory.rows import Result, Status
 
 log = structlog.get_logger()
@@ -38,7 +39,8 @@ NO_BOUNDS = Bounds()
 
 
 class Desk:
-    """`identity`: what states are sealed to; `wake`: called when an errand has ended; `bounds`: of honest distances."""
+    """`identity`: what states are sealed to; `wake`: called when an errand has ended; `bounds`: of honest distances;
+    `proofs`: of a drand network's rounds."""
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class Desk:
         wake: Callable[[], None],
         joblog: Callable[[JobId], JobLog],
         bounds: Bounds = NO_BOUNDS,
+        proofs: Proofs | None = None,
     ) -> None:
         self._contracts, self._joblog = contracts, joblog
         self.errands = Errands(wake)
@@ -60,7 +63,7 @@ class Desk:
         self._comparing = Comparing(tools, opened, self._checking, bounds)
         self._walking = Walking(tools, self._traces, opened, self._checking)
         self._answering = Answering(tools, self._traces)
-        self._rounds = Rounds(contracts)
+        self._rounds = Rounds(contracts, proofs)
         self._told: set[tuple[JobId, str]] = set()
 
     def running(self) -> frozenset[JobId]:
