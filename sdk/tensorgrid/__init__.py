@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         FunctionFailed,
         FunctionNotPortable,
         InsufficientFunds,
+        ItemFailed,
         JobCancelled,
         JobFailed,
         JobNotTaken,
@@ -66,9 +67,11 @@ if TYPE_CHECKING:
     from tensorgrid.domain.specs import JobSpec
     from tensorgrid.domain.states import SavedState
     from tensorgrid.metrics import report
+    from tensorgrid.ordering.batching import BatchEstimate
     from tensorgrid.ordering.terms import Estimate
     from tensorgrid.privacy import Identity
     from tensorgrid.runs.audit import AuditReport, AuditSeat, Partial
+    from tensorgrid.runs.batch import Batch, BatchProgress, ItemFailure
     from tensorgrid.runs.outcome import Provenance, Result
     from tensorgrid.runs.run import Run, RunStatus, SeatStatus
     from tensorgrid.runs.trained import SnapshotMismatch
@@ -84,9 +87,13 @@ _HOME = {
     "Amount": "tensorgrid.domain.money",
     "AuditReport": "tensorgrid.runs.audit",
     "AuditSeat": "tensorgrid.runs.audit",
+    "Batch": "tensorgrid.runs.batch",
+    "BatchEstimate": "tensorgrid.ordering.batching",
+    "BatchProgress": "tensorgrid.runs.batch",
     "Client": "tensorgrid.client",
     "Estimate": "tensorgrid.ordering.terms",
     "Identity": "tensorgrid.privacy",
+    "ItemFailure": "tensorgrid.runs.batch",
     "JobFunction": "tensorgrid.decorators",
     "JobOptions": "tensorgrid.ordering.options",
     "JobSpec": "tensorgrid.domain.specs",
@@ -116,6 +123,9 @@ __all__ = [
     "AuditFailed",
     "AuditReport",
     "AuditSeat",
+    "Batch",
+    "BatchEstimate",
+    "BatchProgress",
     "BlobMismatch",
     "BlobNotFound",
     "BlobTooLarge",
@@ -127,6 +137,8 @@ __all__ = [
     "FunctionNotPortable",
     "Identity",
     "InsufficientFunds",
+    "ItemFailed",
+    "ItemFailure",
     "JobCancelled",
     "JobFailed",
     "JobFunction",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,17 +24,25 @@ from tensorgrid.domain.offers import StandingOffer
 from tensorgrid.domain.orders import Order, SignedOrder
 from tensorgrid.network import IDENTITY_FILE, Network, open_identity, open_keystore
 from tensorgrid.ordering import funding
-from tensorgrid.ordering.lanes import in_free_lane, own_lane
+from tensorgrid.ordering.batching import BatchEstimate, BatchPlan, plan_batch
+from tensorgrid.ordering.lanes import in_free_lane, in_free_lanes, own_lane
 from tensorgrid.ordering.matching import HandedOffer, read_offers, serving
+from tensorgrid.ordering.options import Buyable
 from tensorgrid.ordering.planning import Planner, Work
 from tensorgrid.ordering.posting import take_deadline
 from tensorgrid.ordering.relaying import check_order, sign_order
 from tensorgrid.ordering.terms import Estimate, parse_duration
 from tensorgrid.privacy import Identity
+from tensorgrid.runs.batch import Batch, slices_of
+from tensorgrid.runs.batch_note import BatchNote
 from tensorgrid.runs.run import Run
+from tensorgrid.runs.slices import Slice
 from tensorgrid.runs.trail import Trail, postings
 from tensorgrid.storage.base import BlobStore
 from tensorgrid.storage.open import open_store
+
+POSTS_PER_CALL = 1
+"""Jobs that one transaction posts at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +137,7 @@ class Client:
         if settle is not None and not handed:
             raise SpecInvalid("an earlier run is settled along with a job that is matched with offers; pass some")
         plan = self._planner.plan(work, arguments, options, handed)
-        self._check_funds(plan.terms)
+        self._check_funds(self._escrow(plan.terms))
         plan.packed.store(self.store)
         funding.have_free(self.sender, self.contracts, self._escrow(plan.terms), self.contracts.board.address)
         # funding took a few blocks; the time to take starts now
@@ -230,6 +238,73 @@ class Client:
             raise SpecInvalid("this network has no private jobs; there are no keys to hand")
         self.sender.transact(self.contracts.key_box.set_delegate(schema.any_address(who, "who")))
 
+    def map(
+        self,
+        work: Callable[..., Any] | Buyable,
+        items: Iterable[Any],
+        *,
+        workers: int = 10,
+        shared: Mapping[str, Any] | None = None,
+        ordered: bool = True,
+        return_failures: bool = False,
+        retries: int = 1,
+        name: str | None = None,
+        **options: Any,
+    ) -> Batch:
+        """Have a function called once per item, in as many jobs as `workers`, all under one Merkle root.
+
+        An item is the value of the function's one parameter without a default, or a dict of arguments; `shared` holds
+        those that are the same for all. The budget is for the whole batch. ordered, return_failures, retries: as Batch
+        has them. name: what `batch` finds it by later. options: as in JobOptions; the wall limit is for one slice.
+
+        Raises SpecInvalid, NotAuditable, FunctionNotPortable, InsufficientFunds, StorageError, ChainError.
+        """
+        plan = plan_batch(self._planner, work, items, shared or {}, workers, options)
+        note = BatchNote.begin(self._home, name, plan.root, plan.count)
+        total = plan.estimate.ceiling
+        self._check_funds(total)
+        for one in plan.plans:
+            one.packed.store(self.store)
+        funding.have_free(self.sender, self.contracts, total, self.contracts.board.address)
+        posted = self._post_slices(plan, note)
+        return Batch(self, note, posted, ordered=ordered, return_failures=return_failures, retries=retries)
+
+    def estimate_map(
+        self,
+        work: Callable[..., Any] | Buyable,
+        items: Iterable[Any],
+        *,
+        workers: int = 10,
+        shared: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> BatchEstimate:
+        """What `map` would hold and probably cost; nothing is sent or stored. Raises as `map`."""
+        return plan_batch(self._planner, work, items, shared or {}, workers, options).estimate
+
+    def batch(
+        self,
+        which: str | Iterable[str | JobId],
+        *,
+        ordered: bool = True,
+        return_failures: bool = False,
+        retries: int = 1,
+    ) -> Batch:
+        """A batch that was mapped before: by its name, on the machine that did, or by the ids of its jobs, anywhere.
+
+        Raises JobUnknown, SpecInvalid (a name that is none, jobs of several batches), StorageError.
+        """
+        note = BatchNote.load(self._home, which) if isinstance(which, str) else None
+        runs = [self.run(job) for job in (note.jobs if note is not None else which)]
+        if note is not None:  # it tells of jobs before they are posted
+            runs = [run for run in runs if self._is_posted(run)]
+        slices = slices_of(runs)
+        if note is None:
+            if not slices:
+                raise SpecInvalid("no ids; give those that Batch.ids has")
+            note = BatchNote.begin(self._home, None, slices[0].batch.root, slices[0].batch.count)
+            note.add([one.run.id for one in slices])
+        return Batch(self, note, slices, ordered=ordered, return_failures=return_failures, retries=retries)
+
     def run(self, job: JobId | bytes | str, *, posted_block: int | None = None) -> Run:
         """A posted job by its id, from any process: 32 bytes, 0x + 64 hex digits, or an unambiguous beginning of them.
 
@@ -323,16 +398,48 @@ class Client:
             raise SpecInvalid(f"the fee for posting is paid in the job's token, not in {amount.token.symbol}")
         return amount.units
 
-    def _check_funds(self, terms: JobTerms) -> None:
-        token = self.token(terms.pay_token)
-        free = self.contracts.escrow.balance(self.contracts.board.address, token.address, terms.requester).free
-        wallet = self.contracts.token(token.address).balance_of(terms.requester)
-        if free + wallet < terms.escrow:
-            short = Amount(terms.escrow - free - wallet, token)
+    def _check_funds(self, wanted: Amount) -> None:
+        token, me = wanted.token, self.account.address
+        free = self.contracts.escrow.balance(self.contracts.board.address, token.address, me).free
+        wallet = self.contracts.token(token.address).balance_of(me)
+        if free + wallet < wanted.units:
+            short = Amount(wanted.units - free - wallet, token)
             raise InsufficientFunds(
-                f"the job would lock {Amount(terms.escrow, token)}; the wallet has {Amount(wallet, token)} and the "
-                f"escrow {Amount(free, token)} free. Lower the budget, or add {short} to {terms.requester}"
+                f"posting would lock {wanted}; the wallet has {Amount(wallet, token)} and the escrow "
+                f"{Amount(free, token)} free. Lower the budget, or add {short} to {me}"
             )
+
+    def _post_slices(self, plan: BatchPlan, note: BatchNote) -> list[Slice]:
+        take_by = take_deadline(self.contracts, plan.plans[0].estimate.take_seconds)
+        drafts = [replace(one.terms, take_by=take_by) for one in plan.plans]
+        posted: list[tuple[JobId, int]] = []
+        for start in range(0, len(drafts), POSTS_PER_CALL):
+            posted += self._post_together(drafts[start : start + POSTS_PER_CALL], note)
+        slices = []
+        for one, (job, block) in zip(plan.plans, posted, strict=True):
+            assert one.packed.spec.batch is not None
+            slices.append(Slice(self.run(job, posted_block=block), one.packed.spec.batch))
+        return slices
+
+    def _post_together(self, drafts: Sequence[JobTerms], note: BatchNote) -> list[tuple[JobId, int]]:
+        """In one transaction: all or none. The ids, and its block."""
+        board = self.contracts.board
+
+        def post(nonces: list[int]) -> list[tuple[JobId, int]]:
+            every = [replace(terms, nonce=nonce) for terms, nonce in zip(drafts, nonces, strict=True)]
+            ids = [self.contracts.id_of(terms) for terms in every]
+            note.add(ids)
+            calls = [board.post(terms) for terms in every]
+            receipt = self.sender.transact(calls[0] if len(calls) == 1 else board.multicall(calls))
+            return [(job, receipt.block) for job in ids]
+
+        return in_free_lanes(board, drafts[0].requester, len(drafts), post)
+
+    def _is_posted(self, run: Run) -> bool:
+        try:
+            return bool(run.terms)
+        except JobUnknown:
+            return False
 
     def _amount(self, amount: Amount | str) -> Amount:
         return amount if isinstance(amount, Amount) else Amount.parse(amount, self.tokens)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -12,8 +12,10 @@ from tensorgrid.ordering.options import JobOptions
 
 if TYPE_CHECKING:
     from tensorgrid.client import Client
+    from tensorgrid.ordering.batching import BatchEstimate
     from tensorgrid.ordering.terms import Estimate
     from tensorgrid.preflight import Preflight
+    from tensorgrid.runs.batch import Batch
     from tensorgrid.runs.run import Run
 
 __all__ = ["JobFunction", "job"]
@@ -49,6 +51,15 @@ class JobFunction(Generic[P, R]):
     def estimate(self, *args: P.args, **kwargs: P.kwargs) -> Estimate:
         """What submitting would hold and probably cost; nothing is sent. Raises as `submit`."""
         return self._connected().estimate(self, arguments_of(self.function, args, kwargs))
+
+    def map(self, items: Iterable[Any], *, workers: int = 10, **how: Any) -> Batch:
+        """Have it called once per item, over so many workers; the results stream in order. `how` and errors: as of
+        Client.map, such as shared={"weights": weights}, ordered=False, return_failures=True."""
+        return self._connected().map(self, items, workers=workers, **how)
+
+    def estimate_map(self, items: Iterable[Any], *, workers: int = 10, **how: Any) -> BatchEstimate:
+        """What `map` would hold and probably cost; nothing is sent. Raises as `map`."""
+        return self._connected().estimate_map(self, items, workers=workers, **how)
 
     def preflight(self, *args: P.args, **kwargs: P.kwargs) -> Preflight:
         """Its first steps twice, in fresh processes here: bit for bit the same, or it cannot be audited. Sends nothing.

@@ -11,7 +11,7 @@ from tensorgrid.demo import SCENARIOS
 from tensorgrid.domain.errors import SpecInvalid
 
 COMMANDS = (
-    "audit balance cancel check claim demo deposit devnet jobs lint logs network order preflight reject relay "
+    "audit balance cancel check claim demo deposit devnet jobs lint logs map network order preflight reject relay "
     "result revoke status submit trace watch withdraw workers"
 ).split()
 

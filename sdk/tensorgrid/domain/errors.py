@@ -244,6 +244,15 @@ class PartlyDone(JobFailed):
         self.segments = segments
 
 
+class ItemFailed(JobFailed):
+    """An item of a batch has no output. `kind`: the exception's type, or why its slice has none."""
+
+    def __init__(self, message: str, *, index: int, kind: str) -> None:
+        super().__init__(message)
+        self.index = index
+        self.kind = kind
+
+
 class StillRunning(TensorgridError):
     """Asked with a timeout, and the job has not ended yet."""
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from tensorgrid.domain import schema
+from tensorgrid.domain.batches import BatchSlice
 from tensorgrid.domain.cids import Cid
 from tensorgrid.domain.encoding import canonical_json, parse_canonical_json, sha256
 from tensorgrid.domain.errors import SpecInvalid
@@ -47,8 +48,8 @@ _KEYS = (
 ).split()
 _RESERVED = ("acceptance", "expected")
 """Named in version 1 so that later tiers need no new one; null until a tier uses them."""
-_PRIVATE = "private"
-_OPTIONAL = ("resume", _PRIVATE)
+_PRIVATE, _BATCH = "private", "batch"
+_OPTIONAL = ("resume", _PRIVATE, _BATCH)
 """Left out where they say nothing, so that a spec without them has the bytes that it always had."""
 
 
@@ -169,7 +170,8 @@ class JobSpec:
 
     arguments: plain JSON values by parameter name. inputs: arrays by parameter name. recipients: "age1..." texts, at
     least one. checkpoint: with the tier "audit", and with it alone. resume: there, where the run goes on from an
-    earlier one. private: then arguments is empty, and nothing is gone on from. Raises SpecInvalid naming the field.
+    earlier one. private: then arguments is empty, and nothing is gone on from. batch: the function is called once per
+    item of it. Raises SpecInvalid naming the field.
     """
 
     bundle: BundleRef
@@ -183,6 +185,7 @@ class JobSpec:
     checkpoint: Checkpoint | None = None
     resume: Resume | None = None
     private: SealedParts | None = None
+    batch: BatchSlice | None = None
 
     def __post_init__(self) -> None:
         for name in schema.sized(self.inputs, MAX_ARGUMENTS, "inputs"):
@@ -199,6 +202,8 @@ class JobSpec:
             raise SpecInvalid("resume belongs to a job with checkpoints, with room in keep_bytes for its state")
         if self.private is not None:
             self._check_private()
+        if self.batch is not None and (self.private is not None or self.resume is not None):
+            raise SpecInvalid("a batch is neither private nor gone on from; leave private and resume out")
 
     def _check_private(self) -> None:
         if self.tier not in PRIVATE_TIERS:
@@ -212,6 +217,11 @@ class JobSpec:
     def origin(self) -> int:
         """Calls of tg.checkpoint that earlier jobs have done."""
         return 0 if self.resume is None else self.resume.step
+
+    @property
+    def input_bytes(self) -> int:
+        """Of its arrays, and of a batch's items."""
+        return sum(ref.bytes for ref in self.inputs.values()) + (0 if self.batch is None else self.batch.size)
 
     def to_bytes(self) -> bytes:
         """Canonical JSON. Raises SpecInvalid when larger than MAX_SPEC_BYTES or not JSON."""
@@ -230,6 +240,7 @@ class JobSpec:
                 **dict.fromkeys(_RESERVED),
                 **({} if self.resume is None else {"resume": self.resume.to_json()}),
                 **({} if self.private is None else {_PRIVATE: _sealed_json(self.private)}),
+                **({} if self.batch is None else {_BATCH: self.batch.to_json()}),
             }
         )
         _check_size(len(data))
@@ -261,6 +272,7 @@ class JobSpec:
             checkpoint=_checkpoint(value["checkpoint"]),
             resume=Resume.of_json(value["resume"]) if "resume" in given else None,
             private=_sealed_parts(value[_PRIVATE]) if _PRIVATE in given else None,
+            batch=BatchSlice.of_json(value[_BATCH]) if _BATCH in given else None,
         )
 
     @property

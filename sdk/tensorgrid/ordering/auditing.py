@@ -22,6 +22,10 @@ MOVES = 3
 """How often a party of a dispute may take as long as the longest replay."""
 MOST_OVERHEAD_BPS = 500
 """Of the price, what gas may cost."""
+LEAST_ITEMS, ITEM_SHARE = 20, 50
+"""Of a batch's slice, drawn items: so many, or one in so many where that is more."""
+MOST_DRAWN = 64
+"""Of the first sitting, by all auditors: the contract's limit."""
 AUDITED_JOB_GAS = 1_100_000
 """All transactions of all parties of a clean audit, their first time, rounded up; tests hold it against the bench's."""
 
@@ -64,6 +68,35 @@ def proposal_or_cautious(proposed: AuditProposal | None, clocks: JobClocks) -> A
         reaudit_bps=REAUDIT_BPS,
         others=OTHERS,
     )
+
+
+def of_slice(proposed: AuditProposal, items: int) -> AuditProposal:
+    """What is proposed for a slice of so many items, each of which is a segment: enough of them are drawn that whoever
+    fakes a tenth of a hundred is found out nine times in ten. Raises NotAuditable."""
+    wanted = max(LEAST_ITEMS, -(-items // ITEM_SHARE))
+    drawn = -(-wanted // proposed.auditors)
+    first = drawn * proposed.auditors
+    if first > MOST_DRAWN or items > MOST_SEGMENTS:
+        raise NotAuditable(f"{items} items in one slice ask for more draws than an audit has; use more workers=")
+    return replace(proposed, drawn=drawn, segments=2 * first)
+
+
+def check_slices(proposed: AuditProposal, count: int, slices: int) -> None:
+    """Before anything is packed: that each slice can be audited. Raises NotAuditable, which says what would fit."""
+    least = 2 * -(-LEAST_ITEMS // proposed.auditors) * proposed.auditors
+    most = min(MOST_SEGMENTS, MOST_DRAWN // proposed.auditors * proposed.auditors * ITEM_SHARE)
+    if count < least:
+        raise NotAuditable(f'{count} items are too few to be audited, {least} are needed; choose verify="replicate"')
+    if count // slices < least:
+        raise NotAuditable(
+            f"{count} items over {slices} workers are {count // slices} each, and an audit draws among {least} at "
+            f'least; use workers={count // least} at most, or choose verify="replicate"'
+        )
+    if -(-count // slices) > most:
+        raise NotAuditable(
+            f"{count} items over {slices} workers are {-(-count // slices)} each, above the {most} that an audit can "
+            f"draw enough of; use workers={-(-count // most)} or more"
+        )
 
 
 def every_of(steps: int | None, every: int | None) -> int:

@@ -43,7 +43,7 @@ def rest_of(
     resume = Resume(saved.job, saved.segment, saved.step, saved.root, cid_of_bytes(saved.data), len(saved.data))
     changed = replace(spec, resume=resume, checkpoint=Checkpoint(every, spec.checkpoint.keep_bytes))
     budget = Amount(-(-terms.escrow * left // promised), token)
-    options = {"budget": budget, "steps": left, "gpu": _class_name(terms), "stake": terms.stake}
+    options = {"budget": budget, "steps": left, "gpu": class_name_of(terms), "stake": terms.stake}
     return Rest(PackedJob(changed, (saved.data,)), options)
 
 
@@ -52,7 +52,8 @@ def _every(left: int, every: int, segments: int) -> int:
     return every if -(-left // every) >= segments else max(1, left // segments)
 
 
-def _class_name(terms: JobTerms) -> str | None:
+def class_name_of(terms: JobTerms) -> str | None:
+    """What `gpu` was. Raises NotContinuable for a class that has no name here."""
     for name in (CPU, *GPU_CLASSES):
         if hardware_class(name) == terms.hardware_class:
             return None if name == CPU else name

@@ -36,6 +36,27 @@ def in_free_lane(board: JobBoard, requester: str, post: Callable[[int], T]) -> T
         lane += 1
 
 
+def in_free_lanes(board: JobBoard, requester: str, count: int, post: Callable[[list[int]], T]) -> T:
+    """`post(nonces)`, one for each of `count` jobs that are posted together, each in a lane of its own. Where another
+    process was faster in one of them, all are chosen anew.
+
+    Raises what `post` raises.
+    """
+    for _ in range(ATTEMPTS):
+        nonces: list[int] = []
+        lane = 0
+        while len(nonces) < count:
+            found = board.lane(requester, lane)
+            if found.free:
+                nonces.append(nonce_of(lane, found.sequence + 1))
+            lane += 1
+        try:
+            return post(nonces)
+        except (LaneBusy, NonceUsed) as taken:
+            last = taken
+    raise ChainError(f"others posted first, {ATTEMPTS} times; try again") from last
+
+
 def own_lane() -> int:
     """A nonce in a lane that nothing else will use: no other job can overtake what is signed with it."""
     return nonce_of(_OWN_LANES + secrets.randbits(64), 1)

@@ -12,7 +12,14 @@ from tensorgrid.domain.errors import InsufficientFunds, SpecInvalid, UnknownToke
 from tensorgrid.domain.jobs import TRIO, JobTerms, hardware_class
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.specs import JobSpec
-from tensorgrid.ordering.auditing import LIKE_THE_NETWORK, Handing, audit_terms_for, proposal_or_cautious, usual_respond
+from tensorgrid.ordering.auditing import (
+    LIKE_THE_NETWORK,
+    Handing,
+    audit_terms_for,
+    of_slice,
+    proposal_or_cautious,
+    usual_respond,
+)
 from tensorgrid.ordering.terms import Clocks, Prices, audited_prices, prices_for
 from tensorgrid.ordering.tiers import check_sold, tier_of
 
@@ -152,7 +159,10 @@ def plan_of(contracts: Contracts, spec: JobSpec, steps: int | None) -> AuditTerm
     if spec.checkpoint is None:
         return None
     wall, least = spec.resources.wall_seconds, contracts.parameters.bounds().min_take_time
-    return audit_terms_for(proposal_of(contracts), steps, spec.checkpoint.every, wall, least)
+    proposed = proposal_of(contracts)
+    if spec.batch is not None:
+        proposed, steps = of_slice(proposed, spec.batch.items), spec.batch.items
+    return audit_terms_for(proposed, steps, spec.checkpoint.every, wall, least)
 
 
 def proposal_of(contracts: Contracts) -> AuditProposal:

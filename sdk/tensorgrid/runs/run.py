@@ -209,6 +209,18 @@ class Run:
             self._close_if_due(story)
             time.sleep(POLL_SECONDS)
 
+    def look(self) -> Story:
+        """The job's life up to now, for whoever follows several at once; what is due by then is done, as by `watch`.
+
+        Raises JobUnknown, Unreachable.
+        """
+        story = self._patiently(self.story)
+        if story.state.ended:
+            return story
+        self._hand_if_due(story)
+        self._close_if_due(story)
+        return self._patiently(self.story)
+
     def metrics(self, timeout: float | None = None) -> Iterator[dict[str, Scalar]]:
         """The points that the function reports, as they come; ends when the job ends.
 

@@ -176,7 +176,7 @@ def _need(spec: JobSpec) -> Need:
         wall_seconds=wanted.wall_seconds,
         memory_bytes=wanted.memory_bytes,
         output_bytes=wanted.output_bytes,
-        input_bytes=sum(ref.bytes for ref in spec.inputs.values()),
+        input_bytes=spec.input_bytes,
         gpus=wanted.gpus,
         threads=wanted.threads,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 import shutil
 from collections.abc import Callable, Collection
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tensorgrid.domain.audit_terms import AuditTerms
+from tensorgrid.domain.batches import BatchSlice, check_slice
 from tensorgrid.domain.cids import Cid
 from tensorgrid.domain.encoding import parse_json, sha256
 from tensorgrid.domain.errors import BlobTooLarge, SpecInvalid, StateRejected, StorageError, TensorgridError
@@ -24,6 +26,7 @@ from tensorgrid_worker.jobs.launching import Task
 from tensorgrid_worker.jobs.sealed import fetch_sealed, keep_keys, kept_keys, unseal
 from tensorgrid_worker.jobs.traces import roots_of
 from tensorgrid_worker.policy.base import Refusal
+from tensorgrid_worker.runtime.launch import ITEMS
 from tensorgrid_worker.runtime.trace import ORIGIN
 
 MAX_INPUT_HEADER = 64 * 1024
@@ -142,6 +145,9 @@ class Inputs:
         if spec.resume is not None:
             self._fetch(spec.resume.cid, inside / ORIGIN, spec.resume.size)
             check_origin(spec.resume, inside / ORIGIN)
+        if spec.batch is not None:
+            self._fetch(spec.batch.cid, inside / ITEMS, spec.batch.size)
+            check_items(spec.batch, inside / ITEMS)
         return Prepared(spec, folder)
 
     def _fetch(self, cid: Cid, target: Path, size: int) -> None:
@@ -190,7 +196,7 @@ def check_spec(spec: JobSpec, terms: JobTerms, config: WorkerConfig, gpus: int) 
 
 
 def _input_bytes(spec: JobSpec) -> int:
-    return sum(ref.bytes for ref in spec.inputs.values()) + (0 if spec.resume is None else spec.resume.size)
+    return spec.input_bytes + (0 if spec.resume is None else spec.resume.size)
 
 
 def check_origin(resume: Resume, path: Path) -> None:
@@ -201,6 +207,19 @@ def check_origin(resume: Resume, path: Path) -> None:
         raise JobRefused(f"the state to go on from cannot be read: {error}") from error
     if (step, roots.root()) != (resume.step, resume.root):
         raise JobRefused("the state to go on from is not the one that the spec names")
+
+
+def check_items(batch: BatchSlice, path: Path) -> None:
+    """A slice's file holds the items that its batch's root names, and no others.
+
+    Raises JobRefused, OSError.
+    """
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # unmapped with the last view of it
+    try:
+        check_slice(mapped, batch)
+    except SpecInvalid as error:
+        raise JobRefused(str(error)) from error
 
 
 def _check_unsealed(name: str, size: int, path: Path) -> None:

@@ -90,7 +90,7 @@ def launch_of(
     on_gpu = bool(task.gpus)
     limits = {
         "memory_bytes": resources.memory_bytes,
-        "address_bytes": 0 if on_gpu else resources.memory_bytes + OVERHEAD_BYTES + _input_bytes(task.spec),
+        "address_bytes": 0 if on_gpu else resources.memory_bytes + OVERHEAD_BYTES + task.spec.input_bytes,
         "file_bytes": max(resources.output_bytes, tmp_bytes),
         "cpu_seconds": (resources.wall_seconds + START_SECONDS) * (resources.threads + 1),
         "open_files": 1024,
@@ -122,7 +122,7 @@ def launch_of(
         log_fd=pipes.log.far,
         whole=GroupLimits(
             # What lies in its private folders is memory too.
-            memory_bytes=resources.memory_bytes + 2 * tmp_bytes + SHARED_BYTES + _input_bytes(task.spec),
+            memory_bytes=resources.memory_bytes + 2 * tmp_bytes + SHARED_BYTES + task.spec.input_bytes,
             processes=processes,
             threads=resources.threads + 1,
         ),
@@ -140,8 +140,4 @@ def tell_call(inputs: Path, roots: bytes | None = None) -> None:
     arguments = spec["arguments"]
     if "private" in spec:
         arguments = parse_json((inputs / ARGUMENTS_FILE).read_bytes(), "the arguments")
-    write_call(inputs, spec["bundle"]["entry"], arguments, kinds, roots)
-
-
-def _input_bytes(spec: JobSpec) -> int:
-    return sum(ref.bytes for ref in spec.inputs.values())
+    write_call(inputs, spec["bundle"]["entry"], arguments, kinds, roots, spec.get("batch"))

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 CALL = "call"
-"""File among the inputs: {"entry", "arguments", "inputs": {name: kind}, "roots": hex}. The key of a private job's roots
-is told here and not in the runner's arguments, which every process of the machine may read."""
+"""File among the inputs: {"entry", "arguments", "inputs": {name: kind}, "roots": hex, "batch"}. The key of a private
+job's roots is told here and not in the runner's arguments, which every process of the machine may read."""
+ITEMS = "items.safetensors"
+"""File among the inputs of a batch's slice."""
 ENTRY = "from tensorgrid_worker.runtime.runner import start; start()"
 """What an interpreter is given to run: a module (-m) would have its loader imported first."""
 _FIXED = {"n": None, "t": True, "f": False}
@@ -39,9 +41,17 @@ def write_call(
     arguments: Mapping[str, Any],
     kinds: Mapping[str, str],
     roots: bytes | None = None,
+    batch: Mapping[str, Any] | None = None,
 ) -> None:
-    """`roots`: the key of a private job's roots. Raises ValueError for arguments that are no JSON values, OSError."""
-    told = {"entry": entry, "arguments": arguments, "inputs": kinds, "roots": None if roots is None else roots.hex()}
+    """`roots`: the key of a private job's roots. `batch`: of a slice, as its spec has it. Raises ValueError for
+    arguments that are no JSON values, OSError."""
+    told = {
+        "entry": entry,
+        "arguments": arguments,
+        "inputs": kinds,
+        "roots": None if roots is None else roots.hex(),
+        "batch": batch,
+    }
     text = packed(told)
     with open(f"{os.fspath(inputs)}/{CALL}", "wb") as file:
         file.write(text.encode("utf-8", "surrogatepass"))

@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
         return EXIT_OK
     except BaseException as error:
         limits.release_spare()
-        memory = _is_memory(error)
+        memory = is_memory(error)
         _print_trace(error)
         return EXIT_MEMORY if memory else EXIT_RAISED
 
@@ -84,6 +84,10 @@ def _payload(inputs: str, output: str, told: dict[str, Any]) -> bytes:
         tracer = trace.begin(output, told["output_bytes"], call["roots"])
     values = {name: _load(inputs, name, kind) for name, kind in call["inputs"].items()}
     entry = getattr(_import(f"{inputs}/bundle.py"), call["entry"])
+    if call["batch"] is not None:
+        from tensorgrid_worker.runtime import batch
+
+        return batch.run(entry, call["arguments"] | values, call["batch"], inputs, tracer)
     returned = entry(**call["arguments"], **values)
     if tracer is not None:
         return tracer.finish()
@@ -117,7 +121,7 @@ def _load(inputs: str, name: str, kind: str) -> Any:
     return safetensors.numpy.load_file(path)["value"]
 
 
-def _is_memory(error: BaseException) -> bool:
+def is_memory(error: BaseException) -> bool:
     """Whether memory ran out; torch says so in words."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True

@@ -1,0 +1,65 @@
+"""Batches end to end: items over several workers, results in order, failures of their own, and a worker who skips some.
+
+Everything is real: a chain, daemons in processes of their own, sandboxes, a store, sealing.
+"""
+
+import pytest
+from tests.network.audit_net import audit_net
+
+import tensorgrid as tg
+from tensorgrid.client import Client
+from tensorgrid.devnet import WorkerHook
+from tensorgrid.domain.jobs import Fault, JobState
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 400
+SKIPPER = WorkerHook(module="tensorgrid.demo.skipper", stake=20)
+"""With so much stake that it is drawn for most slices."""
+
+
+@tg.job(budget="10 USDC", wall="30s")
+def digits_of(x: int, weights: list) -> dict:
+    """What stands for a small model: some arithmetic, and an item it cannot do."""
+    if x == 17:
+        raise ValueError("17 is not for us")
+    return {"digits": [int(digit) * weight for digit, weight in zip(str(x), weights, strict=False)]}
+
+
+def expected(x, weights):
+    return {"digits": [int(digit) * weight for digit, weight in zip(str(x), weights, strict=False)]}
+
+
+def test_map__forty_items_over_four_jobs__one_raises__the_others_come_in_order(net, requester):
+    weights = [3, 5]
+    job = digits_of.options(client=requester)
+    batch = job.map(range(40), workers=4, shared={"weights": weights}, return_failures=True)
+    found = list(batch)
+    assert [item for index, item in enumerate(found) if index != 17] == [
+        expected(x, weights) for x in range(40) if x != 17
+    ]
+    assert (found[17].index, found[17].kind) == (17, "ValueError")
+    assert "17 is not for us" in "".join(batch.runs[1].logs().values()), "its words are sealed to us alone"
+    progress = batch.progress()
+    assert (progress.done, progress.failed, progress.ended) == (39, 1, 4)
+    assert all(run.status().state is JobState.SETTLED for run in batch.runs)
+
+    # another process, which knows the ids alone, gets the same; in order it stops at the item that failed
+    again = Client(net.network_file, account=requester.account, identity=requester.identity).batch(batch.ids)
+    first = iter(again)
+    assert [next(first) for _ in range(17)] == found[:17]
+    with pytest.raises(tg.ItemFailed, match="item 17 .*ValueError"):
+        next(first)
+
+
+@pytest.mark.cheats
+def test_attack_audited_batch__who_skips_items__is_caught__and_others_do_them(tmp_path):
+    with audit_net(tmp_path, workers=4, hooks={0: SKIPPER}) as net:
+        job = digits_of.options(client=Client(net.network_file), verify="audit", budget="50 USDC", wall="40s")
+        batch = job.map(range(100, 180), workers=2, shared={"weights": [2, 3, 4]}, retries=6, return_failures=True)
+        found = batch.results(timeout=4 * PATIENCE)
+        assert found == [expected(x, [2, 3, 4]) for x in range(100, 180)]
+        seats = [(seat, run.story()) for run in batch.runs for seat in run.story().first_seats]
+        slashed = [seat for seat, _ in seats if seat.fault is Fault.SLASHED]
+        assert slashed and {seat.worker for seat in slashed} == {net.workers[0].address}
+        assert all(seat.fault is Fault.NONE for seat, _ in seats if seat.worker != net.workers[0].address)

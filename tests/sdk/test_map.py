@@ -1,0 +1,181 @@
+"""`.map` on a real chain without workers: how a batch is cut, what it locks, how it is found again."""
+
+import numpy as np
+import pytest
+
+import tensorgrid as tg
+from tensorgrid.client import Client
+from tensorgrid.domain.batches import check_slice
+from tensorgrid.domain.errors import NotAuditable
+from tensorgrid.domain.jobs import JobState
+from tensorgrid.ordering.auditing import check_slices, of_slice, proposal_or_cautious
+from tensorgrid.ordering.batching import calls_of, kind_of_items, shares_of
+from tensorgrid.runs.slices import rest_of_slice
+from tensorgrid.storage.cid import cid_of_bytes
+
+
+@tg.job(budget="5 USDC", wall="30s")
+def scale(x, factor: int = 2) -> dict:
+    return {"y": x * factor}
+
+
+@pytest.fixture
+def client(bare_net):
+    return bare_net.requester_with("100 USDC")
+
+
+def one(x): ...
+def pair(x, y): ...
+def with_default(x, y=1): ...
+def only_defaults(x=1): ...
+
+
+@pytest.mark.parametrize(
+    ("function", "shared", "items", "calls"),
+    [
+        (one, {}, [1, {"a": 2}], [{"x": 1}, {"x": {"a": 2}}]),
+        (pair, {}, [{"x": 1, "y": 2}], [{"x": 1, "y": 2}]),
+        (pair, {"y": 5}, [1, 2], [{"x": 1}, {"x": 2}]),
+        (with_default, {}, [1], [{"x": 1}]),
+        (only_defaults, {}, [1], [{"x": 1}]),
+    ],
+)
+def test_items__become_calls_by_name(function, shared, items, calls):
+    assert calls_of(function, items, shared) == calls
+
+
+@pytest.mark.parametrize(
+    ("function", "shared", "items", "words"),
+    [
+        (pair, {}, [1], "make item 0 a dict"),
+        (pair, {}, [{"x": 1}], "cannot be called with item 0"),
+        (pair, {}, [{"x": 1, "y": 2}, {"x": 1, "z": 2}], "cannot be called with item 1"),
+        (pair, {"x": 1, "y": 2}, [{"x": 3}], "which all items share"),
+        (one, {"z": 1}, [1], "cannot be called"),
+        (one, {}, [], "a batch has 1 to 10000"),
+        (one, {}, range(10_001), "a batch has 1 to 10000"),
+        (lambda *x: None, {}, [1], "by name"),
+    ],
+)
+def test_items__that_do_not_fit__are_refused_by_their_place(function, shared, items, words):
+    with pytest.raises(tg.SpecInvalid, match=words):
+        calls_of(function, items, shared)
+
+
+def test_shares__even__the_first_ones_take_what_is_left():
+    assert shares_of(10, 4) == [3, 3, 2, 2]
+    assert shares_of(3, 10) == [1, 1, 1]
+    with pytest.raises(tg.SpecInvalid, match="workers"):
+        shares_of(3, 0)
+
+
+def test_items__arrays_of_both_libraries__refused():
+    torch = pytest.importorskip("torch")
+    assert kind_of_items([{"x": 1}]) == "numpy"
+    assert kind_of_items([{"x": torch.zeros(1)}]) == "torch"
+    with pytest.raises(tg.SpecInvalid, match="convert them"):
+        kind_of_items([{"x": torch.zeros(1)}, {"x": np.zeros(1)}])
+
+
+class TestAuditShape:
+    def proposed(self, client):
+        return proposal_or_cautious(client.contracts.deployment.audit, client.contracts.deployment.clocks)
+
+    @pytest.mark.parametrize(("items", "first"), [(40, 20), (100, 20), (1000, 20), (1001, 22), (3200, 64)])
+    def test_draws__twenty_or_one_in_fifty(self, client, items, first):
+        found = of_slice(self.proposed(client), items)
+        assert found.drawn * found.auditors == first
+
+    @pytest.mark.parametrize(
+        ("count", "slices", "words"),
+        [(39, 1, "40 are needed"), (100, 10, "use workers=2 at most"), (10_000, 2, "use workers=4 or more")],
+    )
+    def test_slices_that_no_audit_fits__refused__and_told_what_would(self, client, count, slices, words):
+        with pytest.raises(NotAuditable, match=words):
+            check_slices(self.proposed(client), count, slices)
+
+
+def test_map__locks_at_most_the_budget__and_stores_slices_under_one_root(client):
+    job = scale.options(client=client)
+    items, factor = [np.arange(n + 1) for n in range(7)], {"factor": 3}
+    estimate = job.estimate_map(items, workers=3, shared=factor)
+    batch = job.map(items, workers=3, shared=factor)
+    assert (len(batch), len(batch.ids), estimate.slices) == (7, 3, 3)
+    assert sum(run.terms.escrow for run in batch.runs) == estimate.ceiling.units <= 5_000_000
+    specs = [run.spec for run in batch.runs]
+    assert [(spec.batch.first, spec.batch.items) for spec in specs] == [(0, 3), (3, 2), (5, 2)]
+    assert {spec.batch.root for spec in specs} == {batch.root}
+    assert {(dict(spec.arguments)["factor"], spec.bundle.cid) for spec in specs} == {(3, specs[0].bundle.cid)}
+    for spec in specs:
+        blob = client.store.get(spec.batch.cid, max_bytes=spec.batch.size)
+        assert check_slice(blob, spec.batch).root == batch.root
+    assert str(batch.progress()).startswith("0 of 7 items; 0 of 3 slices ended")
+
+
+def test_map__budget_beyond_the_purse__nothing_is_sent(client):
+    with pytest.raises(tg.InsufficientFunds, match="posting would lock"):
+        scale.options(client=client, budget="500 USDC").map(range(10), workers=2)
+    assert not list(client.runs())
+
+
+@pytest.mark.parametrize("options", [{"steps": 5}, {"checkpoint_every": 2}, {"private": True, "verify": "audit"}])
+def test_map__options_that_batches_have_not__refused(client, options):
+    with pytest.raises(tg.SpecInvalid, match="a batch is cut by its items"):
+        scale.options(client=client, **options).map(range(3))
+
+
+def test_batch__found_again_by_name_and_by_ids(client, bare_net):
+    batch = scale.options(client=client).map(range(4), workers=2, name="my-batch.1")
+    assert batch.name == "my-batch.1"
+    other = Client(bare_net.network_file, account=client.account, identity=client.identity)
+    assert other.batch("my-batch.1").ids == batch.ids
+    by_ids = other.batch(batch.ids)
+    assert (by_ids.ids, by_ids.root, len(by_ids)) == (batch.ids, batch.root, 4)
+    with pytest.raises(tg.SpecInvalid, match="already"):
+        scale.options(client=client).map(range(4), name="my-batch.1")
+    with pytest.raises(tg.JobUnknown, match="no batch"):
+        other.batch("another")
+    with pytest.raises(tg.SpecInvalid, match="name of a batch"):
+        other.batch("../../etc/passwd")
+
+
+def test_batch__some_ids_alone__the_other_items_count_as_never_posted(client):
+    batch = scale.options(client=client).map(range(4), workers=2)
+    half = client.batch(batch.ids[:1], return_failures=True)
+    assert [(failure.index, failure.kind) for failure in half.failures] == [(2, "JobUnknown"), (3, "JobUnknown")]
+
+
+def test_batch__ids_of_another_job__refused(client):
+    run = scale.options(client=client).submit(x=1)
+    with pytest.raises(tg.SpecInvalid, match="no slice of a batch"):
+        client.batch([run.hex])
+
+
+def test_slices_not_taken__posted_again_once_with_the_money_that_came_back__then_failures(client, bare_net):
+    batch = scale.options(client=client).map(range(4), workers=2, return_failures=True)
+    bare_net.advance(60)
+    assert batch.progress().again == 2
+    assert len(batch.ids) == 4 and client.batch(batch.name).ids == batch.ids
+    first, again = batch.runs[0], batch.runs[2]
+    assert again.terms.spec_digest == first.terms.spec_digest and again.terms.escrow <= first.refund.units
+    assert again.status().state is JobState.POSTED
+    bare_net.advance(60)
+    assert [failure.kind for failure in batch.results(timeout=60)] == ["JobNotTaken"] * 4
+    with pytest.raises(tg.ItemFailed, match="item 0") as caught:
+        list(client.batch(batch.name, retries=0))
+    assert (caught.value.index, caught.value.kind) == (0, "JobNotTaken")
+
+
+def test_rest_of_a_slice__the_same_root__from_the_items_that_are_left(client):
+    batch = scale.options(client=client).map(range(9), workers=2)
+    spec = batch.runs[0].spec
+    packed = rest_of_slice(spec, 2, client.store)
+    rest = packed.spec.batch
+    assert (rest.first, rest.items, rest.root, rest.count) == (2, 3, batch.root, 9)
+    assert check_slice(packed.blobs[0], rest).root == batch.root and cid_of_bytes(packed.blobs[0]) == rest.cid
+    assert rest_of_slice(spec, 0, client.store).spec == spec
+
+
+def test_audited_map__nobody_who_could_audit__refused(client):
+    with pytest.raises(NotAuditable, match="providers whose machines replay"):
+        scale.options(client=client, verify="audit").map(range(80), workers=2)
