@@ -16,9 +16,10 @@ import {BoardBase} from "./BoardBase.sol";
 import {Outcomes} from "./Outcomes.sol";
 
 /// @title The calls of a job board that most jobs never need
-/// @notice Code of a JobBoard that has no room in it. The board creates it and calls it by `delegatecall`: what runs here runs in the
-/// board's name, on the board's storage, for the board's caller. It has the same bases in the same order, hence the same
-/// storage layout, and adds no storage of its own. Called by itself it knows no job and holds nothing.
+/// @notice Code of a JobBoard that has no room in it. The board creates it and calls it by `delegatecall`: what runs here
+/// runs in the board's name, on the board's storage, for the board's caller. It has the bases of the board that hold
+/// storage, in the same order, hence the same layout, and adds none of its own. Called by itself it knows no job and holds
+/// nothing.
 contract BoardRest is Outcomes {
     constructor(
         address escrow,
@@ -34,8 +35,8 @@ contract BoardRest is Outcomes {
         (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Posted);
         require(job.digest() == bareDigest(id), IJobBoard.UnknownJob(id));
         require(msg.sender == terms.requester, IJobBoard.NotRequester(id, msg.sender));
-        // INVARIANT (D1): a requester who can know a draw can no longer throw it away for another. Of a job that was opened
-        // again, the first draw is long known.
+        // INVARIANT (D1): a requester who can know a draw can no longer throw it away for another. Of a job that was
+        // opened again, the first draw is long known.
         require(
             !job.isReopened() && !IBeacon(BEACON).isDue(job.round()), IJobBoard.DrawFixed(id, job.round())
         );
@@ -64,7 +65,7 @@ contract BoardRest is Outcomes {
         bool assigned = job.state() == JobState.Assigned;
         if (!assigned) _expect(id, job, JobState.Posted);
         uint40 deadline = assigned ? job.clock() : _takeBy(terms, job);
-        // What somebody committed to may still be closed and settled, and what nobody did be opened again; each has its own time.
+        // What somebody committed to may still be closed and settled, what nobody did be opened again. Each has its time.
         if (job.committed() > 0) deadline += terms.settleTime;
         else if (assigned && _reopeningOf(lane, job).count() < terms.reopens) deadline += REOPEN_TIME;
         require(block.timestamp > deadline, IJobBoard.DeadlineNotPassed(id, deadline));

@@ -7,8 +7,8 @@ import {BoardRest} from "./BoardRest.sol";
 import {Seating} from "./Seating.sol";
 
 /// @title The board's rare calls, handed on to the code that it has made for them
-/// @notice A contract may have 24,576 bytes, and the calls that every job makes fill them. The address is fixed at construction:
-/// nobody can ever put other code there.
+/// @notice A contract may have 24,576 bytes, and the calls that every job makes fill them. The address is fixed at
+/// construction: nobody can ever put other code there.
 abstract contract RareCalls is Seating {
     /// @inheritdoc IJobBoard
     address public immutable REST;

@@ -15,7 +15,7 @@ import {BoardBase} from "./BoardBase.sol";
 /// slot counts only up to `taken`: taking a seat writes it anew in every job.
 abstract contract Roster is BoardBase, EIP712 {
     mapping(bytes32 lane => JobWord) internal _jobs;
-    /// @dev Of a job that was opened again, number 0 holds its Reopening, and those above MAX_SEATS the tags of who lost a seat.
+    /// @dev Of a job that was opened again, number 0 holds its Reopening, those above MAX_SEATS the tags of who lost a seat.
     mapping(bytes32 lane => mapping(uint256 number => uint256)) internal _seats;
 
     function _idOf(bytes32 termsHash) internal view returns (JobId) {

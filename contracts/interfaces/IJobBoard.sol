@@ -138,8 +138,8 @@ interface IJobBoard is IBoardLedgers, IVersioned {
     /// @dev also reverts OneSeatOnly, and whatever `take` and the offer scheduler say
     function postWithOffers(JobTerms calldata terms, Offer[] calldata offers) external returns (JobId id);
 
-    /// @notice `settle` an earlier job, unless that has ended already, and `postWithOffers` the next, in one transaction. The next may take the earlier one's
-    /// lane over.
+    /// @notice `settle` an earlier job, unless that has ended already, and `postWithOffers` the next, in one transaction.
+    /// The next may take the earlier one's lane over.
     function settleAndPost(
         JobTerms calldata earlier,
         Seat[] calldata earlierHeld,
@@ -171,16 +171,17 @@ interface IJobBoard is IBoardLedgers, IVersioned {
     /// Being drawn is not consent; this call is. Locks `terms.stake`. Work starts with the last seat's (extra seats: at once).
     /// @param held needed for an extra seat of a folded job; else empty
     /// @dev reverts WrongState, DeadlinePassed, IBeacon.RoundNotDue, NotDrawn, UnknownWorker, WrongClass, WorkerTooYoung,
-    /// CapacityReached, SiblingSeated, SeatWasLost, OwnJob, SeatsFull, PriceAboveTerms, IStakeVault.StakeTooSmall, IStakeVault.LockCapReached
+    /// CapacityReached, SiblingSeated, SeatWasLost, OwnJob, SeatsFull, PriceAboveTerms, IStakeVault.StakeTooSmall,
+    /// IStakeVault.LockCapReached
     function take(JobTerms calldata terms, Seat[] calldata held) external;
 
     /// @notice Anyone: as many first-round takes as there are signatures, all or none.
     /// @dev reverts as `take`, and TakeExpired; a wrong signature recovers to a stranger: UnknownWorker
     function takeMany(JobTerms calldata terms, SignedTake[] calldata takes) external;
 
-    /// @notice The job's only worker, until the work deadline: give the seat back. Half of `terms.noShowBond`, rounded up, is burned,
-    /// and he rests; his score is left alone. The seat is opened again at once if reopens are left; else the job has Expired,
-    /// and all its money, the bounty too, goes back.
+    /// @notice The job's only worker, until the work deadline: give the seat back. Half of `terms.noShowBond`, rounded up, is
+    /// burned, and he takes no other seat for `terms.workTime`; his score is left alone. The seat is opened again at once if
+    /// reopens are left; else the job has Expired, and all its money, the bounty too, goes back.
     /// @dev reverts WrongState, WrongSeats, OthersAtWork, NotSeated, DeadlinePassed
     function abandon(JobTerms calldata terms, Seat[] calldata held) external;
 
@@ -226,10 +227,11 @@ interface IJobBoard is IBoardLedgers, IVersioned {
 
     // ---- anyone
 
-    /// @notice Anyone, within Parameters.REOPEN_TIME after the work deadline, when nobody committed: all seats' holders are no-shows,
-    /// and the seats are given out anew, drawn by a new future round, within REOPEN_TIME from now. As often as
-    /// `terms.reopens`. A provider who lost a seat gets none of this job again.
-    /// Where somebody has committed, `closeWork` goes on with that, and the verifier's own extra seats stand in for the others.
+    /// @notice Anyone, within Parameters.REOPEN_TIME after the work deadline, when nobody committed: all seats' holders are
+    /// no-shows, and the seats are given out anew, drawn by a new future round, within REOPEN_TIME from now. As often as
+    /// `terms.reopens`. A provider who lost a seat gets none of this job again, and a no-show takes no other seat for
+    /// `terms.workTime`. Where somebody has committed, `closeWork` goes on with that, and the verifier's own extra seats stand
+    /// in for the others.
     /// @dev reverts WrongState, WrongSeats, DeadlineNotPassed, DeadlinePassed, WorkToClose, NoReopenLeft
     function reopen(JobTerms calldata terms, Seat[] calldata held) external;
 
@@ -260,7 +262,8 @@ interface IJobBoard is IBoardLedgers, IVersioned {
     function settleMany(JobTerms[] calldata terms, Seat[][] calldata held) external;
 
     /// @notice Anyone: when a seat is still empty past takeBy (takers go unharmed), when nobody committed by the work deadline
-    /// (and REOPEN_TIME has passed since, where it could be opened again), or when somebody did and nobody called `closeWork` for settleTime after it. Who took and did not commit is a no-show,
+    /// (and REOPEN_TIME has passed since, where it could be opened again), or when somebody did and nobody called `closeWork`
+    /// for settleTime after it. Who took and did not commit is a no-show,
     /// who committed goes unharmed. Money back; the bounty goes to the caller.
     /// @dev reverts WrongState, WrongSeats, DeadlineNotPassed
     function expire(JobTerms calldata terms, Seat[] calldata held) external;
@@ -290,7 +293,8 @@ interface IJobBoard is IBoardLedgers, IVersioned {
     /// @notice What the lane holds: the state of its last job, and the highest sequence that is used up, by a job or by
     /// `retire`. Free to post above it when the state is an end or None.
     function laneOf(address requester, uint256 lane) external view returns (JobState state, uint16 sequence);
-    /// @notice keccak256(abi.encode(JobId, value of the round named at posting)), whoever works on it; zero while that value cannot be had.
+    /// @notice keccak256(abi.encode(JobId, value of the round named at posting)), whoever works on it; zero while that value
+    /// cannot be had.
     function seedOf(JobTerms calldata terms) external view returns (bytes32);
     /// @notice What `post` would hold of the requester.
     function escrowFor(JobTerms calldata terms) external pure returns (uint256);

@@ -370,7 +370,8 @@ class WorkerBeat(Event):
 def held_of(events: Iterable[Event]) -> tuple[Seat, ...]:
     """The seats of ONE job, as its events in chain order have shown them: what calls to the board pass back.
 
-    Others of its events are passed over. Seats are numbered in the order in which they are taken; a job that is opened again has none.
+    Others of its events are passed over. Seats are numbered in the order in which they are taken;
+    a job that is opened again has none.
     """
     held: list[Seat] = []
     for event in events:

@@ -396,7 +396,7 @@ class SiblingSeated(Reverted):
 
 
 class SeatWasLost(Reverted):
-    """this provider had a seat of the job and lost it; take other jobs"""
+    """its provider had a seat of the job and lost it; take other jobs"""
 
 
 class NoReopenLeft(Reverted):
