@@ -63,6 +63,7 @@ SHIPPED = {
     "Bisection": "contracts/verifiers/Bisection.sol",
     "Snapshots": "contracts/periphery/Snapshots.sol",
     "KeyBox": "contracts/periphery/KeyBox.sol",
+    "Batches": "contracts/periphery/Batches.sol",
     "NetworkLens": "contracts/periphery/NetworkLens.sol",
     # What a devnet needs besides: play money.
     "TestToken": "contracts/test/TestToken.sol",

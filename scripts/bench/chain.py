@@ -106,9 +106,9 @@ class Chain:
     def ask(self, to: str, payload: bytes) -> bytes:
         return self.anvil.connection.eth_call(to, payload)
 
-    def send(self, sender: str, to: str | None, payload: bytes) -> Receipt:
+    def send(self, sender: str, to: str | None, payload: bytes, *, gas: int = _GAS_LIMIT) -> Receipt:
         """Mined and good. Raises Reverted with the contract's own error."""
-        request = {"from": sender, "data": "0x" + payload.hex(), "gas": hex(_GAS_LIMIT)}
+        request = {"from": sender, "data": "0x" + payload.hex(), "gas": hex(gas)}
         if to is not None:
             request["to"] = to
         found = self._await(str(self.rpc("eth_sendTransaction", request)))

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from . import disputes, ledgers
+from . import disputes, ledgers, peers
 from .chain import Receipt
 from .network import Network
 from .paths import Steps, Walk
 
-# The six that have a target. Every other path is walked for its single calls.
+# The eight that have a target. Every other path is walked for its single calls.
 SCENARIOS = (
     "optimistic_job",
     "optimistic_job_piggyback",
@@ -19,6 +19,8 @@ SCENARIOS = (
     "replicated_3",
     "replicated_3_relayed",
     "audited_job_gas",
+    "batch_100_per_task",
+    "batch_100_one_worker",
 )
 
 OFFERED: dict[str, Callable[[Walk], Steps]] = {
@@ -33,6 +35,11 @@ OFFERED: dict[str, Callable[[Walk], Steps]] = {
     "rejected_wrongly": Walk.rejected_wrongly,
     "burned": Walk.burned,
     "retired": Walk.retired,
+    "batch_100_per_task": Walk.batch_over_ten,
+    "batch_100_unrelayed": Walk.batch_unrelayed,
+    "batch_100_alone": Walk.batch_alone,
+    "batch_100_one_worker": Walk.batch_of_one,
+    "batch_proofs": Walk.batch_proofs,
 }
 DRAWN: dict[str, Callable[[Walk], Steps]] = {
     "replicated_3": Walk.replicated,
@@ -49,6 +56,8 @@ DRAWN: dict[str, Callable[[Walk], Steps]] = {
     "kept_round": Walk.kept_round,
     "audited_job_gas": Walk.audited,
     "snapshot": Walk.snapshot,
+    "strategies": Walk.strategies,
+    "drand_round": Walk.drand_round,
 }
 LEDGERS: dict[str, Callable[[Network], Steps]] = {
     "money": ledgers.money,
@@ -82,6 +91,10 @@ class Cost:
     cold: int
     steady: int
 
+    def per(self, count: int) -> Cost:
+        """Of one of `count`; rounds up."""
+        return Cost(-(-self.cold // count), -(-self.steady // count))
+
 
 @dataclass(frozen=True, slots=True)
 class Walked:
@@ -109,7 +122,7 @@ class Measured:
 
     @property
     def scenarios(self) -> dict[str, Cost]:
-        return {name: self.paths[name].total for name in SCENARIOS}
+        return {name: self.paths[name].total.per(peers.SCENARIOS[name].per) for name in SCENARIOS}
 
 
 def measure(network: Network) -> Measured:

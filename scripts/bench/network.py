@@ -53,6 +53,7 @@ class Network:
         self.guest = keys.account("guest")  # has approved nothing
         self.providers = [keys.account(f"provider-{i}") for i in range(len(STAKED) + 1)]
         self.workers = [keys.account(f"worker-{i}") for i in range(len(STAKED) + len(UNSTAKED))]
+        self._keys, self._hirers = keys, dict[int, LocalAccount]()
         others = [self.deployer, self.requester, self.relayer, self.closer, self.newcomer, self.guest]
         for account in (*others, *self.providers, *self.workers):
             chain.anvil.fund(account.address, _GAS_MONEY)
@@ -101,6 +102,18 @@ class Network:
         assert receipt.contract is not None
         self._at[name] = (receipt.contract, abi)
 
+    def is_shipped(self, name: str) -> bool:
+        """Whether every network has it."""
+        return name in self._shipped
+
+    def create(self, name: str, *args: Any) -> None:
+        """A contract that networks may have, until the chain is rewound."""
+        self._at[name] = (_Backend(self).deploy(name, args)[0], interface(name))
+
+    def admit_scheduler(self, name: str, *args: Any) -> None:
+        self.create(name, self.address("JobBoard"), *args)
+        self.transact(self.deployer, "Parameters", "setScheduler", self.address(name), True)
+
     # ---- parties
 
     def give(self, account: LocalAccount, token: str, amount: int, ledger: str) -> None:
@@ -114,7 +127,21 @@ class Network:
 
     def owner_of(self, index: int) -> LocalAccount:
         """The worker's provider."""
-        return self.providers[min(index, len(STAKED))]
+        return self._hirers.get(index) or self.providers[min(index, len(STAKED))]
+
+    def hire(self, count: int) -> range:
+        """So many more workers, each of a provider of its own, registered and staked until the chain is rewound."""
+        first = len(STAKED) + len(UNSTAKED)
+        for index in range(first, first + count):
+            if index == len(self.workers):
+                self.workers.append(self._keys.account(f"worker-{index}"))
+                self._hirers[index] = self._keys.account(f"hirer-{index}")
+            for account in (self.workers[index], self._hirers[index]):
+                self.chain.anvil.fund(account.address, _GAS_MONEY)
+            self.give(self._hirers[index], "TestToken.TGS", _STAKE, "StakeVault")
+            self.enrol(index)
+        self.chain.mine(1)  # nobody works in the block that he came in
+        return range(first, first + count)
 
     def enrol(self, index: int) -> None:
         self.register(index)
@@ -140,6 +167,7 @@ class Network:
 
     def _deploy(self) -> None:
         deployment = deploy(_Backend(self), NetworkParameters.load("devnet"))
+        self._shipped = frozenset(deployment.contracts)
         for name, ref in deployment.contracts.items():
             self._at[name] = (ref.address, interface(name.partition(".")[0]))
         self.deploy_double("StubController")

@@ -54,7 +54,8 @@ def kinds(profiles: Mapping[str, list[Profile]]) -> str:
     names = list(profiles)
     sums = {name: _sum(profiles[name]) for name in names}
     refunds = {name: sum(profile.refund for profile in profiles[name]) for name in names}
-    lines = ["| paid for | " + " | ".join(f"`{name}`" for name in names) + " |", "|---|" + "--:|" * len(names)]
+    shown = [f"`{name}`" if (per := peers.SCENARIOS[name].per) == 1 else f"`{name}` × {per}" for name in names]
+    lines = ["| paid for | " + " | ".join(shown) + " |", "|---|" + "--:|" * len(names)]
     lines += [_row(kind, [sums[name][kind] for name in names]) for kind in KINDS]
     if any(refunds.values()):
         lines.append(_row("refund", [-refunds[name] for name in names]))
@@ -63,7 +64,7 @@ def kinds(profiles: Mapping[str, list[Profile]]) -> str:
     lines.append(
         _row("of it no code: " + ", ".join(GIVEN), [sum(sums[name][kind] for kind in GIVEN) for name in names])
     )
-    lines.append(_row("floor", [peers.SCENARIOS[name].floor for name in names]))
+    lines.append(_row("floor", [peers.SCENARIOS[name].floor * peers.SCENARIOS[name].per for name in names]))
     return "\n".join(lines)
 
 

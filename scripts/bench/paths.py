@@ -9,6 +9,8 @@ from tensorgrid.domain.encoding import sha256
 from tensorgrid.domain.jobs import JobTerms
 
 from .audits import audited
+from .batches import Batched
+from .beacons import drand_round
 from .chain import Receipt
 from .jobs import GRACE, PRICE, REVEAL, Job, Lanes, drawn_terms, offered_terms, paired_terms
 from .network import COIN, Network
@@ -18,6 +20,8 @@ FIRST_THREE = (0, 1, 2)
 PAIR = (0, 1)
 _DEAR = 150  # times the usual price: what a fee of one hundredth makes a score of that covers it
 _RELAY_FEE = COIN // 10
+STRATEGIES: dict[str, tuple[int, ...]] = {"PriceScheduler": (0, 5_000), "ReputationScheduler": (1_000,)}
+"""With what they are constructed behind the board: no floor of score and half of the price to begin with; a full score."""
 _BACKGROUND = 99
 _ACCUSED, _ACCUSER = 1, 2  # IJury.Decision
 
@@ -28,6 +32,8 @@ class Walk:
     def __init__(self, network: Network) -> None:
         self.network = network
         self._lanes = Lanes()
+        self._batched = Batched(network, self._lanes)
+        self._has_strategies = False
 
     # ---- what the parties have open beside the jobs that are measured
 
@@ -114,6 +120,23 @@ class Walk:
         job.decide(_ACCUSER)
         yield "JobBoard.settle (jury, paid)", job.settle()
         yield "AcceptanceVerifier.releaseBond (to the jury)", job.release_bond()
+
+    # ---- a hundred tasks under one root
+
+    def batch_over_ten(self) -> Steps:
+        return self._batched.next_over_ten(relayed=True)
+
+    def batch_unrelayed(self) -> Steps:
+        return self._batched.next_over_ten(relayed=False)
+
+    def batch_alone(self) -> Steps:
+        return self._batched.over_ten()
+
+    def batch_of_one(self) -> Steps:
+        return self._batched.one_worker()
+
+    def batch_proofs(self) -> Steps:
+        return self._batched.proofs()
 
     # ---- three workers by lot
 
@@ -270,6 +293,19 @@ class Walk:
         self.network.chain.at(job.terms.take_by + 1)
         job.expire()
 
+    def drand_round(self) -> Steps:
+        return drand_round(self.network)
+
+    def strategies(self) -> Steps:
+        """The first of three takes, by each of the other strategies that draw."""
+        for strategy in self._strategies():
+            terms = replace(drawn_terms(self.network, self._lanes.next(1)), scheduler=self.network.address(strategy))
+            job, _ = Job.post(self.network, terms)
+            job.draw()
+            yield f"JobBoard.take (first, {strategy})", job.take(0)
+            self.network.chain.at(job.terms.take_by + 1)
+            job.expire()
+
     def snapshot(self) -> Steps:
         """How far a training has come: one event, of a job of any tier as far as the contract knows."""
         job, _ = self._drawn(1)
@@ -280,6 +316,14 @@ class Walk:
         job.expire()
 
     # ---- pieces
+
+    def _strategies(self) -> tuple[str, ...]:
+        """Admitted, once per walk, where the network does not come with them."""
+        for name, args in STRATEGIES.items():
+            if not self._has_strategies and not self.network.is_shipped(name):
+                self.network.admit_scheduler(name, *args)
+        self._has_strategies = True
+        return tuple(STRATEGIES)
 
     def _give_history(self) -> None:
         """Whose fee is more than the usual price."""

@@ -49,11 +49,13 @@ def document(measured: Measured, flat: Flat, node: str) -> dict[str, Any]:
 
 
 def _scenario(name: str, walked: Walked) -> dict[str, Any]:
-    known, total = peers.SCENARIOS[name], walked.total
+    known = peers.SCENARIOS[name]
+    total = walked.total.per(known.per)
     return {
         "target": known.target,
         "met": total.steady <= known.target,
         "floor": known.floor,
+        "per": known.per,
         "cold": {"total": total.cold, "transactions": _transactions(walked.cold)},
         "steady": {"total": total.steady, "transactions": _transactions(walked.steady)},
         "peers": {peer.name: peer.gas for peer in known.peers},
@@ -93,7 +95,8 @@ def table(measured: Measured, flat: Flat, node: str) -> Table:
 
 
 def _add_scenario(made: Table, name: str, walked: Walked) -> None:
-    known, total = peers.SCENARIOS[name], walked.total
+    known = peers.SCENARIOS[name]
+    total = walked.total.per(known.per)
     met = "[green]met[/]" if total.steady <= known.target else f"[bold red]MISSED by {total.steady - known.target:,}[/]"
     _add(made, f"[bold]{name}[/]: {known.title}", total, known.peers, target=f"{known.target:,}", met=met)
     for call, cost in walked.calls():

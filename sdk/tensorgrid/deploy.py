@@ -15,7 +15,7 @@ from tensorgrid.chain.deployments import AuditProposal, ContractRef, Deployment,
 from tensorgrid.chain.send import Sender
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.errors import ChainError, UnknownDeployment
-from tensorgrid.domain.jobs import hardware_class
+from tensorgrid.domain.jobs import ZERO_ADDRESS, hardware_class
 from tensorgrid.domain.money import Token
 from tensorgrid.parameters import AuditParameters, JuryParameters, NetworkParameters, TokenParameters
 
@@ -106,6 +106,7 @@ class _Deployer:
             self._judges(p.jury, tokens)
         if p.audit is not None and "Bisection" in self._contracts:
             self._audit()
+        self._batches()
         return Deployment(
             chain_id=self._backend.chain_id,
             network=p.network,
@@ -171,6 +172,11 @@ class _Deployer:
         keys = self._create("KeyBox", board)
         self._set("setVerifier", self._create("AuditVerifier", board, bisection, keys), True)
         self._create("Snapshots")
+
+    def _batches(self) -> None:
+        """Proofs of single items; an audit counts where there is an audit tier."""
+        audit = self._contracts.get("AuditVerifier")
+        self._create("Batches", self._contracts["JobBoard"].address, audit.address if audit else ZERO_ADDRESS)
 
     def _token(self, wanted: TokenParameters) -> Token:
         if wanted.address is not None:

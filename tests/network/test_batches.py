@@ -48,7 +48,7 @@ def test_map__forty_items_over_four_jobs__one_raises__the_others_come_in_order(n
     again = Client(net.network_file, account=requester.account, identity=requester.identity).batch(batch.ids)
     first = iter(again)
     assert [next(first) for _ in range(17)] == found[:17]
-    with pytest.raises(tg.ItemFailed, match="item 17 .*ValueError"):
+    with pytest.raises(tg.ItemFailed, match=r"item 17 .*ValueError"):
         next(first)
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 from tensorgrid.chain.audits import AuditVerifier
+from tensorgrid.chain.batches import Batches
 from tensorgrid.chain.bisection import Bisection
 from tensorgrid.chain.board import JobBoard
 from tensorgrid.chain.calls import Call
@@ -29,7 +30,7 @@ STRATEGIES = {"lottery": "LotteryScheduler", "reputation": "ReputationScheduler"
 
 class Contracts:
     """Attributes: board, escrow, vault, registry, reputation, parameters, beacon, lottery, offers, replication, and
-    acceptance, jury, bisection, audit, snapshots, key_box and lens, which are None where the network has none.
+    acceptance, jury, bisection, audit, snapshots, key_box, batches and lens, which are None where the network has none.
     strategies: the schedulers that draw, by name, as far as the network has them.
 
     Raises WrongChain when the deployment is of another chain, UnknownDeployment when the code at an address is not what
@@ -74,6 +75,9 @@ class Contracts:
         self.key_box: KeyBox | None = None
         if "KeyBox" in deployment.contracts:
             self.key_box = KeyBox(connection, "KeyBox", at("KeyBox"))
+        self.batches: Batches | None = None
+        if "Batches" in deployment.contracts:
+            self.batches = Batches(connection, "Batches", at("Batches"))
         self.jury: Jury | None = None
         if "Jury" in deployment.contracts:
             self.jury = Jury(connection, "Jury", at("Jury"))

@@ -25,6 +25,7 @@ from tensorgrid.chain.audit_history import (
     SittingOpened,
     Snapshot,
 )
+from tensorgrid.chain.batches import BatchOpened, ItemProven
 from tensorgrid.chain.bisection import Match, Span
 from tensorgrid.chain.connection import counted, data, hash32
 from tensorgrid.chain.dispute_history import (
@@ -79,6 +80,7 @@ from tensorgrid.chain.history import (
 )
 from tensorgrid.chain.key_box import KeyHanded, KeyMissed
 from tensorgrid.domain.audits import AuditOpening
+from tensorgrid.domain.batch_proofs import SliceRef
 from tensorgrid.domain.errors import ChainError
 from tensorgrid.domain.jobs import Fault, JobTerms
 from tensorgrid.domain.workers import WorkerProfile
@@ -161,6 +163,8 @@ def _domain(kind: type[Event], name: str, value: Any) -> Any:
             return Match(*value)
         case "span":
             return Span(*value)
+        case "slices":
+            return tuple(SliceRef(*each) for each in value)
         case "fault":
             try:
                 return Fault(value)
@@ -192,6 +196,7 @@ __all__ = [
     "Answered",
     "AuditBegun",
     "AuditClean",
+    "BatchOpened",
     "BondForfeited",
     "BondReturned",
     "CaseOpened",
@@ -208,6 +213,7 @@ __all__ = [
     "ExitFinished",
     "ExitRequested",
     "ExtraSeatsOpened",
+    "ItemProven",
     "JobCancelled",
     "JobCommitted",
     "JobContested",

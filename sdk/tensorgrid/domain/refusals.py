@@ -173,6 +173,41 @@ class WrappedTooLong(Reverted):
     """seal the job's key to the worker's recipient, and nothing else"""
 
 
+# -------------------------------------------------------------------------------------------------------------- batches
+
+
+class BatchUnknown(Reverted):
+    """the requester has not opened this batch, or has used its lane for another since: let him open it again"""
+
+
+class ItemCountOutOfRange(Reverted):
+    """a batch has at least one item, and no more than that; cut it into several"""
+
+
+class SliceEmpty(Reverted):
+    """leave out slices without items"""
+
+
+class WrongSlice(Reverted):
+    """name the slice that the job does and items of it: requester and spec of the job must be the slice's"""
+
+
+class SliceUnpaid(Reverted):
+    """settle the job first; what a worker has not earned his price for cannot be proven"""
+
+
+class LeafMismatch(Reverted):
+    """give the outputs, neighbours and opening of exactly what the worker has committed to"""
+
+
+class ItemUndone(Reverted):
+    """the slice ended before this item: there is no output to prove"""
+
+
+class ItemsAlreadyProven(Reverted):
+    """nothing is left to do: the first proof stands"""
+
+
 class DrawNeeded(Reverted):
     """auditors are drawn: choose a scheduler that draws"""
 
