@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tensorgrid.cli.output import JsonOption, NetworkOption, connect, pairs, print_json, print_table, say
+from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.domain.money import Amount
 from tensorgrid.text import plain
 
@@ -34,13 +35,17 @@ def demo(
         Path | None, typer.Option(help="Where the numbers go; build/demo.json or build/demo-SCENARIO.json if left out.")
     ] = None,
     plain_lines: Annotated[bool, typer.Option("--plain", help="No moving display, one line per change.")] = False,
+    only: Annotated[
+        str | None, typer.Option(help="One part of the story: strategies, replace or batch of `market`.")
+    ] = None,
     list_scenarios: Annotated[bool, typer.Option("--list", help="Name the stories and stop.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a whole network on this machine and watch a job: five workers, one of them a liar; or follow the money; or
-    break the workers; or have a training audited.
+    break the workers; or have a training audited; or see who gets the work.
 
-    Examples: tensorgrid demo; tensorgrid demo money; tensorgrid demo crash; tensorgrid demo audit --seed 7 --json
+    Examples: tensorgrid demo; tensorgrid demo money; tensorgrid demo crash; tensorgrid demo audit --seed 7 --json;
+    tensorgrid demo market --only batch
     """
     from tensorgrid.demo import SCENARIOS, Options
     from tensorgrid.demo import scenario as named
@@ -49,7 +54,9 @@ def demo(
         print_table(("scenario", "what it shows"), [(s.name, s.title) for s in SCENARIOS.values()])
         return
     story = named(scenario)
-    chosen = Options(seed=seed, report=report or story.report, live=not plain_lines, quiet=as_json)
+    if only is not None and only not in story.parts:
+        raise SpecInvalid(f"story {story.name!r} has no part {only[:40]!r}; it has {', '.join(story.parts) or 'none'}")
+    chosen = Options(seed=seed, report=report or story.report, live=not plain_lines, quiet=as_json, only=only)
     story.load()(chosen)
     if as_json:
         print_json(json.loads(chosen.report.read_text()))

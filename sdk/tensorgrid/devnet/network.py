@@ -288,6 +288,7 @@ class Devnet:
             payout=provider.address,
             hardware_class=hardware_class("cpu"),
             fingerprint=keccak256(b"one machine"),  # whatever it is, all workers here compute alike
+            capacity=hook.capacity,
             recipient=recipient_bytes(self._keys.identity(f"worker-{number}").recipient),
         )
         sender = Sender(self.connection, provider)

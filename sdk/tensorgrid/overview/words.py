@@ -13,6 +13,7 @@ from tensorgrid.chain.events import (
     JobCancelled,
     JobExpired,
     JobPosted,
+    JobReopened,
     JobSealed,
     JobSettled,
     JobTaken,
@@ -29,6 +30,12 @@ HELD, PAID, FEE, RETURNED, BOUNTY, RELAYED = "held", "paid", "fee burned", "retu
 """Kinds of movements of the job's money, in units of its pay token. Held = paid + fee + returned + bounty."""
 BOND, STAKE_BURNED, FINDER = "bond", "stake burned", "finder's share"
 """Other movements: a rejection's bond in the pay token, and stake, in the stake token."""
+_FAULTS = {
+    Fault.NONE: "",
+    Fault.NO_SHOW: "did not deliver",
+    Fault.SLASHED: "is slashed",
+    Fault.ABANDONED: "gave the seat back",
+}
 OF_STAKE = frozenset({STAKE_BURNED, FINDER})
 
 
@@ -53,8 +60,10 @@ def words_of(event: Event) -> str:
         case JobSealed():
             return f"{short_id(event.worker)} committed to a result"
         case WorkerSettled():
-            said = {Fault.NONE: "", Fault.NO_SHOW: ", did not deliver", Fault.SLASHED: ", slashed"}[event.fault]
-            return f"{short_id(event.worker)} {'was right' if event.agreed else 'is settled'}{said}"
+            said = _FAULTS[event.fault]
+            return f"{short_id(event.worker)} {said or ('was right' if event.agreed else 'is settled')}"
+        case JobReopened():
+            return f"its seats were lost: given out anew by round {event.round}, time number {event.count}"
         case JobSettled():
             return "settled"
         case RoundStored():
@@ -74,7 +83,7 @@ def moves_of(event: Event, terms: JobTerms, payees: dict[str, str], paid: int) -
             found = [Move(RELAYED, event.fee, event.relayer)]
         case WorkerSettled():
             found = [Move(PAID, event.pay, payees.get(event.worker, event.worker))]
-            if event.fault is Fault.NO_SHOW:
+            if event.fault in (Fault.NO_SHOW, Fault.ABANDONED):
                 found.append(Move(STAKE_BURNED, terms.loss(event.fault), event.worker))
         case Slashed():
             # a no-show's burned bond is told with its outcome
