@@ -52,7 +52,7 @@ class Target:
     profile: str = "default"  # of foundry.toml: the quickest settings that compile it
 
 
-BOARD = ("JobBoard", "BoardBase", "Posting", "Roster", "Seating", "Outcomes")
+BOARD = ("JobBoard", "BoardBase", "Posting", "Roster", "Seating", "Outcomes", "RareCalls", "BoardRest")
 
 TARGETS = (
     Target(

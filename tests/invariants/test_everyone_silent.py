@@ -73,6 +73,28 @@ def all_take(world: World, relayed: bool) -> Job:
     return world.assigned(relayed=relayed)
 
 
+def all_take_and_may_be_replaced(world: World, relayed: bool) -> Job:
+    return world.assigned(relayed=relayed, reopens=1)
+
+
+def opened_again(world: World, relayed: bool) -> Job:
+    job = all_take_and_may_be_replaced(world, relayed)
+    world.at(job.deadline + 1)
+    job.reopen()
+    return job
+
+
+def opened_again_and_two_take(world: World, relayed: bool) -> Job:
+    job = opened_again(world, relayed)
+    world.mine(3)
+    world.at(int(job.record.clock) + REOPEN_TIME * 3 // 4 + 1)
+    if relayed:
+        job.take_many(3, 4)
+    else:
+        job.take(3, 4)
+    return job
+
+
 def one_commits(world: World, relayed: bool) -> Job:
     job = world.assigned(relayed=relayed)
     if relayed:
@@ -229,6 +251,21 @@ def settled_and_released(after: int) -> Callable[[Job], Steps]:
 
 
 REPLICATE = [
+    Row(
+        "all seats taken, nobody opens them again",
+        "drawn",
+        ASSIGNED,
+        all_take_and_may_be_replaced,
+        lambda j: [("expire", j.deadline + REOPEN_TIME + 1)],
+    ),
+    Row("opened again, nobody takes", "drawn", POSTED, opened_again, lambda j: [("expire", j.deadline + 1)]),
+    Row(
+        "opened again, a seat stays empty",
+        "drawn",
+        POSTED,
+        opened_again_and_two_take,
+        lambda j: [("expire", j.deadline + 1)],
+    ),
     Row("nobody takes", "drawn", POSTED, posted, lambda j: [("expire", j.terms.take_by + 1)]),
     Row("a seat stays empty", "drawn", POSTED, two_take, lambda j: [("expire", j.terms.take_by + 1)]),
     Row("nobody commits", "drawn", ASSIGNED, all_take, lambda j: [("expire", j.deadline + 1)]),
@@ -401,6 +438,18 @@ def test_everyone_silent(world: World, row: Row, relayed: bool) -> None:
     assert world.now <= job.posted_at + MAX_LIFE
 
 
+def in_the_last_second(job: Job, takes: list[Callable[[], Any]]) -> None:
+    """The last of these, the others a little earlier."""
+    world, take_by = job.world, job.deadline
+    world.mine(3)
+    world.beacon.store(job.record.round, b"", sender=world.stranger)
+    world.at(take_by - 10)
+    for take in takes[:-1]:
+        take()
+    world.at(take_by)
+    takes[-1]()
+
+
 def call(job: Job, name: str) -> Any:
     """By an outsider: the handle's own callers are the world's stranger and closer."""
     return getattr(job, name)()
@@ -425,18 +474,26 @@ def test_everyone_silent__rows_walk_all_states() -> None:
 
 
 def test_everyone_silent__the_longest_life_there_is__is_max_life_to_the_second(world: World) -> None:
-    """The longest terms that may be posted, taken and closed in the last second, never revealed by two who differ."""
+    """The longest terms that may be posted, taken, lost, opened again and closed in the last second, never revealed by
+    two who differ."""
     assert world.parameters.MAX_LIFE() == MAX_LIFE
+    others = world.spare[:3]
+    for account in others:
+        world.enrol(account, account)
     at = world.now + 10
     world.at(at)
     job = world.post(
-        take_by=at + BOUNDS.max_take_time, work_time=BOUNDS.max_work_time, settle_time=BOUNDS.max_settle_time
+        take_by=at + BOUNDS.max_take_time,
+        work_time=BOUNDS.max_work_time,
+        settle_time=BOUNDS.max_settle_time,
+        reopens=BOUNDS.max_reopens,
     )
     assert job.posted_at == at
-    world.mine(3)
-    world.beacon.store(job.record.round, b"", sender=world.stranger)
-    world.at(job.terms.take_by)
-    job.take_many(0, 1, 2)
+    for crew in (others, world.workers[3:]):
+        in_the_last_second(job, [lambda worker=worker: job.take_as(worker) for worker in crew])
+        world.at(job.deadline + REOPEN_TIME)
+        job.reopen()
+    in_the_last_second(job, [lambda: job.take_many(0, 1, 2)])
     job.commit_many(["a", "b", None])
     closed = job.deadline + job.terms.settle_time
     world.at(closed)

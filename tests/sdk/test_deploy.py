@@ -36,6 +36,7 @@ def deployer(quiet_net):
 def test_parameters__the_shipped_devnet__fits_itself() -> None:
     p = NetworkParameters.load("devnet")
     life = p.bounds.max_take_time + p.bounds.max_work_time + 2 * p.bounds.max_settle_time
+    life += p.bounds.max_reopens * (4 * p.bounds.min_take_time + p.bounds.max_work_time)
     assert p.exit_delay > life
     second_round = 2 * (p.clocks.reveal + p.clocks.grace) + p.clocks.extra_take + p.bounds.max_work_time
     assert p.bounds.max_settle_time >= second_round, "a second round of the longest job must fit"

@@ -98,7 +98,7 @@ class TestCommand:
         journal = Journal(tmp_path / "journal.sqlite")
         journal.claim({"worker": ME})
         terms = make_terms(workers=1)
-        others = replace(terms, verifier=SECOND)
+        others = replace(terms, verifier=SECOND, workers=3)
         found = [
             make_record(ME, terms=terms, assigned_block=14),
             make_record(ME, job=OTHER, terms=others, assigned_block=14),
@@ -121,6 +121,15 @@ class TestCommand:
         with pytest.raises(draining.NothingToAbandon, match=f"name one of them: 0x{JOB.hex()[:8]}"):
             draining.abandon_jobs(config, name)
         assert abandoned(config.home) == frozenset()
+
+    def test_one_of_another_kind__done_alone__may_be_given_back(self, config: Any) -> None:
+        alone = JobId(b"\x47" * 32)
+        journal = Journal(config.home / "journal.sqlite")
+        terms = make_terms(workers=1, verifier=SECOND)
+        journal.record(jobs=[make_record(ME, job=alone, terms=terms, assigned_block=14)])
+        journal.close()
+        assert draining.abandon_jobs(config, "0x47") == ["0x" + alone.hex()]
+        assert abandoned(config.home) == {alone}
 
     def test_done_already__refused(self, config: Any) -> None:
         journal = Journal(config.home / "journal.sqlite")

@@ -35,7 +35,7 @@ def raise_unless_agreed(story: Story, name: str, back: Amount) -> None:
     """Raises JobCancelled, JobNotTaken, WorkersSilent, JobRejected or NoAgreement. `back`: what came back to us."""
     if story.state is JobState.CANCELLED:
         raise JobCancelled(f"{name} was cancelled; {back} came back")
-    if story.state is JobState.EXPIRED and story.work_by is None:
+    if story.state is JobState.EXPIRED and story.work_by is None and not story.lost:
         raise JobNotTaken(
             f"{len(story.seats)} of {story.terms.workers} seats of {name} were taken in time; {back} came back. "
             "Offer more, allow a longer take_within, or ask less memory"

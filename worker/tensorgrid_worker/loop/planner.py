@@ -347,7 +347,7 @@ def _to_reopen(view: JobView, now: int) -> bool:
 
 def _distance(view: JobView, memory: Memory) -> int:
     """Seconds that we wait for others to open a job again in which we have no seat: a few of many would do."""
-    return (1 + (int(memory.me[-2:], 16) + view.record.id[-1]) % STRANGERS) * memory.stagger
+    return (1 + (int(memory.me[-2:], 16) + view.record.id[-1]) % STRANGERS) * max(1, memory.stagger // 2)
 
 
 def _to_give_back(view: JobView, memory: Memory, now: int) -> bool:
