@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from tensorgrid.chain.deployments import home as home_folder
 from tensorgrid.chain.receipts import TxReceipt
 from tensorgrid.chain.send import Sender
 from tensorgrid.domain import schema
+from tensorgrid.domain.batch_proofs import SliceRef
 from tensorgrid.domain.errors import InsufficientFunds, JobUnknown, SpecInvalid
 from tensorgrid.domain.jobs import LAST_SEQUENCE, ZERO_ADDRESS, JobId, JobTerms, lane_and_sequence
 from tensorgrid.domain.money import Amount, Token
@@ -41,8 +43,8 @@ from tensorgrid.runs.trail import Trail, postings
 from tensorgrid.storage.base import BlobStore
 from tensorgrid.storage.open import open_store
 
-POSTS_PER_CALL = 1
-"""Jobs that one transaction posts at most."""
+POSTS_PER_CALL = 40
+"""Jobs that one transaction posts at most: some six million gas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +270,7 @@ class Client:
             one.packed.store(self.store)
         funding.have_free(self.sender, self.contracts, total, self.contracts.board.address)
         posted = self._post_slices(plan, note)
+        self._announce(plan)
         return Batch(self, note, posted, ordered=ordered, return_failures=return_failures, retries=retries)
 
     def estimate_map(
@@ -421,6 +424,14 @@ class Client:
             assert one.packed.spec.batch is not None
             slices.append(Slice(self.run(job, posted_block=block), one.packed.spec.batch))
         return slices
+
+    def _announce(self, plan: BatchPlan) -> None:
+        """So that each item's output can be proven to a contract later: a batch may do without, its jobs do not."""
+        batches, terms = self.contracts.batches, plan.plans[0].terms
+        if batches is None or terms.workers > 1:  # the results of several workers have no one commitment to prove from
+            return
+        slices = [SliceRef(one.terms.spec_digest, share) for one, share in zip(plan.plans, plan.shares, strict=True)]
+        self.sender.transact(batches.open(secrets.randbits(64), plan.root, slices))
 
     def _post_together(self, drafts: Sequence[JobTerms], note: BatchNote) -> list[tuple[JobId, int]]:
         """In one transaction: all or none. The ids, and its block."""

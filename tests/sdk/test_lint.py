@@ -235,3 +235,18 @@ def test_pack__a_job_to_be_audited__is_linted_before_anything_leaves() -> None:
     assert pack(reads_the_system, {"n": 1}, options.changed(lint=False), gpus=0, recipients=reader).spec.tier == "audit"
     replicated = options.changed(verify="replicate")
     assert pack(reads_the_system, {"n": 1}, replicated, gpus=0, recipients=reader).spec.tier == "replicate"
+
+
+@pytest.mark.parametrize(
+    ("body", "level"),
+    [
+        ("    global seen\n    seen = x", "error"),
+        ("    cache[x] = 1", "warning"),
+        ("    cache.update(x)", "warning"),
+        ("    own = {}\n    own[x] = 1", None),
+    ],
+)
+def test_items__what_one_leaves_for_the_next__found(body, level):
+    source = f"cache = {{}}\nseen = 0\ndef job(x):\n{body}\n    return {{}}"
+    assert [one.level for one in lint_source(source, items=True)] == ([level] if level else [])
+    assert not lint_source(source), "a job that is no batch is called once"

@@ -13,6 +13,7 @@ from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.domain.items import pack_item
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.specs import AUDIT, Checkpoint, JobSpec
+from tensorgrid.lint import lint_source, refuse
 from tensorgrid.ordering.auditing import check_slices
 from tensorgrid.ordering.options import Buyable, JobOptions
 from tensorgrid.ordering.packing import PackedJob, pack
@@ -49,12 +50,17 @@ class BatchEstimate:
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """One plan per slice, in order. `options`: what they were planned with, for a slice that is posted again."""
+    """One plan per slice, in order."""
 
     root: bytes
     count: int
     plans: tuple[Plan, ...]
-    options: JobOptions
+
+    @property
+    def shares(self) -> list[int]:
+        """Items of each slice."""
+        found = [plan.packed.spec.batch for plan in self.plans]
+        return [batch.items for batch in found if batch is not None]
 
     @property
     def estimate(self) -> BatchEstimate:
@@ -88,6 +94,8 @@ def plan_batch(
     recipients = (planner.recipient(), *options.recipients)
     cut = options.changed(steps=shares[0], checkpoint_every=1) if options.verify == AUDIT else options
     whole = pack(function, dict(shared), cut, gpus=int(class_name != CPU), recipients=recipients)
+    if options.verify == AUDIT and options.lint:
+        refuse(lint_source(whole.blobs[0], gpu=class_name != CPU, items=True))
     packed = pack_slices(whole, [pack_item(call) for call in calls], shares, kind_of_items(calls))
     budget = options.budget
     budget = budget if isinstance(budget, Amount) else Amount.parse(str(budget), contracts.deployment.tokens)
@@ -102,7 +110,7 @@ def plan_batch(
         for job, share in zip(packed, shares, strict=True)
     ]
     assert packed[0].spec.batch is not None
-    return BatchPlan(packed[0].spec.batch.root, len(calls), tuple(found), options)
+    return BatchPlan(packed[0].spec.batch.root, len(calls), tuple(found))
 
 
 def asked(options: JobOptions, budget: Amount, items: int) -> dict[str, Any]:

@@ -217,7 +217,7 @@ def check_items(batch: BatchSlice, path: Path) -> None:
     with path.open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # unmapped with the last view of it
     try:
-        check_slice(mapped, batch)
+        check_slice(memoryview(mapped), batch)
     except SpecInvalid as error:
         raise JobRefused(str(error)) from error
 

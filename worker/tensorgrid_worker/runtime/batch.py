@@ -96,4 +96,4 @@ def _audited(calls: list[_Call], names: list[str], tracer: Tracer) -> bytes:
 def _items(path: str) -> dict[str, memoryview]:
     with open(path, "rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return {tensor.name: tensor.data for tensor in Payload.parse(mapped).tensors}
+    return {tensor.name: tensor.data for tensor in Payload.parse(memoryview(mapped)).tensors}
