@@ -96,7 +96,8 @@ interface INetworkLens {
     /// @notice As IJobBoard.jobOf, in the order asked.
     /// @dev reverts TooMany
     function jobs(JobKey[] calldata list) external view returns (Job[] memory);
-    /// @notice Who of these could take a seat of the job at `time`. A provider that has a seat already is not looked for.
+    /// @notice Who of these could take a seat of the job at `time`. Whether his provider has a seat of this job, or lost one, is
+    /// not looked at.
     /// @param draw the drawing of the seats that are open: its seed is zero where the round is not known yet, and then nobody may
     /// @dev reverts TooMany, and whatever the scheduler says
     function quotes(JobTerms calldata terms, Draw calldata draw, address[] calldata list, uint40 time)

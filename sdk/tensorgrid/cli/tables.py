@@ -69,9 +69,10 @@ def workers(
     if not found:
         say("no worker fits; ask for less, or start one with `tensorgrid-worker start`")
         return
+    now = client.connection.now()
     print_table(
         ("worker", "provider", "class", "stake", "lockable", "jobs", "score", "wins", "faults"),
-        [_worker_cells(worker, stake) for worker in found[:limit]],
+        [_worker_cells(worker, stake, now) for worker in found[:limit]],
     )
     _say_rest(len(found), limit, "workers")
 
@@ -164,7 +165,8 @@ def check(network: NetworkOption = None, as_json: JsonOption = False) -> None:
 # ------------------------------------------------------------------------------------------------------------- workers
 
 
-def _worker_cells(worker: WorkerView, stake: Token) -> tuple[object, ...]:
+def _worker_cells(worker: WorkerView, stake: Token, now: int) -> tuple[object, ...]:
+    """Who lost a seat rests until its stake counts again."""
     from tensorgrid.overview.reading import class_name
 
     return (
@@ -173,7 +175,7 @@ def _worker_cells(worker: WorkerView, stake: Token) -> tuple[object, ...]:
         class_name(worker.profile.hardware_class),
         Amount(worker.stake.active, stake),
         Amount(worker.lockable, stake),
-        f"{worker.stake.locks} of {worker.profile.capacity}",
+        f"{worker.stake.locks} of {worker.profile.capacity}" + (", rests" if worker.stake.since > now else ""),
         worker.points,
         worker.wins,
         worker.faults,
@@ -192,6 +194,7 @@ def _worker_json(worker: WorkerView, stake: Token) -> dict[str, Any]:
         "fingerprint": "0x" + worker.profile.fingerprint.hex(),
         "since": worker.since,
         "capability": worker.profile.capability,
+        "stake_counts_from": worker.stake.since,
         "jobs": worker.stake.locks,
         "capacity": worker.profile.capacity,
         "stake": amount_json(Amount(worker.stake.active, stake)),
