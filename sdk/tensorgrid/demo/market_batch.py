@@ -20,7 +20,8 @@ LEAST_ACCURACY = 0.85
 WORK: dict[str, Any] = {
     "verify": "audit",
     "budget": "60 USDC",
-    "wall": "30s",
+    "wall": "60s",
+    "take_within": "30s",
     "memory": "1GiB",
     "output": "4MiB",
     "keep_bytes": "64MiB",
@@ -61,14 +62,14 @@ def _seats_of(stage: MarketStage, bought: Batch) -> list[Run]:
 
 def _wait(stage: MarketStage, bought: Batch) -> None:
     """Until every item has its answer, a line per change."""
-    give_up, said = time.monotonic() + PATIENCE, ""
+    give_up, said = time.monotonic() + 2 * PATIENCE, ""
     while len(bought) > (now := bought.progress()).done + now.failed:
         if str(now) != said:
             said = str(now)
             stage.say(f"  {said}")
         _skip_idle_time(stage, bought)
         if time.monotonic() > give_up:
-            raise DemoFailed(f"waited {PATIENCE} s for the batch: {now}; see the logs in {stage.net.folder / 'logs'}")
+            raise DemoFailed(f"waited {2 * PATIENCE} s for the batch: {now}; see the logs in {stage.net.folder / 'logs'}")
         time.sleep(0.5)
     stage.say(f"  {bought.progress()}")
 
