@@ -31,9 +31,9 @@ PARTS: dict[str, Callable[[MarketStage], dict[str, Any]]] = {
     "batch": batch,
 }
 OPENING = f"""\
-Who gets the work? A chain, its contracts and {WORKERS} workers start on this machine, each of which asks another price.
-Bob buys the same job four ways, loses a worker and is given another, and has a thousand images classified, some of
-which one worker makes up.
+Who gets the work? A chain, its contracts and {WORKERS} workers start on this machine, each of which asks another
+price. Bob buys the same job four ways, loses a worker and is given another, and has a thousand images
+classified, some of which one worker makes up.
 """
 
 

@@ -69,7 +69,9 @@ def _wait(stage: MarketStage, bought: Batch) -> None:
             stage.say(f"  {said}")
         _skip_idle_time(stage, bought)
         if time.monotonic() > give_up:
-            raise DemoFailed(f"waited {2 * PATIENCE} s for the batch: {now}; see the logs in {stage.net.folder / 'logs'}")
+            raise DemoFailed(
+                f"waited {2 * PATIENCE} s for the batch: {now}; see the logs in {stage.net.folder / 'logs'}"
+            )
         time.sleep(0.5)
     stage.say(f"  {bought.progress()}")
 

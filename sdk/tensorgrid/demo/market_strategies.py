@@ -84,10 +84,8 @@ def _told(stage: MarketStage, name: str, run: Run) -> dict[str, Any]:
 
 
 def _print(stage: MarketStage, found: dict[str, dict[str, Any]]) -> None:
-    shown = table_of(
-        "One job, four ways", "strategy", "who gets it", "worker", "asks at least", "paid", "Bob's ceiling"
-    )
+    shown = table_of("One job, four ways", "strategy", "worker", "asks at least", "is paid", "Bob's ceiling")
     for name, told in found.items():
         prices = [str(stage.usd(int(told[key]))) for key in ("asks", "price", "most")]
-        shown.add_row(name, SAYS[name], f"worker {told['worker']}", *prices)
+        shown.add_row(name, f"worker {told['worker']}", *prices)
     stage.console.print(shown)
