@@ -16,9 +16,9 @@ from tensorgrid.chain.calls import Call
 from tensorgrid.chain.records import Candidate, Draw, Quote
 from tensorgrid.domain.errors import ChainError, Reverted, RoundNotPublished, Unreachable
 from tensorgrid.domain.jobs import ExtraSeats, JobState, job_seed
+from tensorgrid_worker.auditing.fetching import FIRST_PAUSE, Fetcher, Proof
 from tensorgrid_worker.jobs.schedulers import Schedulers
 from tensorgrid_worker.loop.drawing import BLOCKS_AHEAD, Drawing, draw_of
-from tensorgrid_worker.loop.fetching import FIRST_PAUSE, Fetcher, Proof
 from tensorgrid_worker.loop.planner import Do, JobView, Memory, plan, room_for
 from tensorgrid_worker.memory.records import Preparation
 from tensorgrid_worker.memory.rows import STORE_ROUND, Status
