@@ -19,6 +19,8 @@ def on_drand(world: World, beacon: Any) -> World:
     world.parameters.addBoard(other.board, sender=world.deployer)
     world.parameters.setScheduler(other.lottery, True, sender=world.deployer)
     world.parameters.setVerifier(other.replication, True, sender=world.deployer)
+    other.acceptance = world.deployer.deploy(container("AcceptanceVerifier"), other.board, world.jury)
+    world.parameters.setVerifier(other.acceptance, True, sender=world.deployer)
     other.domain = Domain(world.deployment.chain_id, str(other.board.address))
     other.fund(world.requester, FUNDS)
     for provider, worker in zip(world.providers, world.workers, strict=True):

@@ -12,9 +12,9 @@ from tests.worker.test_audit_disputes import CHALLENGER, LOST, judged
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import BlockRef
 from tensorgrid.domain.jobs import ZERO32
+from tensorgrid_worker.auditing.fetching import Proof
 from tensorgrid_worker.auditing.picture import Case
 from tensorgrid_worker.auditing.rounds import OLD_BLOCKS, TURN_BLOCKS, TURN_SECONDS, Rounds, rounds_of
-from tensorgrid_worker.loop.fetching import Proof
 from tensorgrid_worker.memory.rows import STORE_ROUND
 
 ROUND = make_audit().round

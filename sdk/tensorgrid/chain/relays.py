@@ -117,6 +117,6 @@ def _checked(url: str) -> str:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
         raise SpecInvalid("a drand relay is no URL; give one like https://api.drand.sh/CHAIN_HASH") from error
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    if parsed.scheme not in {"http", "https"} or not parsed.host or (parsed.port or 0) >= 1 << 16:
         raise SpecInvalid("a drand relay needs an http:// or https:// address; give one like https://api.drand.sh/HASH")
     return url.rstrip("/")

@@ -19,6 +19,7 @@ from tensorgrid_worker.auditing.checking import Checking
 from tensorgrid_worker.auditing.comparing import Comparing
 from tensorgrid_worker.auditing.disputes import DISPUTING, move_call, moves, wronged
 from tensorgrid_worker.auditing.errands import Errands, Work
+from tensorgrid_worker.auditing.fetching import Proofs
 from tensorgrid_worker.auditing.opened import Opened
 from tensorgrid_worker.auditing.owntrace import OwnTraces
 from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, ClaimKey
@@ -30,7 +31,6 @@ from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.auditing.tosend import ToSend
 from tensorgrid_worker.auditing.walking import Walking
 from tensorgrid_worker.logs import JobLog
-from tensorgrid_worker.loop.fetching import Proofs
 from tensorgrid_worker.memory.rows import Result, Status
 
 log = structlog.get_logger()

@@ -15,9 +15,9 @@ from tensorgrid.chain.connection import BlockRef
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.errors import ChainError
 from tensorgrid.domain.jobs import ZERO32
+from tensorgrid_worker.auditing.fetching import Proofs
 from tensorgrid_worker.auditing.picture import AuditPicture
 from tensorgrid_worker.auditing.tosend import ToSend
-from tensorgrid_worker.loop.fetching import Proofs
 from tensorgrid_worker.memory.rows import STORE_ROUND
 
 OLD_BLOCKS = 96

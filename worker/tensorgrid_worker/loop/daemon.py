@@ -24,6 +24,7 @@ from tensorgrid_worker.auditing.aftermath import Aftermath
 from tensorgrid_worker.auditing.bench import Bench
 from tensorgrid_worker.auditing.cases import CaseReader
 from tensorgrid_worker.auditing.desk import Desk
+from tensorgrid_worker.auditing.fetching import Fetcher
 from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.capability import fingerprints
 from tensorgrid_worker.capability.upkeep import Upkeep
@@ -38,7 +39,6 @@ from tensorgrid_worker.loop.backoff import Backoff
 from tensorgrid_worker.loop.calls import CARRYING, LOCAL, call_for, due, passenger_of
 from tensorgrid_worker.loop.census import Census
 from tensorgrid_worker.loop.drawing import Drawing
-from tensorgrid_worker.loop.fetching import Fetcher
 from tensorgrid_worker.loop.handed import KeyReader
 from tensorgrid_worker.loop.interest import Interest
 from tensorgrid_worker.loop.larder import Larder

@@ -13,8 +13,8 @@ from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.records import Draw, Quote
 from tensorgrid.domain.errors import Reverted
 from tensorgrid.domain.jobs import JobId, job_seed
+from tensorgrid_worker.auditing.fetching import Proof, Proofs
 from tensorgrid_worker.auditing.tosend import ToSend
-from tensorgrid_worker.loop.fetching import Proof, Proofs
 from tensorgrid_worker.loop.planner import JobView
 from tensorgrid_worker.memory.rows import STORE_ROUND, Status
 
