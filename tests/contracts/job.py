@@ -151,7 +151,8 @@ class Job:
 
     def signed_take(self, index: int, until: int | None = None) -> tuple[int, tuple[bytes, bytes]]:
         """Good for as long as seats can be taken, unless said otherwise."""
-        until = self.terms.take_by if until is None else until
+        if until is None:
+            until = self.deadline if self.state == JobState.POSTED else self.terms.take_by
         return until, short(self.world.workers[index], self.world.domain.take(self.id, until))
 
     # ---- verbs: commitments
