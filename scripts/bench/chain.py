@@ -39,12 +39,13 @@ class Receipt:
 class Chain:
     """A running anvil; a context manager. A block per transaction, one second apart, unless `at` says otherwise.
 
-    `traced`: it remembers every step of every transaction, for `profile`.
+    `traced`: it remembers every step of every transaction, for `profile`. `forgetful`: it keeps no states of earlier
+    blocks, which many workers would fill the memory with.
     Senders need no keys here: the chain takes everybody's word for who sends. What they pay is the same.
     """
 
-    def __init__(self, folder: Path, *, traced: bool = False) -> None:
-        options = ("--steps-tracing",) if traced else ()
+    def __init__(self, folder: Path, *, traced: bool = False, forgetful: bool = False) -> None:
+        options = (*(("--steps-tracing",) if traced else ()), *(("--prune-history",) if forgetful else ()))
         self._processes = Processes()
         try:
             log = folder / "anvil.log"

@@ -211,7 +211,10 @@ def signed(account: LocalAccount, digest: bytes) -> Signature:
 
 
 @contextmanager
-def running(*, traced: bool = False) -> Iterator[Network]:
+def running(*, traced: bool = False, forgetful: bool = False) -> Iterator[Network]:
     """A fresh network on a fresh chain."""
-    with TemporaryDirectory(prefix="tensorgrid-bench-") as folder, Chain(Path(folder), traced=traced) as chain:
+    with (
+        TemporaryDirectory(prefix="tensorgrid-bench-") as folder,
+        Chain(Path(folder), traced=traced, forgetful=forgetful) as chain,
+    ):
         yield Network(chain)

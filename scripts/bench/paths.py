@@ -12,7 +12,7 @@ from .audits import audited
 from .batches import Batched
 from .beacons import drand_round
 from .chain import Receipt
-from .jobs import GRACE, PRICE, REVEAL, Job, Lanes, drawn_terms, offered_terms, paired_terms
+from .jobs import GRACE, PRICE, REVEAL, WORK, Job, Lanes, drawn_terms, offered_terms, paired_terms
 from .network import COIN, Network
 
 Steps = Iterator[tuple[str, Receipt]]
@@ -21,7 +21,7 @@ PAIR = (0, 1)
 _DEAR = 150  # times the usual price: what a fee of one hundredth makes a score of that covers it
 _RELAY_FEE = COIN // 10
 STRATEGIES: dict[str, tuple[int, ...]] = {"PriceScheduler": (0, 5_000), "ReputationScheduler": (1_000,)}
-"""With what they are constructed behind the board: no floor of score and half of the price to begin with; a full score."""
+"""With what they are constructed: no floor of score and half of the price to begin with; what a full score is."""
 _BACKGROUND = 99
 _ACCUSED, _ACCUSER = 1, 2  # IJury.Decision
 
@@ -105,6 +105,7 @@ class Walk:
         job, _ = self._offered(1)
         self.network.chain.at(job.clock + 1)
         yield "JobBoard.expire (no-show)", job.expire()
+        self._rest()
 
     def rejected_rightly(self) -> Steps:
         """The jury finds the worker wrong: he is slashed, the money comes back."""
@@ -223,6 +224,7 @@ class Walk:
         yield "JobBoard.closeWork", job.close_work()
         job.reveal([0])
         yield "ReplicationVerifier.reveal (second of two, settles)", job.reveal([1], complete=True)
+        self._rest()
 
     def second_round(self) -> Steps:
         """Two against one; two more are drawn, and the one is slashed."""
@@ -316,6 +318,11 @@ class Walk:
         job.expire()
 
     # ---- pieces
+
+    def _rest(self) -> None:
+        """Who did not deliver gets no seat for as long as the work would have taken."""
+        self.network.chain.at(self.network.chain.now + WORK + 2)
+        self.network.chain.mine(1)
 
     def _strategies(self) -> tuple[str, ...]:
         """Admitted, once per walk, where the network does not come with them."""

@@ -77,14 +77,14 @@ SCENARIOS = {
         (),  # none of them has it
     ),
     "batch_100_per_task": Scenario(
-        "each of 100 tasks over ten workers, provable: open, settle the batch before and post with offers, commits by signature",
+        "one of 100 tasks over ten workers: open, settle the batch before and post with offers, commits by signature",
         12_000,
         3_390,  # three transactions; ten slots written when posted, committed and settled, ten signatures, ten credits
         (Peer("Olas, ERC-20, per job of ten", 230_479), Peer("iExec PoCo, 3 workers, per task of three", 2_063_433)),
         per=100,
     ),
     "batch_100_one_worker": Scenario(
-        "each of 100 tasks by one worker, provable: open, settle the batch before and post with an offer, commit",
+        "one of 100 tasks by one worker: open, settle the batch before and post with an offer, commit",
         2_000,
         1_220,  # as a single job
         (Peer("Olas, ERC-20, per job of ten", 230_479),),

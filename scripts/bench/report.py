@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from . import peers
+from . import growth, peers
 from .flat import ByCount, spread
 from .measure import SCENARIOS, Cost, Measured, Step, Walked
 from .peers import Peer
@@ -33,19 +33,25 @@ def per_job_together(measured: Measured) -> Cost:
 # ---- for programs
 
 
-def document(measured: Measured, flat: Flat, node: str) -> dict[str, Any]:
+def document(measured: Measured, flat: Flat, crowded: ByCount, node: str) -> dict[str, Any]:
     """The numbers of the four scenarios by name (steady), and everything behind them under "details"."""
-    return {name: cost.steady for name, cost in measured.scenarios.items()} | {
-        "details": {
-            "node": node,
-            "scenarios": {name: _scenario(name, measured.paths[name]) for name in SCENARIOS},
-            "optimistic_job_settled_together": asdict(per_job_together(measured)),
-            "calls": {call: asdict(cost) for call, cost in measured.calls.items()},
-            "flat": {
-                name: {"by_count": by_count, "most_difference": spread(by_count)} for name, by_count in flat.items()
-            },
+    grown = {"take_growth_100k_over_10": growth.ratio(crowded)} if growth.MANY in crowded else {}
+    return (
+        {name: cost.steady for name, cost in measured.scenarios.items()}
+        | grown
+        | {
+            "details": {
+                "node": node,
+                "scenarios": {name: _scenario(name, measured.paths[name]) for name in SCENARIOS},
+                "optimistic_job_settled_together": asdict(per_job_together(measured)),
+                "calls": {call: asdict(cost) for call, cost in measured.calls.items()},
+                "flat": {
+                    name: {"by_count": by_count, "most_difference": spread(by_count)} for name, by_count in flat.items()
+                },
+                "takes_by_registered_workers": crowded,
+            }
         }
-    }
+    )
 
 
 def _scenario(name: str, walked: Walked) -> dict[str, Any]:
@@ -73,7 +79,7 @@ def as_json(made: dict[str, Any]) -> str:
 # ---- for people
 
 
-def table(measured: Measured, flat: Flat, node: str) -> Table:
+def table(measured: Measured, flat: Flat, crowded: ByCount, node: str) -> Table:
     made = Table(title=f"gas on {node}: receipts, calldata and refunds included", title_justify="left")
     made.add_column("")
     for name in ("cold", "steady", "target"):
@@ -85,6 +91,17 @@ def table(measured: Measured, flat: Flat, node: str) -> Table:
     _add(made, f"one worker, {TOGETHER} jobs settled together, per job", per_job_together(measured))
     for name, by_count in flat.items():
         made.add_row(f"{name}: most difference of any call", "", f"{spread(by_count):,}")
+    if crowded:
+        few, many = min(crowded), max(crowded)
+        grown = growth.ratio(crowded)
+        met = "[green]met[/]" if grown <= growth.TARGET else "[bold red]MISSED[/]"
+        made.add_row(
+            f"a take beside {many:,} registered workers over one beside {few}",
+            "",
+            f"{grown:.4f}",
+            str(growth.TARGET),
+            met,
+        )
     contract = ""
     for call, cost in sorted(measured.calls.items(), key=lambda item: item[0].partition(".")[0]):
         if call.partition(".")[0] != contract:

@@ -250,7 +250,7 @@ class Client:
         shared: Mapping[str, Any] | None = None,
         ordered: bool = True,
         return_failures: bool = False,
-        retries: int = 1,
+        retries: int = 2,
         name: str | None = None,
         **options: Any,
     ) -> Batch:
@@ -258,7 +258,8 @@ class Client:
 
         An item is the value of the function's one parameter without a default, or a dict of arguments; `shared` holds
         those that are the same for all. The budget is for the whole batch. ordered, return_failures, retries: as Batch
-        has them. name: what `batch` finds it by later. options: as in JobOptions; the wall limit is for one slice.
+        has them. name: what `batch` finds it by later. options: as in JobOptions, the wall limit being for
+        one slice; also reopens and stake of each slice's terms.
 
         Raises SpecInvalid, NotAuditable, FunctionNotPortable, InsufficientFunds, StorageError, ChainError.
         """
@@ -269,8 +270,8 @@ class Client:
         for one in plan.plans:
             one.packed.store(self.store)
         funding.have_free(self.sender, self.contracts, total, self.contracts.board.address)
+        self._announce(plan)  # before any money is locked
         posted = self._post_slices(plan, note)
-        self._announce(plan)
         return Batch(self, note, posted, ordered=ordered, return_failures=return_failures, retries=retries)
 
     def estimate_map(
@@ -291,7 +292,7 @@ class Client:
         *,
         ordered: bool = True,
         return_failures: bool = False,
-        retries: int = 1,
+        retries: int = 2,
     ) -> Batch:
         """A batch that was mapped before: by its name, on the machine that did, or by the ids of its jobs, anywhere.
 
@@ -426,7 +427,7 @@ class Client:
         return slices
 
     def _announce(self, plan: BatchPlan) -> None:
-        """So that each item's output can be proven to a contract later: a batch may do without, its jobs do not."""
+        """So that each item's output can be proven to a contract later."""
         batches, terms = self.contracts.batches, plan.plans[0].terms
         if batches is None or terms.workers > 1:  # the results of several workers have no one commitment to prove from
             return

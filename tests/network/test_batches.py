@@ -32,17 +32,18 @@ def expected(x, weights):
 
 def test_map__forty_items_over_four_jobs__one_raises__the_others_come_in_order(net, requester):
     weights = [3, 5]
-    job = digits_of.options(client=requester)
-    batch = job.map(range(40), workers=4, shared={"weights": weights}, return_failures=True)
+    job = digits_of.options(client=requester, take_within="40s")  # twelve seats, five workers
+    batch = job.map(range(40), workers=4, shared={"weights": weights}, return_failures=True, retries=4)
     found = list(batch)
     assert [item for index, item in enumerate(found) if index != 17] == [
         expected(x, weights) for x in range(40) if x != 17
     ]
     assert (found[17].index, found[17].kind) == (17, "ValueError")
-    assert "17 is not for us" in "".join(batch.runs[1].logs().values()), "its words are sealed to us alone"
+    logs = "".join(text for run in batch.runs for text in run.logs().values())
+    assert "17 is not for us" in logs, "its words are sealed to us alone"
     progress = batch.progress()
     assert (progress.done, progress.failed, progress.ended) == (39, 1, 4)
-    assert all(run.status().state is JobState.SETTLED for run in batch.runs)
+    assert sum(run.status().state is JobState.SETTLED for run in batch.runs) == 4
 
     # another process, which knows the ids alone, gets the same; in order it stops at the item that failed
     again = Client(net.network_file, account=requester.account, identity=requester.identity).batch(batch.ids)

@@ -5,6 +5,7 @@ import pytest
 
 import tensorgrid as tg
 from tensorgrid.client import Client
+from tensorgrid.domain.batch_proofs import OpenedBatch, SliceRef
 from tensorgrid.domain.batches import check_slice
 from tensorgrid.domain.errors import NotAuditable
 from tensorgrid.domain.jobs import JobState
@@ -124,6 +125,15 @@ def test_map__options_that_batches_have_not__refused(client, options):
         scale.options(client=client, **options).map(range(3))
 
 
+def test_map__one_worker_per_slice__is_announced_for_proofs(client):
+    batch = scale.options(client=client).map(range(5), workers=2, verify="accept")
+    slices = tuple(SliceRef(run.terms.spec_digest, run.spec.batch.items) for run in batch.runs)
+    opened = OpenedBatch(client.account.address, 0, batch.root, slices).id
+    asked = {"address": client.contracts.batches.address, "topics": [None, "0x" + opened.hex()], "fromBlock": "0x0"}
+    assert len(client.connection.rpc("eth_getLogs", asked)) == 1
+    assert len({run.transactions()[0] for run in batch.runs}) == 1, "all slices are posted in one transaction"
+
+
 def test_batch__found_again_by_name_and_by_ids(client, bare_net):
     batch = scale.options(client=client).map(range(4), workers=2, name="my-batch.1")
     assert batch.name == "my-batch.1"
@@ -152,7 +162,7 @@ def test_batch__ids_of_another_job__refused(client):
 
 
 def test_slices_not_taken__posted_again_once_with_the_money_that_came_back__then_failures(client, bare_net):
-    batch = scale.options(client=client).map(range(4), workers=2, return_failures=True)
+    batch = scale.options(client=client).map(range(4), workers=2, return_failures=True, retries=1)
     bare_net.advance(60)
     assert batch.progress().again == 2
     assert len(batch.ids) == 4 and client.batch(batch.name).ids == batch.ids

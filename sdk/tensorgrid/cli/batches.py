@@ -41,7 +41,7 @@ def map_items(
     wall: WallOption = None,
     verify: VerifyOption = None,
     replicas: ReplicasOption = None,
-    retries: Annotated[int, typer.Option(help="How often what nobody did is posted again.")] = 1,
+    retries: Annotated[int, typer.Option(help="How often what nobody did is posted again.")] = 2,
     go_on: Annotated[bool, typer.Option("--continue", help="Go on with the batch of this --name.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost.")] = False,
     network: NetworkOption = None,

@@ -34,8 +34,8 @@ class WorkerHook:
 
     module: str = "tensorgrid_worker"
     stake: int = 1
-    capacity: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
+    capacity: int = 1
 
 
 class WorkerProcess:

@@ -21,6 +21,8 @@ from tensorgrid.ordering.planning import Plan, Planner
 from tensorgrid.ordering.posting import CPU, proposal_of, resolve_class
 from tensorgrid.storage.cid import cid_of_bytes
 
+OF_EACH = ("reopens", "stake")
+"""Fields of the terms that may be named, for every slice alike."""
 _NOT_OF_BATCHES = ("steps", "checkpoint_every", "private")
 
 
@@ -79,44 +81,54 @@ def plan_batch(
     workers: int,
     changes: Mapping[str, Any],
 ) -> BatchPlan:
-    """`workers`: slices at most. `changes`: job options over those of the work; the budget is for the whole batch.
+    """`workers`: slices at most. `changes`: job options over those of the work, where the budget is for the whole batch,
+    and OF_EACH.
 
     Raises SpecInvalid, NotAuditable, FunctionNotPortable, InsufficientFunds (budget too small), Unreachable.
     """
     function = work.function if isinstance(work, Buyable) else work
-    options = (work.settings if isinstance(work, Buyable) else JobOptions()).changed(**changes)
+    fixed = {name: changes[name] for name in OF_EACH if name in changes}
+    asked = {name: value for name, value in changes.items() if name not in fixed}
+    options = (work.settings if isinstance(work, Buyable) else JobOptions()).changed(**asked)
     _check_options(options)
     calls = calls_of(function, items, shared)
     shares = shares_of(len(calls), workers)
     if options.verify == AUDIT:
         check_slices(proposal_of(planner.contracts), len(calls), len(shares))
-    contracts, class_name = planner.contracts, resolve_class(planner.contracts, options.gpu)
-    recipients = (planner.recipient(), *options.recipients)
-    cut = options.changed(steps=shares[0], checkpoint_every=1) if options.verify == AUDIT else options
-    whole = pack(function, dict(shared), cut, gpus=int(class_name != CPU), recipients=recipients)
-    if options.verify == AUDIT and options.lint:
-        refuse(lint_source(whole.blobs[0], gpu=class_name != CPU, items=True))
+    whole = _whole(planner, function, shared, options, shares[0])
     packed = pack_slices(whole, [pack_item(call) for call in calls], shares, kind_of_items(calls))
+    return _planned(planner, packed, options, fixed)
+
+
+def _whole(
+    planner: Planner, function: Callable[..., Any], shared: Mapping[str, Any], options: JobOptions, steps: int
+) -> PackedJob:
+    """The function with what all items share."""
+    gpus = int(resolve_class(planner.contracts, options.gpu) != CPU)
+    audited = options.verify == AUDIT
+    cut = options.changed(steps=steps, checkpoint_every=1) if audited else options
+    whole = pack(function, dict(shared), cut, gpus=gpus, recipients=(planner.recipient(), *options.recipients))
+    if audited and options.lint:
+        refuse(lint_source(whole.blobs[0], gpu=gpus > 0, items=True))
+    return whole
+
+
+def _planned(planner: Planner, packed: Sequence[PackedJob], options: JobOptions, fixed: Mapping[str, Any]) -> BatchPlan:
+    """Slices of one size differ in nothing but their specs: each size is planned once."""
+    batches = [job.spec.batch for job in packed if job.spec.batch is not None]
+    every = {field.name: getattr(options, field.name) for field in fields(options)} | dict(fixed)
     budget = options.budget
-    budget = budget if isinstance(budget, Amount) else Amount.parse(str(budget), contracts.deployment.tokens)
-    plans: dict[int, Plan] = {}
-    for job, share in zip(packed, shares, strict=True):
-        if share not in plans:
-            plans[share] = planner.plan(
-                job, None, asked(options, Amount(budget.units * share // len(calls), budget.token), share)
-            )
-    found = [
-        replace(plans[share], packed=job, terms=replace(plans[share].terms, spec_digest=job.spec.digest))
-        for job, share in zip(packed, shares, strict=True)
-    ]
-    assert packed[0].spec.batch is not None
-    return BatchPlan(packed[0].spec.batch.root, len(calls), tuple(found))
-
-
-def asked(options: JobOptions, budget: Amount, items: int) -> dict[str, Any]:
-    """What `Planner.plan` is told of one slice."""
-    every = {field.name: getattr(options, field.name) for field in fields(options)}
-    return every | {"budget": budget, "steps": items if options.verify == AUDIT else None}
+    budget = budget if isinstance(budget, Amount) else Amount.parse(str(budget), planner.contracts.deployment.tokens)
+    by_size: dict[int, Plan] = {}
+    found = []
+    for job, batch in zip(packed, batches, strict=True):
+        if batch.items not in by_size:
+            share = Amount(budget.units * batch.items // batch.count, budget.token)
+            steps = batch.items if options.verify == AUDIT else None
+            by_size[batch.items] = planner.plan(job, None, {**every, "budget": share, "steps": steps})
+        plan = by_size[batch.items]
+        found.append(replace(plan, packed=job, terms=replace(plan.terms, spec_digest=job.spec.digest)))
+    return BatchPlan(batches[0].root, batches[0].count, tuple(found))
 
 
 def shares_of(count: int, workers: int) -> list[int]:

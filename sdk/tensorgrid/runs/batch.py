@@ -75,7 +75,7 @@ class Batch:
         *,
         ordered: bool = True,
         return_failures: bool = False,
-        retries: int = 1,
+        retries: int = 2,
     ) -> None:
         """`slices`: in the order of posting; of two with the same item, the later one answers for it."""
         self._client, self._note, self._slices = client, note, list(slices)
