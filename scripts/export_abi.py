@@ -64,6 +64,7 @@ SHIPPED = {
     "Snapshots": "contracts/periphery/Snapshots.sol",
     "KeyBox": "contracts/periphery/KeyBox.sol",
     "Batches": "contracts/periphery/Batches.sol",
+    "NetworkLens": "contracts/periphery/NetworkLens.sol",
     # What a devnet needs besides: play money.
     "TestToken": "contracts/test/TestToken.sol",
 }

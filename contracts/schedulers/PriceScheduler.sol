@@ -41,13 +41,15 @@ contract PriceScheduler is ScoredScheduler {
         uint256 passed,
         uint256 window
     ) internal view override returns (bool may, uint128 price) {
-        bool fit = FLOOR == 0 || _pointsAt(candidate.worker, draw.opensAt) >= FLOOR;
-        uint256 ramp = window * 3 / 4;
-        if (passed >= ramp) return (fit, terms.price);
+        uint256 ramp = _rampOf(window);
         uint256 lot = ramp / 4;
         uint256 delay = _delay(draw.seed, candidate.worker, ticketWeight(terms.stake, candidate.stake), lot);
-        may = fit && passed >= delay;
+        may = passed >= delay && _isFit(candidate.worker, draw.opensAt);
         price = _priceAfter(terms.price, passed > delay ? passed - delay : 0, ramp - lot);
+    }
+
+    function _isFit(address worker, uint256 moment) internal view override returns (bool) {
+        return FLOOR == 0 || _pointsAt(worker, moment) >= FLOOR;
     }
 
     /// @notice `most` times the part of its ramp after which LotteryScheduler would let the worker in, seconds, rounded down:

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
+import {IReplicationVerifier} from "../interfaces/IReplicationVerifier.sol";
 import {Candidate, Draw, JobTerms} from "../types/JobTypes.sol";
 import {ticketWins} from "../types/Tickets.sol";
 import {ScoredScheduler} from "./ScoredScheduler.sol";
@@ -12,11 +13,15 @@ import {ScoredScheduler} from "./ScoredScheduler.sol";
 /// and is gone then. Whoever reaches it is in the lot from that moment on: LotteryScheduler's, squeezed into what is left of
 /// the first three quarters, so among equals stake decides, and splitting a stake or a score never helps. From three quarters
 /// on every eligible worker may take. The price is the terms' price.
+///
+/// Of two replicas (IReplicationVerifier: enough where the score of each covers the job) whoever covers the job is in the lot
+/// from the beginning, and everybody else from half of the window on. Their verifier must say what covers a job.
 contract ReputationScheduler is ScoredScheduler {
     /// @notice Points from which on more of them do not help.
     uint128 public immutable TOP;
 
     uint256 private constant HALVINGS = 16;
+    uint256 private constant PAIR = 2;
 
     error TopZero();
 
@@ -39,12 +44,21 @@ contract ReputationScheduler is ScoredScheduler {
         uint256 window
     ) internal view override returns (bool may, uint128 price) {
         price = terms.price;
-        uint256 ramp = window * 3 / 4;
-        if (passed >= ramp) return (true, price);
-        uint256 start = window * halvings(_pointsAt(candidate.worker, draw.opensAt)) / (2 * HALVINGS);
+        uint256 start = window * _wait(terms, _pointsAt(candidate.worker, draw.opensAt)) / (2 * HALVINGS);
         if (passed < start) return (false, price);
         // The window three quarters of which are what is left of the ramp: rounded up, they are exactly that.
-        uint256 rest = Math.ceilDiv((ramp - start) * 4, 3);
+        uint256 rest = Math.ceilDiv((_rampOf(window) - start) * 4, 3);
         may = ticketWins(draw.seed, candidate.worker, candidate.stake, terms.stake, passed - start, rest);
+    }
+
+    function _prefers(JobTerms calldata terms) internal pure override returns (bool) {
+        return terms.workers <= PAIR;
+    }
+
+    /// @dev In halvings of the bar. Of a pair it has one step: more score than covers the job must not help, since two of the
+    /// highest in one hand would then be drawn together, again and again.
+    function _wait(JobTerms calldata terms, uint256 points) private view returns (uint256) {
+        if (terms.workers == 1) return halvings(points);
+        return points >= IReplicationVerifier(terms.verifier).scoreNeeded(terms) ? 0 : HALVINGS;
     }
 }

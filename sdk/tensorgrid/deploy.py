@@ -19,8 +19,6 @@ from tensorgrid.domain.jobs import ZERO_ADDRESS, hardware_class
 from tensorgrid.domain.money import Token
 from tensorgrid.parameters import AuditParameters, JuryParameters, NetworkParameters, TokenParameters
 
-SCHEDULERS = ("LotteryScheduler", "OfferScheduler")
-
 
 class DeployBackend(Protocol):
     """A key on a chain, with which contracts are made. Every method returns when the transaction is mined and good."""
@@ -118,6 +116,7 @@ class _Deployer:
             stake_token=stake_token,
             clocks=JobClocks(*astuple(p.clocks)),
             audit=_proposal(p.audit) if p.audit is not None else None,
+            relays=p.rounds.relays,
         )
 
     def _ledgers(self, stake_token: Token) -> None:
@@ -129,19 +128,30 @@ class _Deployer:
         self._create("StakeVault", stake_token.address, p.exit_delay)
         self._create("WorkerRegistry")
         self._create("Reputation", p.half_life)
-        self._create("BlockBeacon", p.beacon_delay)
+        self._create(p.rounds.contract, *p.rounds.arguments())
 
     def _logic(self) -> None:
-        ledgers = ("Escrow", "StakeVault", "WorkerRegistry", "Reputation", "Parameters", "BlockBeacon")
+        beacon = self._parameters.rounds.contract
+        ledgers = ("Escrow", "StakeVault", "WorkerRegistry", "Reputation", "Parameters", beacon)
         board = self._create("JobBoard", *(self._contracts[name].address for name in ledgers))
-        for plugin in (*SCHEDULERS, "ReplicationVerifier"):
-            self._create(plugin, board)
+        for name, arguments in self._schedulers().items():
+            self._create(name, board, *arguments)
+        self._create("ReplicationVerifier", board)
+        self._create("NetworkLens", board)
+
+    def _schedulers(self) -> dict[str, tuple[int, ...]]:
+        """What each takes beside the board."""
+        wanted = self._parameters.strategies
+        found: dict[str, tuple[int, ...]] = {"LotteryScheduler": (), "OfferScheduler": ()}
+        if wanted is not None:
+            found |= {"ReputationScheduler": (wanted.top,), "PriceScheduler": (wanted.floor, wanted.start_bps)}
+        return found
 
     def _lists(self, tokens: list[Token]) -> None:
         self._set("addBoard", self._contracts["JobBoard"].address)
         for rule, token in zip(self._parameters.tokens, tokens, strict=True):
             self._set("setToken", token.address, (rule.units(rule.max_escrow), rule.score_weight))
-        for name in SCHEDULERS:
+        for name in self._schedulers():
             self._set("setScheduler", self._contracts[name].address, True)
         self._set("setVerifier", self._contracts["ReplicationVerifier"].address, True)
         for name in self._parameters.hardware_classes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ape.contracts import ContractInstance
-from tests.contracts.world import CPU, PARAMETERS, PRICE, WEI, container
+from tests.contracts.world import CPU, DELAY, PARAMETERS, PRICE, WEI, container
 
 BOUNDS = (60, 3600, 10, 7200, 20_000, 500, 2)
 VALUES = (100, 100 * WEI, 5 * WEI, False)
@@ -28,7 +28,7 @@ class Ledgers:
         self.vault = self.deploy("StakeVault", self.stake_token, PARAMETERS.exit_delay)
         self.registry = self.deploy("WorkerRegistry")
         self.reputation = self.deploy("Reputation", PARAMETERS.half_life)
-        self.beacon = self.deploy("BlockBeacon", PARAMETERS.beacon_delay)
+        self.beacon = self.deploy("BlockBeacon", DELAY)
         self.manager = self.deploy("AccessManager", self.deployer)
         self.parameters = self.deploy("Parameters", self.manager, BOUNDS, VALUES)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from tests.contracts.ledgers import Ledgers
-from tests.contracts.world import PARAMETERS, refused
+from tests.contracts.world import DELAY, refused
 
 
 def test_next__is_ahead_by_the_delay(ledgers: Ledgers) -> None:
     head = ledgers.chain.blocks.head.number
     ahead = ledgers.beacon.next() - head
-    assert ahead in {PARAMETERS.beacon_delay, PARAMETERS.beacon_delay + 1}  # latest or pending
+    assert ahead in {DELAY, DELAY + 1}  # latest or pending
 
 
 def test_schedule__says_how_to_compute_next(ledgers: Ledgers) -> None:
     """Origin 0, one round per block: `next` is the block's number and the delay."""
-    assert tuple(ledgers.beacon.schedule()) == (0, 0, PARAMETERS.beacon_delay)
+    assert tuple(ledgers.beacon.schedule()) == (0, 0, DELAY)
 
 
 def test_read__due_round__is_the_block_hash_and_needs_no_store(ledgers: Ledgers) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from copy import copy
 from hashlib import sha256
 from typing import Any
 
 import pytest
-from tests.contracts.drand import P, Published, Signer, hash_to_field, map_to_g1
+from tests.contracts.drand_board import on_drand
 from tests.contracts.ledgers import Ledgers
-from tests.contracts.signing import Domain
-from tests.contracts.world import ALLOCATED, FUNDS, START, World, container, refused
+from tests.contracts.world import START, World, container, refused
 
+from tensorgrid.devnet.signing import P, Signer, hash_to_field, map_to_g1
 from tensorgrid.domain.encoding import keccak256
+from tensorgrid.parameters.rounds import DrandRounds
 
-EVMNET = Published.read("evmnet")
+EVMNET = DrandRounds.shipped("evmnet", lag=36)
 # Rounds of drand's evmnet as published by GET /<chain_hash>/public/<round>, quoted in public repositories: 1000 in
 # Robinhood-OSS/OpenVRF (tests of OpenVRF.sol), 20672105 in a test named ArcDrandVerifierTest, 513 in a test of
 # storswiftlabs/drand-rs and its kin (signature only). Each names its round, and drand's key signs for it.
@@ -30,7 +30,7 @@ RANDOMNESS = {
     1000: "0e6745667465a6f9dce5d5f994656955080be14c469ff17fc4fc588c925a8504",
     20672105: "8d080a855ef17ec84c53722095f460231e43e64ad3fff6b63b346e4dba30672a",
 }
-LAG = 36
+LAG = EVMNET.lag
 SIGNER = Signer(secret=int.from_bytes(keccak256(b"a signer of tests"), "big"))
 # The messages of these two meet each of the map's three candidates.
 OWN_ROUNDS = (2, 5)
@@ -217,23 +217,6 @@ def test_is_due__by_the_lag_before_it_is_published(ledgers: Ledgers, own: Any) -
 
 
 # ---- a board that draws by it
-
-
-def on_drand(world: World, beacon: Any) -> World:
-    """The same actors and ledgers, with a board of its own that draws by `beacon`."""
-    other = copy(world)
-    ledgers = (world.escrow, world.vault, world.registry, world.reputation, world.parameters, beacon)
-    other.beacon, other.board = beacon, world.deployer.deploy(container("JobBoard"), *ledgers)
-    other.lottery = world.deployer.deploy(container("LotteryScheduler"), other.board)
-    other.replication = world.deployer.deploy(container("ReplicationVerifier"), other.board)
-    world.parameters.addBoard(other.board, sender=world.deployer)
-    world.parameters.setScheduler(other.lottery, True, sender=world.deployer)
-    world.parameters.setVerifier(other.replication, True, sender=world.deployer)
-    other.domain = Domain(world.deployment.chain_id, str(other.board.address))
-    other.fund(world.requester, FUNDS)
-    for provider, worker in zip(world.providers, world.workers, strict=True):
-        other.stake(provider, worker, ALLOCATED)
-    return other
 
 
 def test_job__drawn_by_drand__waits_for_the_round_and_takes_once_it_is_stored(world: World) -> None:

@@ -157,6 +157,37 @@ def test_attack_split_a_score(world: World, market: Any, reputation: Any) -> Non
         assert stage.entry(whole, seed=seed, stake=SURE) < stage.entry(half, seed=seed, stake=SURE)
 
 
+# ---- reputation, of pairs
+
+
+def covered(world: World, market: Any) -> tuple[Stage, int]:
+    """Two replicas, and the points that cover such a job."""
+    terms = world.pair_terms(stake=LOCKED)
+    needed = int(world.replication.scoreNeeded(terms.as_tuple()))
+    stage = Stage(world, market, deployed(world, "ReputationScheduler", market, TOP), world.now + 60, terms)
+    return stage, needed
+
+
+def test_reputation__pair__who_covers_the_job_is_in_the_lot_from_the_beginning(world: World, market: Any) -> None:
+    _, needed = covered(world, market)
+    good, poor = scored(world, market, 2 * needed), scored(world, market, needed // 2)
+    stage, _ = covered(world, market)
+    assert stage.entry(good, stake=SURE) == 0
+    assert stage.entry(poor, stake=SURE) == stage.entry(stranger(0), stake=SURE) == WINDOW // 2
+    assert all(stage.quote(who, RAMP) == (True, stage.terms.price) for who in (good, poor, stranger(0)))
+
+
+def test_attack_score_that_draws_two_friends_together(world: World, market: Any) -> None:
+    """Of a pair more score than covers the job is worth nothing: the lot decides among all who do, by stake."""
+    _, needed = covered(world, market)
+    rich = scored(world, market, 10**6 * needed)
+    stage, _ = covered(world, market)
+    for number in range(4):
+        seed = seed_of(number)
+        expected = rules.lottery_entry(ticket(seed, rich), ALLOCATED / LOCKED) * WINDOW
+        assert expected <= stage.entry(rich, seed=seed) <= expected + 1
+
+
 # ---- price
 
 

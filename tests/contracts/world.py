@@ -28,6 +28,7 @@ from tensorgrid.deploy import deploy
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.jobs import JobTerms, ReplicationClocks, hardware_class
 from tensorgrid.parameters import BoundParameters, ClockParameters, NetworkParameters, TokenParameters
+from tensorgrid.parameters.rounds import BlockRounds
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHIPPED = ROOT / "sdk" / "tensorgrid" / "artifacts"
@@ -43,6 +44,7 @@ WEI = 10**18
 PRICE, BOUNTY = 1_000_003, 50_001
 STAKE, BOND = 100 * WEI + 1, 5 * WEI + 1
 TAKE, WORK, REVEAL, GRACE, EXTRA_TAKE = 400, 600, 100, 50, 200
+DELAY = 2  # blocks between naming a round and its block
 SETTLE = 2 * (REVEAL + GRACE + EXTRA_TAKE) + WORK
 # Points per 1e18 units of burned fee, and so the least that each of two workers has to have per 1e18 units of price.
 SCORE_RATE = WEI // 10
@@ -68,7 +70,7 @@ PARAMETERS = NetworkParameters(
     ),
     clocks=ClockParameters(take=TAKE, reveal=REVEAL, grace=GRACE, extra_take=EXTRA_TAKE),
     exit_delay=70_000,
-    beacon_delay=2,
+    rounds=BlockRounds(DELAY),
     half_life=1000,
     fee_bps=100,
     min_stake="100",

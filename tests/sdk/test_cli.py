@@ -11,8 +11,8 @@ from tensorgrid.demo import SCENARIOS
 from tensorgrid.domain.errors import SpecInvalid
 
 COMMANDS = (
-    "audit balance cancel claim demo deposit devnet jobs lint logs map network order preflight reject relay "
-    "result revoke status submit watch withdraw"
+    "audit balance cancel check claim demo deposit devnet jobs lint logs map network order preflight reject relay "
+    "result revoke status submit trace watch withdraw workers"
 ).split()
 
 

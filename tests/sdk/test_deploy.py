@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from tensorgrid.chain.send import Sender
 from tensorgrid.deploy import Web3Backend, creation_code, deploy
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.errors import ChainError, Reverted, UnknownDeployment, UnknownToken
+from tensorgrid.ordering.strategies import strategies_of
 from tensorgrid.parameters import BoundParameters, NetworkParameters, TokenParameters
 
 DEVNET = (Path(__file__).parents[2] / "sdk/tensorgrid/parameters/devnet.toml").read_text()
@@ -83,12 +84,39 @@ def camel(name: str) -> str:
         ("[beacon]", "[bacon]"),
         ('network = "devnet"', "network = "),
         ('score_weight = "100000000000000000"', 'score_weight = "many"'),
+        ('kind = "block" ', 'kind = "dice" '),
+        ('kind = "block" ', "kind = 7 "),
+        ('kind = "block" ', 'kind = "drand" '),
+        ("delay = 2 ", "delay = 2\nlag = 1 "),
+        ("delay = 2 ", 'delay = "2" '),
+        ("start_bps = 3000 ", ""),
     ],
 )
 def test_parameters__one_wrong_entry__is_refused(old, new) -> None:
     assert old in DEVNET
     with pytest.raises(UnknownDeployment, match=r"compare with devnet\.toml"):
         NetworkParameters.from_text(DEVNET.replace(old, new))
+
+
+def on_drand(chain: str, lag: str) -> str:
+    return DEVNET.replace('kind = "block" ', f'kind = "drand"\nchain = "{chain}"\nlag = {lag} ').replace(
+        "delay = 2 ", ""
+    )
+
+
+def test_parameters__drand__is_the_public_network_that_ships() -> None:
+    rounds = NetworkParameters.from_text(on_drand("evmnet", "30")).rounds
+    assert (rounds.contract, rounds.period, rounds.lag) == ("DrandBeacon", 3, 30)
+    assert rounds.arguments() == (rounds.key, rounds.genesis, 3, 30)
+    assert all(url.startswith("https://") for url in rounds.relays)
+
+
+@pytest.mark.parametrize(
+    ("chain", "lag"), [("quicknet", "30"), ("../devnet", "30"), ("evmnet", "-1"), ("evmnet", "1.5")]
+)
+def test_parameters__drand_that_nobody_knows__is_refused(chain, lag) -> None:
+    with pytest.raises(UnknownDeployment, match=r"compare with devnet\.toml"):
+        NetworkParameters.from_text(on_drand(chain, lag))
 
 
 def test_parameters__missing_file__is_named(tmp_path) -> None:
@@ -110,7 +138,8 @@ def test_token_units__any_amount__is_exact_or_refused() -> None:
 def test_deploy__on_a_chain__makes_what_the_parameters_say(deployer) -> None:
     parameters = NetworkParameters.load("devnet")
     made = deploy(deployer, parameters)
-    assert {*REQUIRED, "AuditVerifier", "Snapshots"} <= set(made.contracts)
+    assert {*REQUIRED, "BlockBeacon", "AuditVerifier", "Snapshots"} <= set(made.contracts)
+    assert {"ReputationScheduler", "PriceScheduler"} <= set(made.contracts)
     connection = deployer.connection
     for name, ref in made.contracts.items():
         assert keccak256(connection.code(ref.address)) == ref.code_hash, name
@@ -134,6 +163,33 @@ def test_deploy__on_a_chain__makes_what_the_parameters_say(deployer) -> None:
     ]
     assert contracts.vault.stake_token() == made.stake_token.address
     assert made.clocks.take == parameters.clocks.take
+
+
+def test_deploy__drand__is_the_boards_beacon(deployer) -> None:
+    made = deploy(deployer, NetworkParameters.from_text(on_drand("evmnet", "30")))
+    again = Deployment.from_text(json.dumps(made.to_json()))
+    assert (again.beacon, again.relays) == ("DrandBeacon", made.relays)
+    contracts = Contracts(deployer.connection, again)
+    assert contracts.board.read("BEACON") == contracts.beacon.address == made.address("DrandBeacon")
+    assert "BlockBeacon" not in made.contracts
+    assert not contracts.beacon.by_block
+    head = deployer.connection.latest()
+    named = contracts.beacon.next()
+    assert not contracts.beacon.due_in_next_block(named + 1, head)
+    assert contracts.beacon.due_in_next_block(named - 1, head)
+
+
+def test_deploy__without_strategies__has_lottery_and_offers(deployer) -> None:
+    parameters = replace(NetworkParameters.load("devnet"), strategies=None)
+    contracts = Contracts(deployer.connection, deploy(deployer, parameters))
+    assert strategies_of(contracts) == ["lottery", "offers"]
+
+
+def test_deployment__without_a_beacon__is_refused(quiet_net) -> None:
+    raw = quiet_net.deployment.to_json()
+    del raw["contracts"]["BlockBeacon"]
+    with pytest.raises(UnknownDeployment, match="lacks BlockBeacon"):
+        Deployment.from_text(json.dumps(raw))
 
 
 def test_deploy__others_than_the_deployer__administer_nothing(deployer, quiet_net) -> None:

@@ -24,7 +24,7 @@ def gate(*, least=0, min_reveal_seconds=0):
     house = House([PriceFloor({}, least)])
     return Gate(
         frozenset({TOKEN}),
-        SCHEDULER,
+        {SCHEDULER}.__contains__,
         VERIFIER,
         hardware,
         "cpu",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -10,12 +11,16 @@ from tests.worker.test_audit_disputes import CHALLENGER, LOST, judged
 
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import BlockRef
+from tensorgrid.domain.jobs import ZERO32
+from tensorgrid_worker.auditing.fetching import Proof
 from tensorgrid_worker.auditing.picture import Case
-from tensorgrid_worker.auditing.rounds import OLD_BLOCKS, TURN_BLOCKS, Rounds, rounds_of
+from tensorgrid_worker.auditing.rounds import OLD_BLOCKS, TURN_BLOCKS, TURN_SECONDS, Rounds, rounds_of
 from tensorgrid_worker.memory.rows import STORE_ROUND
 
 ROUND = make_audit().round
 BEACON = "0x" + "b" * 40
+PUBLISHED = 5_000
+SIGNATURE = b"\7" * 64
 
 
 class Chain:
@@ -25,8 +30,10 @@ class Chain:
         self.stored, self.asked = set(stored), []
         self.beacon = SimpleNamespace(
             address=BEACON,
-            schedule=lambda: (0, period, 2),
-            store=lambda number: Call(BEACON, number.to_bytes(32, "big"), "store"),
+            by_block=period == 0,
+            due_in_next_block=lambda number, head: head.timestamp >= PUBLISHED,
+            value_of=lambda number: b"\1" * 32 if number in self.stored else ZERO32,
+            store=lambda number, proof=b"": Call(BEACON, number.to_bytes(32, "big") + proof, "store"),
         )
         self.connection = SimpleNamespace(rpc=self.rpc)
 
@@ -58,8 +65,32 @@ def test_round__somebody_has_stored_it__asked_once_and_left_alone():
     assert chain.asked == [ROUND]
 
 
-def test_beacon_that_publishes_for_ever__nothing_to_do():
-    assert sent(Chain(period=3), make_picture()) == []
+class Shelf:
+    """Proofs that were fetched."""
+
+    def __init__(self, *numbers):
+        self.numbers = numbers
+
+    def proof(self, number):
+        return Proof(SIGNATURE, b"\1" * 32) if number in self.numbers else None
+
+
+def sent_by_time(chain, audit, shelf, now=PUBLISHED):
+    return [each.call.data[32:] for each in Rounds(chain, shelf).step([audit], replace(head(0), timestamp=now))]
+
+
+def test_round_of_drand__stored_with_its_signature_as_soon_as_it_is_fetched():
+    chain = Chain(period=3)
+    assert sent_by_time(chain, make_picture(), Shelf()) == []
+    assert sent_by_time(chain, make_picture(), Shelf(ROUND), PUBLISHED - 1) == []
+    assert sent_by_time(chain, make_picture(), Shelf(ROUND)) == [SIGNATURE]
+    assert sent_by_time(Chain(period=3, stored={ROUND}), make_picture(), Shelf(ROUND)) == []
+
+
+def test_round_of_drand__auditors_after_the_worker():
+    chain = Chain(period=3)
+    assert sent_by_time(chain, make_picture(2), Shelf(ROUND), PUBLISHED + TURN_SECONDS - 1) == []
+    assert sent_by_time(chain, make_picture(2), Shelf(ROUND), PUBLISHED + TURN_SECONDS) == [SIGNATURE]
 
 
 def test_auditors__after_the_worker__strangers_never():

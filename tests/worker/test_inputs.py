@@ -225,7 +225,7 @@ def test_prepare__input_is_no_tensor_file__refused(store: LocalStore, inputs: In
 
 GATE = Gate(
     frozenset({TOKEN}),
-    SCHEDULER,
+    {SCHEDULER}.__contains__,
     VERIFIER,
     make_terms().hardware_class,
     "cpu",

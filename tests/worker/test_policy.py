@@ -330,7 +330,7 @@ def test_third_party__installed_and_not_named__is_never_imported(third_party: Ca
 def gate(*policies: Any) -> Gate:
     return Gate(
         frozenset({TOKEN}),
-        SCHEDULER,
+        {SCHEDULER}.__contains__,
         VERIFIER,
         make_terms().hardware_class,
         "cpu",
@@ -390,6 +390,18 @@ def test_interest__not_now__is_asked_again_after_a_restart_too() -> None:
     mood.open = True
     judged(interest_with(gate(mood)), records)
     assert records[JOB].preparation is Preparation.NEW
+
+
+def test_interest__price_still_rising__waits_for_the_owners_own_and_says_so_once() -> None:
+    """Of a reverse auction: the terms name the ceiling, and a take is paid what the seat is worth now."""
+    told: list[str] = []
+    interest = interest_with(gate(PriceFloor({}, 600_000)))
+    interest._joblog = lambda _: type("Log", (), {"say": lambda *_, reason: told.append(reason)})()  # type: ignore[assignment]
+    records = {JOB: make_record(preparation=Preparation.READY)}
+    for price in (300_000, 450_000, 599_999):
+        assert interest.still([Action(Do.TAKE, JOB, price=price)], records) == []
+    assert told == ["not now, its price has not risen to 600000 yet"]
+    assert len(interest.still([Action(Do.TAKE, JOB, price=600_000)], records)) == 1
 
 
 def test_interest__refused_for_good__is_asked_once() -> None:

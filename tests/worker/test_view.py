@@ -7,7 +7,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.worker.jobs import JOB, ME, PAYEE, PROVIDER, SEALED, SECOND, THIRD, make_record, make_seat, make_terms
+from tests.worker.jobs import (
+    JOB,
+    ME,
+    PAYEE,
+    PROVIDER,
+    SCHEDULER,
+    SEALED,
+    SECOND,
+    THIRD,
+    make_record,
+    make_seat,
+    make_terms,
+)
 
 from tensorgrid.chain.abi import encode, interface
 from tensorgrid.chain.board import JobBoard
@@ -38,6 +50,7 @@ class FakeChain:
     asked_logs: int = 0
     read: int = 0  # jobs
     audit: None = None  # a network without audits
+    by_block: bool = True  # whether rounds are blocks
 
     def __post_init__(self) -> None:
         nobody: Any = None
@@ -46,7 +59,12 @@ class FakeChain:
         self.board.jobs = self._jobs
         self.replication: Any = Replication(nobody, "ReplicationVerifier", "0x" + "2" * 40)
         self.replication.tally = lambda requester, nonce: self.tally
-        self.beacon = SimpleNamespace(value_of=lambda number: self.value)
+        self.lottery = SimpleNamespace(address=SCHEDULER)
+        self.beacon = SimpleNamespace(
+            value_of=lambda number: self.value,
+            by_block=self.by_block,
+            due_in_next_block=lambda number, head: head.number >= number,
+        )
         self.connection = SimpleNamespace(rpc=self._rpc, block=lambda number: head(number))
 
     def _jobs(self, posted: list[tuple[str, int]]) -> list[Job]:

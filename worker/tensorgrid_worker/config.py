@@ -58,6 +58,7 @@ class WorkerConfig(BaseSettings):
     max_fee_gwei: float = Field(default=0, ge=0)  # above it sending waits until a deadline nears; 0: no bound
     urgent_seconds: float = Field(default=120, ge=0)  # of chain time before a deadline, when any fee is paid
     witness_urls: list[str] = Field(default_factory=list)  # other nodes that must tell the same story as ours
+    beacon_relays: list[str] = Field(default_factory=list)  # of drand's rounds, none trusted; empty: the deployment's
     finality_blocks: int = Field(default=0, ge=0, le=256)  # below the head, where nodes are compared; 0: by the chain
     witness_patience_seconds: float = Field(default=600, gt=0)  # silence of all, then nothing new is taken
     drain_abandons: bool = False  # when told to drain: end audited jobs early, and be paid for what is done
@@ -92,7 +93,7 @@ class WorkerConfig(BaseSettings):
     job_log_days: float = Field(default=30, gt=0)  # logs of jobs are kept so long ...
     job_log_megabytes: int = Field(default=256, ge=1)  # ... and so many of them
 
-    @field_validator("accepted_tokens", "witness_urls", mode="before")
+    @field_validator("accepted_tokens", "witness_urls", "beacon_relays", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

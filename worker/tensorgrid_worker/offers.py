@@ -20,6 +20,7 @@ from tensorgrid.domain.money import Amount
 from tensorgrid.domain.offers import Offer, StandingOffer
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.jobs.gate import Gate
+from tensorgrid_worker.jobs.schedulers import Schedulers
 from tensorgrid_worker.memory.cancelling import ask_to_cancel
 from tensorgrid_worker.memory.rows import NO_JOB, RAISE_EPOCH, Row, Status
 from tensorgrid_worker.parts import opened
@@ -44,7 +45,9 @@ def make_offer(
     """
     with opened(config) as parts:
         contracts, me = parts.contracts, parts.account.address
-        gate = Gate.of(config, contracts.deployment, contracts.parameters.values().min_stake)
+        gate = Gate.of(
+            config, contracts.deployment, contracts.parameters.values().min_stake, Schedulers(contracts).draws
+        )
         amount = Amount.parse(price, contracts.deployment.tokens)
         longest = contracts.offers.max_offer_life()
         _check(gate, contracts, me, amount, seconds, longest)

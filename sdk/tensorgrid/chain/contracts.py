@@ -14,19 +14,24 @@ from tensorgrid.chain.connection import Connection
 from tensorgrid.chain.deployments import Deployment
 from tensorgrid.chain.jury import Jury
 from tensorgrid.chain.key_box import KeyBox
+from tensorgrid.chain.lens import NetworkLens
 from tensorgrid.chain.money import Escrow, TokenContract
 from tensorgrid.chain.network import Beacon, Parameters, Reputation, WorkerRegistry
-from tensorgrid.chain.plugins import Acceptance, Lottery, Offers, Replication, Snapshots
+from tensorgrid.chain.plugins import Acceptance, Offers, Replication, Scheduler, Snapshots
 from tensorgrid.chain.records import Draw
 from tensorgrid.chain.stake import StakeVault
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.errors import UnknownDeployment, WrongChain
 from tensorgrid.domain.jobs import ExtraSeats, Job, JobId, JobTerms, job_seed
 
+STRATEGIES = {"lottery": "LotteryScheduler", "reputation": "ReputationScheduler", "price": "PriceScheduler"}
+"""Schedulers that draw, by the name of what they do."""
+
 
 class Contracts:
     """Attributes: board, escrow, vault, registry, reputation, parameters, beacon, lottery, offers, replication, and
-    acceptance, jury, bisection, audit, snapshots, key_box and batches, which are None where the network has none.
+    acceptance, jury, bisection, audit, snapshots, key_box, batches and lens, which are None where the network has none.
+    strategies: the schedulers that draw, by name, as far as the network has them.
 
     Raises WrongChain when the deployment is of another chain, UnknownDeployment when the code at an address is not what
     was deployed there (a devnet started anew, a wrong file, a lying node).
@@ -49,8 +54,13 @@ class Contracts:
         self.registry = WorkerRegistry(connection, "WorkerRegistry", at("WorkerRegistry"))
         self.reputation = Reputation(connection, "Reputation", at("Reputation"))
         self.parameters = Parameters(connection, "Parameters", at("Parameters"))
-        self.beacon = Beacon(connection, "BlockBeacon", at("BlockBeacon"))
-        self.lottery = Lottery(connection, "LotteryScheduler", at("LotteryScheduler"))
+        self.beacon = Beacon(connection, deployment.beacon, at(deployment.beacon))
+        self.strategies = {
+            name: Scheduler(connection, contract, at(contract))
+            for name, contract in STRATEGIES.items()
+            if contract in deployment.contracts
+        }
+        self.lottery = self.strategies["lottery"]
         self.offers = Offers(connection, "OfferScheduler", at("OfferScheduler"))
         self.replication = Replication(connection, "ReplicationVerifier", at("ReplicationVerifier"))
         self.acceptance: Acceptance | None = None
@@ -74,6 +84,9 @@ class Contracts:
         self.bisection: Bisection | None = None
         if "Bisection" in deployment.contracts:
             self.bisection = Bisection(connection, "Bisection", at("Bisection"))
+        self.lens: NetworkLens | None = None
+        if "NetworkLens" in deployment.contracts:
+            self.lens = NetworkLens(connection, "NetworkLens", at("NetworkLens"))
         if check:
             self.check_code()
 
@@ -99,6 +112,10 @@ class Contracts:
         if address not in self._tokens:
             self._tokens[address] = TokenContract(self.connection, address)
         return self._tokens[address]
+
+    def scheduler(self, address: str) -> Scheduler:
+        """Any that draws, by address: a strategy of a third party answers as ours do."""
+        return Scheduler(self.connection, "IScheduler", address, abi_of="LotteryScheduler")
 
     def id_of(self, terms: JobTerms) -> JobId:
         """The job's id on this board, computed here."""

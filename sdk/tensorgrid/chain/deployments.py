@@ -24,12 +24,13 @@ REQUIRED = (
     "StakeVault",
     "WorkerRegistry",
     "Reputation",
-    "BlockBeacon",
     "JobBoard",
     "LotteryScheduler",
     "OfferScheduler",
     "ReplicationVerifier",
 )
+BEACONS = ("DrandBeacon", "BlockBeacon")
+"""A network draws by one of them."""
 _MAX_FILE = 1 << 20
 
 
@@ -82,7 +83,10 @@ class AuditProposal:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """`start_block`: no event of these contracts is older. `tokens`: those this network's jobs may be paid in."""
+    """`start_block`: no event of these contracts is older. `tokens`: those this network's jobs may be paid in.
+
+    `relays`: where rounds of its drand network can be had, addresses in front of /public/ROUND; none is to be trusted.
+    """
 
     chain_id: int
     network: str
@@ -92,6 +96,12 @@ class Deployment:
     stake_token: Token | None = None
     clocks: JobClocks | None = None
     audit: AuditProposal | None = None
+    relays: tuple[str, ...] = ()
+
+    @property
+    def beacon(self) -> str:
+        """The name of the contract whose rounds draw."""
+        return next((name for name in BEACONS if name in self.contracts), BEACONS[-1])
 
     def address(self, name: str) -> str:
         """Raises UnknownDeployment when the file does not name the contract."""
@@ -128,6 +138,7 @@ class Deployment:
             "stake_token": _token_json(self.stake_token) if self.stake_token else None,
             "clocks": asdict(self.clocks) if self.clocks else None,
             "audit": asdict(self.audit) if self.audit else None,
+            "relays": list(self.relays),
         }
 
     def save(self, path: Path) -> Path:
@@ -169,13 +180,14 @@ class Deployment:
                 stake_token=_token(raw["stake_token"]) if raw.get("stake_token") else None,
                 clocks=_clocks(raw["clocks"]) if raw.get("clocks") else None,
                 audit=_audit(raw["audit"]) if raw.get("audit") else None,
+                relays=tuple(str(url) for url in raw.get("relays", ())),
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {str(error)[:120]}"
             raise UnknownDeployment(
                 f"{shown} is no deployment file of this version ({reason}); deploy again"
             ) from error
-        missing = [name for name in REQUIRED if name not in deployment.contracts]
+        missing = [name for name in (*REQUIRED, deployment.beacon) if name not in deployment.contracts]
         if missing:
             raise UnknownDeployment(f"{shown} lacks {', '.join(missing)}; deploy again")
         return deployment

@@ -85,6 +85,9 @@ from tensorgrid.domain.errors import ChainError
 from tensorgrid.domain.jobs import Fault, JobTerms
 from tensorgrid.domain.workers import WorkerProfile
 
+EMITS_AS = {"DrandBeacon": "BlockBeacon"}
+"""Contracts of one interface, whose events are the same: whose class stands for both."""
+
 
 def decode(raw: Any, emitters: Mapping[str, str] | None = None) -> Event | None:
     """The event, or None for a log that is none of ours.

@@ -13,7 +13,7 @@ from typing import Any
 
 from tensorgrid.chain.connection import BlockRef, Connection
 from tensorgrid.chain.contracts import Contracts
-from tensorgrid.chain.events import Event, decode
+from tensorgrid.chain.events import EMITS_AS, Event, decode
 from tensorgrid.domain.errors import ChainError, NodeRefused
 from tensorgrid.domain.jobs import JobId
 
@@ -28,6 +28,7 @@ _FOLLOWED = (
     "StakeVault",
     "WorkerRegistry",
     "BlockBeacon",
+    "DrandBeacon",
     "Escrow",
 )
 
@@ -94,7 +95,7 @@ class Follower:
         self.window = window
         self._size = window
         refs = contracts.deployment.contracts
-        self._emitters = {refs[name].address: name for name in names if name in refs}
+        self._emitters = {refs[name].address: EMITS_AS.get(name, name) for name in names if name in refs}
         self._job = job
         self._start = contracts.deployment.start_block
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from tensorgrid.chain.calls import Call, Contract
+from tensorgrid.chain.connection import BlockRef
 from tensorgrid.chain.records import Admission, Bounds, Score, Standing, TokenRule, Values
 from tensorgrid.domain.jobs import ZERO_ADDRESS, JobTerms
 from tensorgrid.domain.workers import WorkerProfile
@@ -124,6 +127,21 @@ class Beacon(Contract):
         origin, period, ahead = self.read("schedule", block=block)
         return int(origin), int(period), int(ahead)
 
+    @cached_property
+    def clock(self) -> tuple[int, int]:
+        """The first two of `schedule`, which never change."""
+        return self.schedule()[:2]
+
+    @property
+    def by_block(self) -> bool:
+        """Whether rounds are blocks, whose values every node has for a while. Others' have to be fetched and stored."""
+        return self.clock[1] == 0
+
+    def due_in_next_block(self, number: int, head: BlockRef) -> bool:
+        """Whether the value of round `number` is fixed by the block after `head`, without asking again."""
+        origin, period = self.clock
+        return head.number >= number if period == 0 else head.timestamp + 1 >= origin + number * period
+
     def is_due(self, number: int, *, block: int | str = "latest") -> bool:
         """Whether the value of round `number` is fixed by now; a draw that named it can no longer be cancelled."""
         return bool(self.read("isDue", number, block=block))
@@ -131,6 +149,10 @@ class Beacon(Contract):
     def value_of(self, number: int, *, block: int | str = "latest") -> bytes:
         """The value of a due round, stored or not; 32 zero bytes while or when it cannot be had."""
         return bytes(self.read("valueOf", number, block=block))
+
+    def proven(self, number: int, proof: bytes, *, block: int | str = "latest") -> bytes:
+        """The value that `store` would give the round. Raises RoundNotDue, SignatureMalformed, SignatureForged."""
+        return bytes(self.read("store", number, proof, block=block))
 
     def store(self, number: int, proof: bytes = b"") -> Call:
         """By anyone, once due: keep its value for good."""

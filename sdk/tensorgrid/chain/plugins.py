@@ -1,4 +1,4 @@
-"""The plug-ins of this version: schedulers (lottery, offers) and verifiers (replication, acceptance)."""
+"""The plug-ins of this version: schedulers (those that draw, offers) and verifiers (replication, acceptance)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ from tensorgrid.domain.jobs import ExtraSeats, Job, JobId, JobTerms, Opening, Re
 from tensorgrid.domain.offers import Offer
 
 
-class Lottery(Contract):
-    """Who may take a seat is drawn, by stake and time."""
+class Scheduler(Contract):
+    """Who may take a seat, when and at what price (IScheduler), of any strategy, a third party's too."""
+
+    def draws(self, *, block: int | str = "latest") -> bool:
+        """Whether seats are drawn. If not, they are given by offers in the posting transaction."""
+        return bool(self.read("DRAWS", block=block))
+
+    def start_bps(self, *, block: int | str = "latest") -> int:
+        """Of PriceScheduler: where a price begins to rise, in basis points of the terms' price."""
+        return int(self.read("START", block=block))
 
     def quote(
         self, terms: JobTerms, draw: Draw, candidate: Candidate, time: int, *, block: int | str = "latest"

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tensorgrid.cli import audits, batches, checking, jobs, keys, money, networks, orders
+from tensorgrid.cli import audits, batches, checking, jobs, keys, money, networks, orders, rounds, tables
 from tensorgrid.cli.output import error_console, show_version
 from tensorgrid.domain.errors import TensorgridError
 from tensorgrid.text import plain
@@ -37,11 +37,13 @@ def options(
 networks.add_to(app)
 checking.add_to(app)
 jobs.add_to(app)
+tables.add_to(app)
 batches.add_to(app)
 keys.add_to(app)
 audits.add_to(app)
 orders.add_to(app)
 money.add_to(app)
+rounds.add_to(app)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Commands around jobs: submit, jobs, status, watch, result, logs, cancel."""
+"""Commands around jobs: submit, status, watch, result, logs, cancel."""
 
 from __future__ import annotations
 
@@ -51,11 +51,15 @@ ReplicasOption = Annotated[
 AnyScoreOption = Annotated[
     bool, typer.Option("--any-score", help="With 2 replicas: go on although no two workers have such a past.")
 ]
+StrategyOption = Annotated[
+    str | None,
+    typer.Option(help='Who gets the seat: "lottery", "reputation", "price", "offers", or a scheduler\'s address.'),
+]
 JobArgument = Annotated[str, typer.Argument(help="The job's id, or an unambiguous beginning of it.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (submit, jobs, status, watch, result, logs, cancel, reject, claim):
+    for command in (submit, status, watch, result, logs, cancel, reject, claim):
         app.command()(command)
 
 
@@ -71,6 +75,7 @@ def submit(
     every: EveryOption = None,
     replicas: ReplicasOption = None,
     any_score: AnyScoreOption = False,
+    strategy: StrategyOption = None,
     no_lint: Annotated[
         bool, typer.Option("--no-lint", help="With audit: go on although the linter finds what differs.")
     ] = False,
@@ -85,11 +90,13 @@ def submit(
 
     Examples: tensorgrid submit train.py:train --arg epochs=3 --budget "5 USDC"; tensorgrid submit train.py:train
     --budget "1 USDC" --verify accept --offer offer.json; tensorgrid submit train.py:train --budget "20 USDC"
-    --verify audit --steps 5000 --every 50
+    --verify audit --steps 5000 --every 50; tensorgrid submit train.py:train --budget "5 USDC" --verify accept
+    --strategy price
     """
     function, offers = function_from(what), texts_of(offer)
     options = chosen(budget=budget, wall=wall, verify=verify, reject_within=reject_within)
     options |= chosen(steps=steps, checkpoint_every=every, replicas=replicas, any_score=any_score or None)
+    options |= chosen(strategy=strategy)
     options |= ({"lint": False} if no_lint else {}) | ({"private": True} if private else {})
     client = connect(network)
     if dry_run:
@@ -97,6 +104,7 @@ def submit(
         names = ["price_per_worker", "reserve", "fee_at_most", "bounty", "ceiling", "likely", "refund_if_agreed"]
         names += [] if estimate.audit_fees is None else ["audit_fees"]
         names += [] if estimate.missed_pay is None else ["missed_pay"]
+        names += [] if estimate.price_from is None else ["price_from"]
         names += ["if_all_asked"] if estimate.score_needed else []
         points = {"score_needed": estimate.score_needed, "covering": estimate.covering} if estimate.score_needed else {}
         if as_json:
@@ -118,20 +126,6 @@ def submit(
 def chosen(**options: str | int | None) -> dict[str, Any]:
     """Those that were given: the others are the decorator's to say."""
     return {name: value for name, value in options.items() if value is not None}
-
-
-def jobs(network: NetworkOption = None, as_json: JsonOption = False) -> None:
-    """List the jobs that this account has posted.
-
-    Example: tensorgrid jobs --json
-    """
-    found = [(run, run.story()) for run in connect(network).runs()]
-    if as_json:
-        print_json([{"id": run.hex, "state": story.state.name.lower(), "phase": story.phase} for run, story in found])
-    elif found:
-        print_table(("job", "state", ""), [(run.hex[:12], s.state.name.lower(), s.phase) for run, s in found])
-    else:
-        say('no jobs yet; buy a run with `tensorgrid submit FILE.py:FUNCTION --budget "5 USDC"`')
 
 
 def status(job: JobArgument, network: NetworkOption = None, as_json: JsonOption = False) -> None:

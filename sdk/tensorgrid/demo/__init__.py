@@ -23,13 +23,14 @@ class DemoFailed(TensorgridError):
 class Options:
     """seed: fixes keys, data and the chain's randomness; None for fresh ones. report: where the JSON goes.
 
-    quiet: print nothing; the report says it all.
+    quiet: print nothing; the report says it all. only: one part of a story that has parts.
     """
 
     seed: int | None = None
     report: Path = Path("build/demo.json")
     live: bool = True
     quiet: bool = False
+    only: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Scenario:
     """module:function, loaded when it is run."""
     report: Path = Path("build/demo.json")
     """Where its numbers go unless told otherwise."""
+    parts: tuple[str, ...] = ()
+    """What `Options.only` may be."""
 
     def load(self) -> Callable[[Options], None]:
         """The story, which raises DemoFailed, and whatever the network raises."""
@@ -72,6 +75,13 @@ SCENARIOS = {
             "a training that auditors look into; one whose worker makes up the rest is found out and slashed",
             "tensorgrid.demo.audited_job:run",
             Path("build/demo-audit.json"),
+        ),
+        Scenario(
+            "market",
+            "one job given out four ways, a silent worker replaced, a thousand items of which some are made up",
+            "tensorgrid.demo.market:run",
+            Path("build/demo-market.json"),
+            parts=("strategies", "replace", "batch"),
         ),
     )
 }

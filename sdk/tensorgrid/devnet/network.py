@@ -9,9 +9,10 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from eth_account.signers.local import LocalAccount
 
@@ -35,6 +36,9 @@ from tensorgrid.domain.workers import WorkerProfile
 from tensorgrid.parameters import NetworkParameters
 from tensorgrid.provider import register_worker, stake
 
+if TYPE_CHECKING:
+    from tensorgrid.devnet.drand import LocalDrand
+
 COIN = 10**18
 _GAS_MONEY = 1000 * COIN
 _REQUESTER_TOKENS = 10_000  # whole tokens of each payment token
@@ -52,7 +56,8 @@ class Devnet:
     every key and, as far as the same transactions come in the same order, the hashes of blocks. hooks: what makes some
     workers different, by index (-1: the last). start_workers: False leaves them registered and stopped. hold: no blocks
     but for transactions until `resume_mining`, so that a seeded run reaches its first job at the same block every time.
-    listen: gets a line per step.
+    beacon: "drand" draws by a signer of its own instead of by block hashes, whatever `parameters` say. listen: gets a
+    line per step.
 
     Everything it starts ends with it, also when this process is killed. Raises ToolMissing, DevnetFailed.
     """
@@ -68,6 +73,7 @@ class Devnet:
         start_workers: bool = True,
         hold: bool = False,
         block_seconds: int = 1,
+        beacon: Literal["block", "drand"] = "block",
         listen: Callable[[str], None] | None = None,
     ) -> None:
         self.home = home.expanduser().resolve()
@@ -81,8 +87,9 @@ class Devnet:
         self._stopped = False
         self._lock = HomeLock(self.home)
         self._processes: Processes | None = None
+        self.drand: LocalDrand | None = None
         try:
-            self._start(workers, seed, dict(hooks or {}), start_workers=start_workers, hold=hold)
+            self._start(workers, seed, dict(hooks or {}), start_workers=start_workers, hold=hold, beacon=beacon)
         except BaseException:
             self.stop()
             raise
@@ -166,6 +173,8 @@ class Devnet:
                 self._end_workers()
                 self._processes.close()
         finally:
+            if self.drand is not None:
+                self.drand.close()
             for file in (self.network_file, deployment_path(CHAIN_ID, self.home)):
                 file.unlink(missing_ok=True)  # nobody should look for a chain that is gone
             if hasattr(self, "anvil"):
@@ -175,7 +184,14 @@ class Devnet:
     # ------------------------------------------------------------------------------------------------------------ start
 
     def _start(
-        self, workers: int, seed: int | None, hooks: dict[int, WorkerHook], *, start_workers: bool, hold: bool
+        self,
+        workers: int,
+        seed: int | None,
+        hooks: dict[int, WorkerHook],
+        *,
+        start_workers: bool,
+        hold: bool,
+        beacon: str,
     ) -> None:
         program = find_anvil(self._say)
         self._prepare_folder()
@@ -183,6 +199,8 @@ class Devnet:
         genesis = int(time.time()) if seed is None else _SEEDED_GENESIS
         self.anvil = Anvil(program, self._processes, log=self.folder / "logs" / "anvil.log", genesis=genesis)
         self._say(f"anvil listens at {self.anvil.url}")
+        if beacon == "drand":
+            self._start_drand(genesis, seed)
         self._deploy()
         self._found_actors(workers, hooks)
         if start_workers:
@@ -194,6 +212,13 @@ class Devnet:
         self._write_network_file()
         if not hold:
             self.resume_mining()
+
+    def _start_drand(self, genesis: int, seed: int | None) -> None:
+        from tensorgrid.devnet.drand import LocalDrand  # a curve in plain Python, which most devnets can do without
+
+        self.drand = LocalDrand(genesis, self.connection.now, seed=seed)
+        self._parameters = replace(self._parameters, rounds=self.drand.rounds())
+        self._say(f"drand's rounds at {self.drand.url}")
 
     def _prepare_folder(self) -> None:
         """Empty: journals and keys of another chain must not meet this one."""
@@ -263,6 +288,7 @@ class Devnet:
             payout=provider.address,
             hardware_class=hardware_class("cpu"),
             fingerprint=keccak256(b"one machine"),  # whatever it is, all workers here compute alike
+            capacity=hook.capacity,
             recipient=recipient_bytes(self._keys.identity(f"worker-{number}").recipient),
         )
         sender = Sender(self.connection, provider)

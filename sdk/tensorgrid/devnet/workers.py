@@ -29,12 +29,13 @@ class WorkerHook:
     """What makes one worker differ from the others.
 
     `module` is started in place of the worker's own and gets the same arguments; `stake` multiplies the others';
-    `settings` go into its configuration.
+    `settings` go into its configuration; `capacity` is what it is registered for: jobs at once, audits among them.
     """
 
     module: str = "tensorgrid_worker"
     stake: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
+    capacity: int = 1
 
 
 class WorkerProcess:

@@ -24,6 +24,7 @@ TensorgridError
         WrongChain            the node is of another chain
         NodesDisagree         two nodes tell of two chains; nothing new is paid for until they agree
         NodeRefused           the node does not do this request; `.code` is its JSON-RPC code
+        RoundNotPublished     none of drand's relays has the round; `.number`
         TransactionLost       sent, and not mined in time
         Reverted              refused by a contract; `.name` and `.args_by_name` carry its evidence. Each custom error
                               is a class of its own in tensorgrid.domain.refusals
@@ -157,6 +158,14 @@ class NodeRefused(ChainError):
     def __init__(self, message: str, code: int = 0) -> None:
         super().__init__(message)
         self.code = code
+
+
+class RoundNotPublished(ChainError):
+    """None of drand's relays has the round."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number
 
 
 class TransactionLost(ChainError):

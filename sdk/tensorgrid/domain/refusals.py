@@ -39,6 +39,14 @@ class AmountTooLarge(Reverted):
     """amounts end at 2**128 - 1 for money and 2**96 - 1 for stake"""
 
 
+class TooMany(Reverted):
+    """ask for less at once, in pages"""
+
+
+class NotAscending(Reverted):
+    """sort the list and name nothing twice, or sums would count it twice"""
+
+
 # -------------------------------------------------------------------------------------------------------------- posting
 
 

@@ -19,6 +19,11 @@ class JobOptions:
     verify: how the result is checked; "replicate" runs it on three workers, on five when they differ. "accept" runs
     it on one and checks nothing: it is paid unless you reject it in time, which a jury then judges. "audit" runs a
     training loop (tg.checkpoint) on one, and others replay a few drawn pieces of it.
+    strategy: who gets the seat. "lottery": by lot, the chance as the stake; "reputation": those of a higher score
+    earlier; "price": a reverse auction, in which the price rises until somebody takes it, to what the budget leaves at
+    most, and what it stayed below comes back; "offers": what you pass as offers; or the address of a scheduler that the
+    network allows. Left out, it is the lottery, or the offers if there are any. Seats that check one another are drawn
+    by lot.
     replicas: with "replicate", 3, or 2: enough when both answer the same and the past of each is worth the job,
     otherwise three more are asked. Refused where no two workers have such a past, unless any_score is True.
     steps: with "audit", how often the function calls tg.checkpoint in all. checkpoint_every: how many of them make one
@@ -53,6 +58,7 @@ class JobOptions:
     coin_price: str | Amount | None = None
     replicas: int = 3
     any_score: bool = False
+    strategy: str | None = None
 
     def changed(self, **changes: Any) -> JobOptions:
         """A copy with some options changed. Raises SpecInvalid for names that are no option."""

@@ -20,6 +20,7 @@ from tensorgrid.ordering.matching import serving
 from tensorgrid.ordering.options import Buyable, JobOptions
 from tensorgrid.ordering.packing import PackedJob, pack
 from tensorgrid.ordering.posting import CPU, draft_terms, proposal_of, resolve_class
+from tensorgrid.ordering.strategies import lowest_price
 from tensorgrid.ordering.terms import Estimate, estimate_of, parse_duration
 from tensorgrid.ordering.tiers import ACCEPT, REPLICATE
 from tensorgrid.storage.base import BlobStore
@@ -80,6 +81,7 @@ class Planner:
             take_seconds=_seconds(options.take_within),
             reject_seconds=_seconds(options.reject_within),
             matched=bool(offers) or (relayed and packed.spec.tier == ACCEPT),
+            strategy=options.strategy,
             steps=options.steps,
             replicas=options.replicas,
             handing=Handing(_seconds(options.wrap_within), options.missed_share),
@@ -94,6 +96,9 @@ class Planner:
             terms, prices = replace(terms, price=dearest), replace(prices, price=dearest)
         audited = AuditTerms.unpack(terms.verifier_params) if packed.spec.tier == AUDIT else None
         estimate = estimate_of(prices, clocks, budget.token, audited)
+        lowest = lowest_price(self.contracts, terms.scheduler, terms.price)
+        if lowest < terms.price:
+            estimate = replace(estimate, price_from=Amount(lowest, budget.token))
         if packed.spec.tier == REPLICATE and terms.workers == PAIR:
             estimate = with_cover(self.contracts, terms, estimate, any_score=options.any_score)
         return Plan(packed, terms, estimate, offers)

@@ -71,6 +71,7 @@ def draft_terms(
     take_seconds: int | None = None,
     reject_seconds: int | None = None,
     matched: bool = False,
+    strategy: str | None = None,
     nonce: int | None = None,
     take_by: int | None = None,
     stake: int | None = None,
@@ -81,8 +82,8 @@ def draft_terms(
 ) -> tuple[JobTerms, Prices, Clocks]:
     """Terms that `post` will accept, whose whole escrow is within `budget`. `stake` in stake-token units per worker.
 
-    `matched`: the seat is given by an offer. `steps`: of a job to be audited. `replicas`: of a replicated one.
-    `reopens`: how often a lost seat is given anew; None: as the network is used to.
+    `matched`: the seat is given by an offer. `strategy`: as in JobOptions. `steps`: of a job to be audited.
+    `replicas`: of a replicated one. `reopens`: how often a lost seat is given anew; None: as the network is used to.
     `handing`: of a private one. Without `nonce` it is zero, to be replaced by one of a free lane.
 
     Raises UnknownToken (not accepted for new jobs), InsufficientFunds (budget too small), SpecInvalid (above the
@@ -106,6 +107,7 @@ def draft_terms(
         spec.tier,
         proposed,
         matched=matched,
+        strategy=strategy,
         reject_seconds=reject_seconds,
         plan=plan,
         replicas=replicas,

@@ -100,6 +100,7 @@ class Estimate:
     covering: int = 0
     missed_pay: Amount | None = None
     hand_seconds: int = 0
+    price_from: Amount | None = None
 
     @property
     def if_all_asked(self) -> Amount:
@@ -116,15 +117,20 @@ class Estimate:
             return ""
         return f"; private: {self.missed_pay} lost unless the key is handed within {self.hand_seconds} s of the take"
 
+    @property
+    def _price(self) -> str:
+        begin = "" if self.price_from is None else f"{self.price_from} to "
+        return f"{begin}{self.price_per_worker}"
+
     def __str__(self) -> str:
         if self.audit_fees is not None:
             return (
-                f"one worker at {self.price_per_worker}, auditors {self.audit_fees} for {self.replayed} of "
+                f"one worker at {self._price}, auditors {self.audit_fees} for {self.replayed} of "
                 f"{self.segments} segments; held {self.ceiling}, likely cost {self.likely}, "
                 f"back {self.refund_if_agreed} when all is right{self._at_risk}"
             )
         if self.workers == 1:
-            return f"one worker at {self.price_per_worker} at most; held {self.ceiling}, cost {self.likely} at most"
+            return f"one worker at {self._price} at most; held {self.ceiling}, cost {self.likely} at most"
         if self.workers == PAIR:
             return (
                 f"two workers at {self.price_per_worker} each; held {self.ceiling}; cost {self.likely} and "

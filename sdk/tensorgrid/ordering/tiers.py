@@ -11,6 +11,7 @@ from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.domain.jobs import MAX_SEATS, PAIR, SCORE_RATE_BITS, TRIO, AcceptanceClocks, ReplicationClocks
 from tensorgrid.domain.specs import AUDIT
+from tensorgrid.ordering.strategies import scheduler_of
 
 REPLICATE, ACCEPT = "replicate", "accept"
 TIME_TO_LOOK = 60
@@ -35,31 +36,33 @@ def tier_of(
     clocks: JobClocks,
     *,
     matched: bool = False,
+    strategy: str | None = None,
     reject_seconds: int | None = None,
     plan: AuditTerms | None = None,
     replicas: int = TRIO,
     score_weight: int = 0,
 ) -> Tier:
-    """`matched`: the seat is given by an offer, not drawn. `plan`: with "audit". `replicas`: with "replicate"; for two
-    also `score_weight`, points per 1e18 units of fee in the token that pays. Raises SpecInvalid for what this network
-    does not sell."""
+    """`matched`: the seat is given by an offer, not drawn. `strategy`: as in JobOptions. `plan`: with "audit".
+    `replicas`: with "replicate"; for two also `score_weight`, points per 1e18 units of fee in the token that pays.
+
+    Raises SpecInvalid for what this network does not sell.
+    """
     check_sold(contracts, name)
     _check_replicas(name, replicas, score_weight)
     if name != ACCEPT and (matched or reject_seconds is not None):
         raise SpecInvalid('offers and reject_within belong to verify="accept"; leave them out, or choose that')
+    scheduler = scheduler_of(contracts, strategy, workers=replicas if name == REPLICATE else 1, matched=matched)
     if name == AUDIT:
         assert contracts.audit is not None, "it was offered"
         assert plan is not None, "an audit has a plan"
-        return Tier(1, 0, contracts.lottery.address, contracts.audit, plan.pack(), plan)
+        return Tier(1, 0, scheduler, contracts.audit, plan.pack(), plan)
     if name == REPLICATE:
         rate = score_weight if replicas == PAIR else 0
         params = ReplicationClocks(clocks.reveal, clocks.grace, clocks.extra_take, rate).pack()
-        scheduler = contracts.lottery.address
         return Tier(replicas, MAX_SEATS - replicas, scheduler, contracts.replication, params)
     acceptance = contracts.acceptance
     assert acceptance is not None, "it was offered"
     window = max(acceptance.least_window(), TIME_TO_LOOK) if reject_seconds is None else reject_seconds
-    scheduler = contracts.offers.address if matched else contracts.lottery.address
     return Tier(1, 0, scheduler, acceptance, AcceptanceClocks(window).pack())
 
 

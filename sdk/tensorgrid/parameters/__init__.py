@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tensorgrid.domain.errors import UnknownDeployment
+from tensorgrid.parameters.rounds import Rounds, rounds_of
 
 _NUMBER = re.compile(r"(\d{1,40})(?:\.(\d{1,40}))?", re.ASCII)
 T = TypeVar("T")
@@ -84,6 +85,16 @@ class JuryParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class StrategyParameters:
+    """Of schedulers by score and by price. `top`: points from which on more do not help; `floor`: points that taking by
+    price asks for; `start_bps`: where a price begins to rise, in basis points of the terms' price."""
+
+    top: int
+    floor: int
+    start_bps: int
+
+
+@dataclass(frozen=True, slots=True)
 class AuditParameters:
     """What the SDK proposes for an audited job: seconds, counts and basis points, in the order of the verifier's
     parameters; and how many other providers there must be who could replay it."""
@@ -103,16 +114,16 @@ class AuditParameters:
 
 @dataclass(frozen=True, slots=True)
 class NetworkParameters:
-    """Everything that `deploy` decides. Times: seconds. `beacon_delay`: blocks. Stakes: whole tokens, as text.
+    """Everything that `deploy` decides. Times: seconds. Stakes: whole tokens, as text.
 
-    Without `jury` neither it nor the accept tier is deployed.
+    Without `jury` neither it nor the accept tier is deployed; without `strategies` only the lottery and offers are.
     """
 
     network: str
     bounds: BoundParameters
     clocks: ClockParameters
     exit_delay: int
-    beacon_delay: int
+    rounds: Rounds
     half_life: int
     fee_bps: int
     min_stake: str
@@ -122,6 +133,7 @@ class NetworkParameters:
     hardware_classes: tuple[str, ...]
     jury: JuryParameters | None = None
     audit: AuditParameters | None = None
+    strategies: StrategyParameters | None = None
 
     @classmethod
     def load(cls, which: str | Path = "devnet") -> NetworkParameters:
@@ -146,7 +158,7 @@ class NetworkParameters:
                 bounds=_record(BoundParameters, _table(raw, "bounds")),
                 clocks=_record(ClockParameters, _table(raw, "clocks")),
                 exit_delay=_natural(_table(raw, "stake")["exit_delay"]),
-                beacon_delay=_natural(_table(raw, "beacon")["delay"]),
+                rounds=rounds_of(_table(raw, "beacon")),
                 half_life=_natural(_table(raw, "reputation")["half_life"]),
                 fee_bps=_natural(values["fee_bps"]),
                 min_stake=_text(values["min_stake"]),
@@ -156,6 +168,7 @@ class NetworkParameters:
                 hardware_classes=tuple(_text(name) for name in allow["hardware_classes"]),
                 jury=_jury(_table(raw, "jury")) if "jury" in raw else None,
                 audit=_record(AuditParameters, _table(raw, "audit")) if "audit" in raw else None,
+                strategies=_record(StrategyParameters, _table(raw, "strategies")) if "strategies" in raw else None,
             )
         except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
             raise UnknownDeployment(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tensorgrid.chain.bisection import match_key
@@ -19,6 +19,10 @@ from tensorgrid.runs.story import Story, fold
 
 WINDOW = 5_000
 """Blocks per request: public nodes refuse longer ranges."""
+Topic = str | list[str] | None
+"""One place of a question for logs: this one, any of these, or whatever stands there."""
+OF_JOBS = ("JobBoard", "ReplicationVerifier", "AcceptanceVerifier", "AuditVerifier", "Snapshots", "KeyBox")
+"""Contracts whose events name the job first."""
 REORG_DEPTH = 64
 """How far a posting may move when the chain is re-organised; looking again starts that much before it."""
 
@@ -44,8 +48,7 @@ class Trail:
             if self._seen is not None and self._seen[0] == head.hash:
                 return self._seen[1]
             events = events_of(self._connection, self._contracts, self._job, self._first, head.number)
-            tiers = (self._contracts.acceptance, self._contracts.audit)
-            story = fold(events, *(tier.address if tier is not None else None for tier in tiers))
+            story = story_of(self._contracts, events)
             if story is None:
                 raise JobUnknown(
                     f"no job 0x{self._job.hex()} on chain {self._contracts.chain_id}; check the id and the network"
@@ -64,13 +67,18 @@ class Trail:
             return None
         key = match_key(contracts.audit.address, self._job, doubt.number, doubt.claim)
         topics = [None, "0x" + key.hex()]
-        return position_of(_events(self._connection, contracts, ("Bisection",), topics, self._first, last), key)
+        return position_of(events_in(self._connection, contracts, ("Bisection",), topics, self._first, last), key)
+
+
+def story_of(contracts: Contracts, events: Iterable[Event]) -> Story | None:
+    """As `fold`, with this network's tiers."""
+    tiers = (contracts.acceptance, contracts.audit)
+    return fold(events, *(tier.address if tier is not None else None for tier in tiers))
 
 
 def events_of(connection: Connection, contracts: Contracts, job: JobId, first: int, last: int) -> Iterator[Event]:
     """Events of one job in blocks first..last, in chain order. Raises Unreachable, ChainError."""
-    names = ("JobBoard", "ReplicationVerifier", "AcceptanceVerifier", "AuditVerifier", "Snapshots", "KeyBox")
-    for event in _events(connection, contracts, names, [None, "0x" + job.hex()], first, last):
+    for event in events_in(connection, contracts, OF_JOBS, [None, "0x" + job.hex()], first, last):
         if getattr(event, "id", None) == job:
             yield event
 
@@ -79,19 +87,20 @@ def postings(connection: Connection, contracts: Contracts) -> Iterator[JobPosted
     """Every job ever posted on this board, oldest first. Raises Unreachable, ChainError."""
     first, last = contracts.deployment.start_block, connection.latest().number
     topic = next(entry.hash for entry in contracts.board.interface.events.values() if entry.name == "JobPosted")
-    for event in _events(connection, contracts, ("JobBoard",), ["0x" + topic.hex()], first, last):
+    for event in events_in(connection, contracts, ("JobBoard",), ["0x" + topic.hex()], first, last):
         if isinstance(event, JobPosted):
             yield event
 
 
-def _events(
+def events_in(
     connection: Connection,
     contracts: Contracts,
     names: tuple[str, ...],
-    topics: list[str | None],
+    topics: Sequence[Topic],
     first: int,
     last: int,
 ) -> Iterator[Event]:
+    """Events of these contracts in blocks first..last, in chain order. Raises Unreachable, ChainError."""
     refs = contracts.deployment.contracts
     emitters = {refs[name].address: name for name in names if name in refs}
     start, size = first, WINDOW
@@ -99,7 +108,7 @@ def _events(
         end = min(start + size - 1, last)
         question: dict[str, Any] = {
             "address": sorted(emitters),
-            "topics": topics,
+            "topics": list(topics),
             "fromBlock": hex(start),
             "toBlock": hex(end),
         }

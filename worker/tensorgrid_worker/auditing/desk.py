@@ -19,6 +19,7 @@ from tensorgrid_worker.auditing.checking import Checking
 from tensorgrid_worker.auditing.comparing import Comparing
 from tensorgrid_worker.auditing.disputes import DISPUTING, move_call, moves, wronged
 from tensorgrid_worker.auditing.errands import Errands, Work
+from tensorgrid_worker.auditing.fetching import Proofs
 from tensorgrid_worker.auditing.opened import Opened
 from tensorgrid_worker.auditing.owntrace import OwnTraces
 from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, ClaimKey
@@ -38,7 +39,8 @@ NO_BOUNDS = Bounds()
 
 
 class Desk:
-    """`identity`: what states are sealed to; `wake`: called when an errand has ended; `bounds`: of honest distances."""
+    """`identity`: what states are sealed to; `wake`: called when an errand has ended; `bounds`: of honest distances;
+    `proofs`: of a drand network's rounds."""
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class Desk:
         wake: Callable[[], None],
         joblog: Callable[[JobId], JobLog],
         bounds: Bounds = NO_BOUNDS,
+        proofs: Proofs | None = None,
     ) -> None:
         self._contracts, self._joblog = contracts, joblog
         self.errands = Errands(wake)
@@ -60,7 +63,7 @@ class Desk:
         self._comparing = Comparing(tools, opened, self._checking, bounds)
         self._walking = Walking(tools, self._traces, opened, self._checking)
         self._answering = Answering(tools, self._traces)
-        self._rounds = Rounds(contracts)
+        self._rounds = Rounds(contracts, proofs)
         self._told: set[tuple[JobId, str]] = set()
 
     def running(self) -> frozenset[JobId]:

@@ -1,4 +1,5 @@
-"""Beacon rounds that our audits hang on, stored before their values are lost: blocks remember hashes for a while only.
+"""Beacon rounds that our audits hang on: of blocks, stored before their values are lost, since blocks remember hashes
+for a while only; of drand, stored as soon as they are published.
 
 Nobody else need care: without its round a sitting cannot be served, and a dispute's jury cannot be drawn.
 """
@@ -6,11 +7,15 @@ Nobody else need care: without its round a sitting cannot be served, and a dispu
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tensorgrid.chain.abi import interface
+from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import BlockRef
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.errors import ChainError
+from tensorgrid.domain.jobs import ZERO32
+from tensorgrid_worker.auditing.fetching import Proofs
 from tensorgrid_worker.auditing.picture import AuditPicture
 from tensorgrid_worker.auditing.tosend import ToSend
 from tensorgrid_worker.memory.rows import STORE_ROUND
@@ -20,6 +25,8 @@ OLD_BLOCKS = 96
 has the contract that remembers 8,191."""
 TURN_BLOCKS = 16
 """Between one seat's turn and the next, so that one does it."""
+TURN_SECONDS = 10
+"""As much, where rounds follow time."""
 STORE_SECONDS = 100
 """By then it is to be mined, at whatever fee."""
 
@@ -38,36 +45,40 @@ def rounds_of(audit: AuditPicture) -> Iterator[int]:
 class Rounds:
     """Asked by the loop that plans."""
 
-    def __init__(self, contracts: Contracts) -> None:
-        self._contracts = contracts
+    def __init__(self, contracts: Contracts, proofs: Proofs | None = None) -> None:
+        self._contracts, self._proofs = contracts, proofs
         self._stored: set[int] = set()
-        self._by_block: bool | None = None
 
     def step(self, audits: Sequence[AuditPicture], head: BlockRef) -> list[ToSend]:
         """Of audits in which we have a seat. Raises Unreachable, ChainError."""
         wanted = {number: audit for audit in audits if audit.number for number in rounds_of(audit)}
         due = {number: audit for number, audit in wanted.items() if self._is_due(number, audit, head)}
-        if not due or not self._is_by_block():
-            return []
-        call, until = self._contracts.beacon.store, head.timestamp + STORE_SECONDS
-        return [
-            ToSend(audit.id, f"{STORE_ROUND}{number}", call(number), until)
-            for number, audit in due.items()
-            if not self._is_stored(number)
-        ]
+        until = head.timestamp + STORE_SECONDS
+        calls = ((audit, number, self._call(number)) for number, audit in due.items() if not self._is_stored(number))
+        return [ToSend(audit.id, f"{STORE_ROUND}{number}", call, until) for audit, number, call in calls if call]
+
+    def _call(self, number: int) -> Call | None:
+        """None while its proof is being fetched."""
+        beacon = self._contracts.beacon
+        if beacon.by_block:
+            return beacon.store(number)
+        proof = self._proofs.proof(number) if self._proofs is not None else None
+        return None if proof is None else beacon.store(number, proof.signature)
 
     def _is_due(self, number: int, audit: AuditPicture, head: BlockRef) -> bool:
-        turn = OLD_BLOCKS + TURN_BLOCKS * (audit.number - 1)
-        return number not in self._stored and head.number - number > turn
-
-    def _is_by_block(self) -> bool:
-        """Of a beacon whose rounds are blocks: others' values are published for ever."""
-        if self._by_block is None:
-            self._by_block = self._contracts.beacon.schedule()[1] == 0
-        return self._by_block
+        if number in self._stored:
+            return False
+        beacon, others = self._contracts.beacon, audit.number - 1
+        if beacon.by_block:
+            return head.number - number > OLD_BLOCKS + TURN_BLOCKS * others
+        return beacon.due_in_next_block(number, replace(head, timestamp=head.timestamp - TURN_SECONDS * others))
 
     def _is_stored(self, number: int) -> bool:
         beacon = self._contracts.beacon
+        if not beacon.by_block:
+            if found := beacon.value_of(number) != ZERO32:
+                self._stored.add(number)
+            return found
         topic = next(entry.hash for entry in interface("BlockBeacon").events.values() if entry.name == "RoundStored")
         query = {
             "address": beacon.address,
@@ -75,12 +86,12 @@ class Rounds:
             "fromBlock": hex(number),
             "toBlock": "latest",
         }
-        found = self._contracts.connection.rpc("eth_getLogs", query)
-        if not isinstance(found, list):
+        logs = self._contracts.connection.rpc("eth_getLogs", query)
+        if not isinstance(logs, list):
             raise ChainError("the node sent no list of logs; use another node")
-        if found:
+        if logs:
             self._stored.add(number)
-        return bool(found)
+        return bool(logs)
 
     def forget_all(self) -> None:
         """After a reorganisation."""

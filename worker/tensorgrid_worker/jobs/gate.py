@@ -36,7 +36,7 @@ class Gate:
     """The worker's own terms of trade. Addresses are checksummed."""
 
     tokens: frozenset[str]
-    scheduler: str
+    draws: Callable[[str], bool]  # whether a scheduler is known, and gives seats that can be taken
     verifier: str
     hardware_class: bytes
     class_name: str
@@ -49,8 +49,8 @@ class Gate:
     private: bool = False  # whether job keys can be opened here
 
     @classmethod
-    def of(cls, config: WorkerConfig, deployment: Deployment, least_stake: int) -> Gate:
-        """`least_stake`: what the network asks of every job, stake-token units.
+    def of(cls, config: WorkerConfig, deployment: Deployment, least_stake: int, draws: Callable[[str], bool]) -> Gate:
+        """`least_stake`: what the network asks of every job, stake-token units. `draws`: as Schedulers has it.
 
         Raises ConfigInvalid for a token that the deployment does not know and for a policy that cannot be made.
         """
@@ -66,7 +66,7 @@ class Gate:
         )
         return cls(
             tokens=frozenset(token.address for token in chosen),
-            scheduler=deployment.address("LotteryScheduler"),
+            draws=draws,
             verifier=deployment.address("ReplicationVerifier"),
             hardware_class=hardware_class(config.hardware_class),
             class_name=config.hardware_class,
@@ -127,7 +127,7 @@ class Gate:
     def _network_refusal(self, terms: JobTerms, me: str) -> str:
         if terms.pay_token not in self.tokens:
             return f"it pays in {terms.pay_token}, which this worker does not accept"
-        if terms.scheduler != self.scheduler or terms.verifier not in {self.verifier, self.acceptance, self.audits}:
+        if terms.verifier not in {self.verifier, self.acceptance, self.audits} or not self.draws(terms.scheduler):
             return "it names a scheduler or verifier that this worker does not know"
         if terms.hardware_class != self.hardware_class:
             return f"it wants other hardware than {self.class_name!r}"

@@ -13,6 +13,7 @@ import structlog
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.follow import Batch, Follower
+from tensorgrid.chain.relays import Relays
 from tensorgrid.chain.witness import Witnesses
 from tensorgrid.domain.errors import ChainError, InsufficientFunds
 from tensorgrid.domain.jobs import JobId
@@ -23,23 +24,26 @@ from tensorgrid_worker.auditing.aftermath import Aftermath
 from tensorgrid_worker.auditing.bench import Bench
 from tensorgrid_worker.auditing.cases import CaseReader
 from tensorgrid_worker.auditing.desk import Desk
+from tensorgrid_worker.auditing.fetching import Fetcher
 from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.capability import fingerprints
 from tensorgrid_worker.capability.upkeep import Upkeep
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.control import abandoned, forget_abandoned
 from tensorgrid_worker.jobs.gate import Gate
+from tensorgrid_worker.jobs.schedulers import Schedulers
 from tensorgrid_worker.jobs.snapshots import Snap
 from tensorgrid_worker.jobs.workshop import Publish, Workshop
 from tensorgrid_worker.logs import JobLog, JobLogShelf, in_context, naming, short
 from tensorgrid_worker.loop.backoff import Backoff
 from tensorgrid_worker.loop.calls import CARRYING, LOCAL, call_for, due, passenger_of
 from tensorgrid_worker.loop.census import Census
+from tensorgrid_worker.loop.drawing import Drawing
 from tensorgrid_worker.loop.handed import KeyReader
 from tensorgrid_worker.loop.interest import Interest
 from tensorgrid_worker.loop.larder import Larder
 from tensorgrid_worker.loop.openings import Openings
-from tensorgrid_worker.loop.planner import Action, Do, JobView, Memory, plan, unfinished, work_deadline
+from tensorgrid_worker.loop.planner import Action, Do, JobView, Memory, plan, room_for, unfinished, work_deadline
 from tensorgrid_worker.loop.recovery import Recovery
 from tensorgrid_worker.loop.submitter import Submitter
 from tensorgrid_worker.loop.trust import HELD, Trust
@@ -115,6 +119,9 @@ class Daemon:
         self._upkeep = upkeep
         self._workshop = workshop(self._publish, self._snap, self._wake_plan.set)
         self._view.keys = KeyReader(contracts, me, identity, self._workshop.inputs)
+        relays = Relays(config.beacon_relays or contracts.deployment.relays)
+        self._fetcher = Fetcher(contracts.beacon, relays, self._wake_plan.set)
+        self._schedulers = Schedulers(contracts)
         tools = Tools(self._workshop.inputs, self._workshop.executor, self._workshop.slots)
         self._desk = Desk(
             contracts=contracts,
@@ -123,6 +130,7 @@ class Daemon:
             wake=self._wake_plan.set,
             joblog=self._joblog,
             bounds=load_bounds(config.distance_bounds),
+            proofs=self._fetcher,
         )
         self._bench = Bench(
             contracts,
@@ -137,13 +145,14 @@ class Daemon:
         self._larder = Larder(self._workshop, me, config.waiting_input_bytes)
         self._interest = Interest(
             config=config,
-            gate=Gate.of(config, contracts.deployment, contracts.parameters.values().min_stake),
+            gate=self._gate(config),
             journal=journal,
             workshop=self._workshop,
             me=me,
             upkeep=upkeep,
             joblog=self._joblog,
         )
+        self._drawing = Drawing(contracts, me, self._fetcher, self._interest.least_price)
 
     # ------------------------------------------------------------------------------------------------------------ life
 
@@ -163,6 +172,7 @@ class Daemon:
             self._wake_submit.set()
             self._workshop.close()
             self._desk.close()
+            self._fetcher.close()
             if self._upkeep is not None:
                 self._upkeep.close()
             submit.join(timeout=10)
@@ -268,9 +278,13 @@ class Daemon:
         to_run = any(seat.seat.worker == self._me and not seat.sealed_block for job in open_jobs for seat in job.seats)
         working = self._workshop.running() or self._desk.running()
         if self._upkeep.step(busy=to_run or bool(working or self._interest.taking(self._records))):
-            settings, contracts = self._upkeep.settings, self._contracts
-            self._interest.gate = Gate.of(settings, contracts.deployment, contracts.parameters.values().min_stake)
-            self._standing = Standing(contracts, self._me, settings.hardware_class)
+            settings = self._upkeep.settings
+            self._interest.gate = self._gate(settings)
+            self._standing = Standing(self._contracts, self._me, settings.hardware_class)
+
+    def _gate(self, settings: WorkerConfig) -> Gate:
+        least = self._contracts.parameters.values().min_stake
+        return Gate.of(settings, self._contracts.deployment, least, self._schedulers.draws)
 
     def _count_seats(self) -> None:
         """Read logs again where those that were read do not account for the stake that is locked."""
@@ -320,6 +334,8 @@ class Daemon:
         sending = self._desk.step(audits, memory.outbox, memory.results, batch.head)
         if not only_fold and batch.rewound_to is None:
             draining = self._drain_by is not None
+            if room_for(views, memory, self._config.capacity) > 0:
+                sending += self._drawing.step(views, memory.outbox, batch.head)
             sending += self._bench.step(records, memory.outbox, batch.head, draining=draining)
             sending += self._aftermath.step(records, memory.outbox)
         calls += [(each.job, each.kind, each.call) for each in sending]

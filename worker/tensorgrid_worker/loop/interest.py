@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import structlog
 
-from tensorgrid.domain.jobs import JobId
+from tensorgrid.domain.jobs import JobId, JobTerms
 from tensorgrid_worker.capability.upkeep import Upkeep
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.jobs.gate import Gate
@@ -104,7 +104,8 @@ class Interest:
             refusal = ""
             if action.do in TAKES:
                 record = records[action.job]
-                refusal = self._unwanted(record) or self._crowded(record, loads, ours - {record.id})
+                refusal = self._too_early(record, action.price) or self._unwanted(record, action.price)
+                refusal = refusal or self._crowded(record, loads, ours - {record.id})
             if not refusal:
                 wanted.append(action)
                 ours |= {action.job} & loads.keys()
@@ -131,20 +132,30 @@ class Interest:
             self._told[job] = refusal
             self._joblog(job).say("job.not_taken", reason=refusal)
 
-    def _unwanted(self, record: JobRecord) -> str:
-        """Why not to take it just now, in words. The policies are asked about the spec again, too."""
+    def least_price(self, token: str) -> int:
+        """Of a seat, in the token's units."""
+        return self.gate.least_price(token)
+
+    def _too_early(self, record: JobRecord, price: int) -> str:
+        """In words that stay the same while a price rises: they are told once."""
+        least = self.least_price(record.terms.pay_token)
+        return f"{NOT_NOW}its price has not risen to {least} yet" if price < min(least, record.terms.price) else ""
+
+    def _unwanted(self, record: JobRecord, price: int | None = None) -> str:
+        """Why not to take it just now, at this price, in words. The policies are asked about the spec again, too."""
         if self.draining:
             return f"{NOT_NOW}this worker drains"
         paused = self._upkeep.pause() if self._upkeep is not None else ""
-        if refusal := paused or self._refusal(record):
+        terms = record.terms if price is None else replace(record.terms, price=price)
+        if refusal := paused or self._refusal(record, terms):
             return refusal
         spec = self._workshop.spec(record.id, record.terms)
-        found = None if spec is None else self.gate.judge(record.terms, spec)
+        found = None if spec is None else self.gate.judge(terms, spec)
         return str(found) if found else ""
 
-    def _refusal(self, record: JobRecord) -> str:
+    def _refusal(self, record: JobRecord, terms: JobTerms | None = None) -> str:
         auditor = bool(record.assigned_block) and record.terms.verifier == self.gate.audits
-        return self.gate.refusal(record.terms, self._me, auditor=auditor)
+        return self.gate.refusal(terms or record.terms, self._me, auditor=auditor)
 
     def _crowded(self, record: JobRecord, loads: Mapping[JobId, Load], ours: AbstractSet[JobId]) -> str:
         """Who has room for several jobs could take more than can be done in time, and silence costs the bond."""

@@ -62,12 +62,13 @@ class KeyState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Action:
     """`settles`: an earlier job whose settlement rides on this COMMIT. `at_once`: of a LEAVE, without waiting for the
-    segment to end."""
+    segment to end. `price`: of a take, what the seat is paid now."""
 
     do: Do
     job: JobId
     settles: JobId | None = None
     at_once: bool = False
+    price: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class JobView:
     tally: Tally | None = None  # of the replicate tier, once Committed
     extra: ExtraSeats | None = None
     may_take: bool = False
+    price: int = 0  # of the seat that we may take, in the next block
+    unstored: int = 0  # the round that draws the seats: due, and not on chain yet; 0: none is wanting
     may_open_extra: bool = False
     may_settle: bool = False
     reopen_by: int = 0  # chain time until which it may be opened again, should nobody commit; 0: it may not
@@ -126,7 +129,7 @@ class Memory:
 def plan(views: Sequence[JobView], memory: Memory, capacity: int, now: int) -> list[Action]:
     """In order of urgency. `now` is chain time; `capacity` is how many jobs may be ours and unfinished at once."""
     actions: list[Action] = []
-    room = capacity - sum(_occupies(view, memory) for view in views)
+    room = room_for(views, memory, capacity)
     for view in sorted(views, key=lambda view: (not view.number, view.record.posted_block)):
         for action in _for_job(view, memory, now):
             if action.do in (Do.TAKE, Do.TAKE_EXTRA):
@@ -135,6 +138,11 @@ def plan(views: Sequence[JobView], memory: Memory, capacity: int, now: int) -> l
                 room -= 1
             actions.append(action)
     return _ride(_in_turn(actions, views, memory, capacity), views, memory, now)
+
+
+def room_for(views: Sequence[JobView], memory: Memory, capacity: int) -> int:
+    """How many seats more may be taken now; none while draining."""
+    return 0 if memory.draining else capacity - sum(_occupies(view, memory) for view in views)
 
 
 def _in_turn(actions: list[Action], views: Sequence[JobView], memory: Memory, capacity: int) -> list[Action]:
@@ -237,7 +245,7 @@ def _taking(view: JobView, memory: Memory, now: int) -> Iterator[Action]:
         if job_id not in memory.busy:
             yield Action(Do.INSPECT, job_id)
     elif view.may_take and _to_send(view, memory, do):
-        yield Action(do, job_id)
+        yield Action(do, job_id, price=view.price)
 
 
 def _working(view: JobView, memory: Memory, now: int) -> Iterator[Do]:

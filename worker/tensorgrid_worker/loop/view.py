@@ -25,6 +25,7 @@ from tensorgrid.domain.jobs import (
 )
 from tensorgrid_worker.auditing.reading import AuditReader
 from tensorgrid_worker.loop.calls import call_for
+from tensorgrid_worker.loop.drawing import quote_of
 from tensorgrid_worker.loop.handed import KeyReader
 from tensorgrid_worker.loop.planner import Do, JobView
 from tensorgrid_worker.memory.records import JobRecord, Preparation
@@ -36,7 +37,10 @@ PATIENCE = 32
 MOST_LOOKS = 3
 """How often a job's seats are read anew because the chain moved meanwhile; after that, in the next round."""
 PASSED_SECONDS = 5.0
-WAITING = frozenset({"NotDrawn", "RoundNotDue", "SeatsFull", "CapacityReached", "DeadlinePassed", "WrongState"})
+NOT_STORED = "RoundNotStored"
+WAITING = frozenset(
+    {"NotDrawn", "RoundNotDue", NOT_STORED, "SeatsFull", "CapacityReached", "DeadlinePassed", "WrongState"}
+)
 """Refusals of `take` that say: not now, or others were faster. Any other is worth a line in the log."""
 
 
@@ -129,7 +133,7 @@ class ViewReader:
         if job.state is JobState.ASSIGNED and not job.committed and record.reopens_left > 0:
             view = replace(view, reopen_by=job.clock + self.contracts.reopen_time)
         if not view.number:
-            return replace(view, may_take=self._may_take(view, head))
+            return self._takeable(view, head)
         settle, open_extra = self._closing(view, head)
         if not settle and not open_extra:
             self._closable.pop(record.id, None)  # an audit may be closable, go on, and be closable again
@@ -210,24 +214,36 @@ class ViewReader:
         work_by = take_by + record.terms.work_time
         return tally, ExtraSeats(count, tally.extra_round, tally.extra_opened_at, take_by, work_by)
 
-    def _may_take(self, view: JobView, head: BlockRef) -> bool:
-        """Whether `take` would pass in the next block. The draw's round must be over: asking earlier is a waste."""
+    def _takeable(self, view: JobView, head: BlockRef) -> JobView:
+        """With whether `take` would pass in the next block, and at what price, or the round that is still wanting. The
+        draw's round must be over: asking earlier is a waste."""
         record, job = view.record, view.job
         if record.preparation is not Preparation.READY:
-            return False
+            return view
         open_round = view.extra.round if view.extra is not None else job.round
-        if head.number < open_round or (job.state is not JobState.POSTED and view.extra is None):
-            return False
+        if job.state is not JobState.POSTED and view.extra is None:
+            return view
+        if not self.contracts.beacon.due_in_next_block(open_round, head):
+            return view
         if view.audited and (reason := self._unfit(record, auditor=view.extra is not None)):
             self.refusals[record.id] = reason
-            return False
+            return view
         try:
             self.contracts.simulate(call_for(self.contracts, view, Do.TAKE, None), self.me)
+            price = self._price(view, open_round, head)
         except Reverted as refusal:
             self.refusals[record.id] = "" if refusal.name in WAITING else str(refusal)
-            return False
+            return replace(view, unstored=open_round) if refusal.name == NOT_STORED else view
         self.refusals[record.id] = ""
-        return True
+        return replace(view, may_take=True, price=price)
+
+    def _price(self, view: JobView, open_round: int, head: BlockRef) -> int:
+        """Of the seat in the next block; later it is no less. Raises Reverted where a stranger's scheduler does."""
+        terms = view.record.terms
+        if terms.scheduler == self.contracts.lottery.address:
+            return terms.price
+        value = self.contracts.beacon.value_of(open_round)
+        return quote_of(self.contracts, self.me, view, value, head.timestamp + 1).price
 
     def _unfit(self, record: JobRecord, *, auditor: bool) -> str:
         ours = (known for known in self._known.values() if known.record.number_of(self.me) == 1)
@@ -273,7 +289,7 @@ class ViewReader:
         """Of a job; zero while its round is not due. Raises Unreachable, ChainError."""
         if record.id not in self._seeds:
             value = self._values.get(record.round) or self.contracts.beacon.value_of(record.round)
-            if value == ZERO32 and head.number > record.round:
+            if value == ZERO32 and self.contracts.beacon.by_block and head.number > record.round:
                 # The contract remembers blocks for some hours, a node for ever; work that began then goes on (W2).
                 block = self.contracts.connection.block(record.round)
                 value = bytes.fromhex(block.hash[2:]) if block is not None else ZERO32

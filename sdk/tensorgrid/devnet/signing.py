@@ -1,45 +1,25 @@
-"""A drand network in one hand, for tests and devnets: the scheme bls-bn254-unchained-on-g1, in plain Python.
+"""drand's scheme bls-bn254-unchained-on-g1 in one hand, in plain Python: for devnets and tests.
 
 hash_to_curve is RFC 9380's, written apart from contracts/types/HashToG1.sol, so that each checks the other; published
-rounds check both.
+rounds check both. Nothing here runs in constant time: a secret of anything of worth does not belong here.
 """
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from py_ecc.optimized_bn128 import FQ, G2, add, curve_order, field_modulus, multiply, normalize
 
-from tensorgrid import parameters
 from tensorgrid.domain.encoding import keccak256
 
-P = field_modulus
+P, ORDER = field_modulus, curve_order
 TAG = b"BLS_SIG_BN254G1_XMD:KECCAK-256_SVDW_RO_NUL_"
 Z = 1
 C1 = Z**3 + 3
 C2 = -Z * pow(2, -1, P) % P
 C3 = min(root := pow(-C1 * 3 * Z * Z % P, (P + 1) // 4, P), P - root, key=lambda value: value % 2)
 C4 = -4 * C1 * pow(3 * Z * Z, -1, P) % P
-
-
-@dataclass(frozen=True)
-class Published:
-    """A drand network, as its members describe it. `key`: four words, imaginary parts first."""
-
-    key: tuple[int, int, int, int]
-    genesis: int
-    period: int
-
-    @classmethod
-    def read(cls, name: str) -> Published:
-        """From the shipped data."""
-        text = (Path(str(parameters.__file__)).parent / "beacons" / f"{name}.toml").read_text()
-        raw = tomllib.loads(text)
-        words = (raw["public_key"][word] for word in ("x_imaginary", "x_real", "y_imaginary", "y_real"))
-        return cls(tuple(int(word, 16) for word in words), raw["genesis"], raw["period"])  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
