@@ -29,7 +29,7 @@ class Seat:
 @dataclass(frozen=True)
 class Ruling:
     pay: int
-    fault: str = "none"  # "none", "no-show" or "slashed"
+    fault: str = "none"  # "none", "no-show", "slashed" or "abandoned"
     agreed: bool = False
     finder: bool = False  # somebody has found the fault, and has a share in what is lost
 
@@ -131,7 +131,7 @@ def settlement(escrowed: int, fee_bps: int, bounty: int, rulings: Sequence[Rulin
 
 def loss(fault: str, stake: int, bond: int) -> int:
     """Stake that is burned, in units of the stake token."""
-    return {"none": 0, "no-show": bond, "slashed": stake}[fault]
+    return {"none": 0, "no-show": bond, "slashed": stake, "abandoned": ceil(Fraction(bond, 2))}[fault]
 
 
 def finders_share(lost: int) -> int:

@@ -5,12 +5,11 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
-import {IBeacon} from "../interfaces/IBeacon.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
+import {IVersioned} from "../interfaces/IVersioned.sol";
 import {
-    Fault,
     Job,
     JobId,
     JobRef,
@@ -27,13 +26,13 @@ import {
 import {JobWord, bareDigest, laneOf as laneKey} from "../types/JobWord.sol";
 import {seatWord, sealedDigest, sealedFoldedDigest, tagIn} from "../types/SeatHash.sol";
 import {BoardBase} from "./BoardBase.sol";
-import {Seating} from "./Seating.sol";
+import {RareCalls} from "./RareCalls.sol";
 
 /// @title JobBoard, as IJobBoard says
 /// @dev Every function reads: identify, check, write, emit, call out. What is called out to cannot come back: ledgers,
 /// registry and beacon call nobody (tokens move only in the ledgers' own deposits and withdrawals), schedulers and
 /// verifiers are asked by static calls.
-contract JobBoard is Seating {
+contract JobBoard is RareCalls {
     bytes32 private constant SEAL_TYPEHASH = keccak256("Seal(bytes32 job,bytes32 commitment)");
 
     constructor(
@@ -100,17 +99,6 @@ contract JobBoard is Seating {
         emit NonceRetired(msg.sender, nonce);
     }
 
-    /// @inheritdoc IJobBoard
-    function cancel(JobTerms calldata terms) external {
-        (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Posted);
-        require(job.digest() == bareDigest(id), UnknownJob(id));
-        require(msg.sender == terms.requester, NotRequester(id, msg.sender));
-        // INVARIANT (D1): a requester who can know the draw can no longer throw it away for another.
-        require(!IBeacon(BEACON).isDue(job.round()), DrawFixed(id, job.round()));
-        _jobs[lane] = job.withState(JobState.Cancelled);
-        emit JobCancelled(id, _giveBack(terms));
-    }
-
     // ---- the worker, or anyone for him
 
     /// @inheritdoc IJobBoard
@@ -169,20 +157,6 @@ contract JobBoard is Seating {
     // ---- anyone
 
     /// @inheritdoc IJobBoard
-    function closeWork(JobTerms calldata terms, Seat[] calldata held) external {
-        (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Assigned);
-        _check(lane, id, job, held);
-        uint40 deadline = job.clock();
-        require(block.timestamp > deadline, DeadlineNotPassed(id, deadline));
-        require(job.committed() > 0, NothingCommitted(id));
-        // INVARIANT (J2): a job lives no longer than MAX_LIFE, however late somebody comes to close it.
-        uint40 closeBy = deadline + terms.settleTime;
-        require(block.timestamp <= closeBy, DeadlinePassed(id, closeBy));
-        emit JobCommitted(id, uint40(block.timestamp));
-        _jobs[lane] = _endWork(job);
-    }
-
-    /// @inheritdoc IJobBoard
     function contest(JobTerms calldata terms, Seat[] calldata held) external {
         (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Committed);
         _check(lane, id, job, held);
@@ -209,29 +183,22 @@ contract JobBoard is Seating {
         }
     }
 
-    /// @inheritdoc IJobBoard
-    function expire(JobTerms calldata terms, Seat[] calldata held) external {
-        (bytes32 lane, JobId id, JobWord job) = _find(terms);
-        _checkAll(lane, id, job, held);
-        bool assigned = job.state() == JobState.Assigned;
-        if (!assigned) _expect(id, job, JobState.Posted);
-        uint40 deadline = assigned ? job.clock() : terms.takeBy;
-        // What somebody committed to may still be closed and settled; that has its own time.
-        if (job.committed() > 0) deadline += terms.settleTime;
-        require(block.timestamp > deadline, DeadlineNotPassed(id, deadline));
-
-        Ruling[] memory rulings = new Ruling[](held.length);
-        for (uint256 i = 0; assigned && i < held.length; ++i) {
-            // A seat still empty at takeBy is no taker's fault; an empty hand at the work deadline is.
-            if (held[i].commitment == 0) rulings[i].fault = Fault.NoShow;
-        }
-        _jobs[lane] = job.withState(JobState.Expired);
-        (,, uint256 returned) = _payOut(terms, held, rulings);
-        _judge(terms, id, held, rulings);
-        emit JobExpired(id, msg.sender, returned);
+    /// @inheritdoc IVersioned
+    function adopt(uint32 version) external {
+        _adopt(version);
     }
 
     // ---- reading
+
+    /// @inheritdoc IJobBoard
+    function escrowFor(JobTerms calldata terms) external pure returns (uint256) {
+        return _escrowFor(terms);
+    }
+
+    /// @inheritdoc IJobBoard
+    function judgement(JobTerms calldata terms, Seat[] calldata held) external view returns (Ruling[] memory) {
+        return _judgement(terms, held);
+    }
 
     /// @inheritdoc IJobBoard
     function look(JobTerms calldata terms, Seat[] calldata held) external view returns (JobId, JobWord) {
@@ -410,11 +377,6 @@ contract JobBoard is Seating {
 
     function _isAllSealed(JobWord job) private pure returns (bool) {
         return job.committed() == (1 << job.taken()) - 1;
-    }
-
-    /// @dev The caller stores the job.
-    function _endWork(JobWord job) private view returns (JobWord) {
-        return job.withState(JobState.Committed).withClock(block.timestamp);
     }
 
     // ---- settling

@@ -19,8 +19,8 @@ abstract contract Outcomes is Posting {
 
     uint256 private constant SCORE_ONE = 1e18;
 
-    /// @inheritdoc IJobBoard
-    function judgement(JobTerms calldata terms, Seat[] calldata held) external view returns (Ruling[] memory) {
+    /// @dev As IJobBoard.judgement.
+    function _judgement(JobTerms calldata terms, Seat[] calldata held) internal view returns (Ruling[] memory) {
         (bytes32 lane, JobId id, JobWord job) = _find(terms, JobState.Committed);
         _checkAll(lane, id, job, held);
         return _isSilent(job) ? _silence(terms, id, job, held) : _verdict(terms, id, job, held);
@@ -51,7 +51,7 @@ abstract contract Outcomes is Posting {
     {
         // The first clock of the tier is the time to object; a clock beyond the settle deadline holds nobody.
         bool over = block.timestamp > job.clock() + uint32(uint256(terms.verifierParams)) || _isLate(terms, job);
-        require(over, VerdictPending(id));
+        require(over, IJobBoard.VerdictPending(id));
         return _byTerms(held, false);
     }
 
@@ -72,8 +72,8 @@ abstract contract Outcomes is Posting {
         bytes memory rest = abi.encodePacked(id, job, behind(3), held.length, rawSeats(held));
         (bool done, Ruling[] memory rulings) =
             abi.decode(ask(terms.verifier, IVerifier.verdict.selector, terms, rest), (bool, Ruling[]));
-        require(done, VerdictPending(id));
-        require(rulings.length == held.length, VerdictBroken(id));
+        require(done, IJobBoard.VerdictPending(id));
+        require(rulings.length == held.length, IJobBoard.VerdictBroken(id));
         _checkBudget(terms, id, rulings);
         return rulings;
     }
@@ -85,13 +85,13 @@ abstract contract Outcomes is Posting {
         returns (Ruling[] memory rulings)
     {
         // INVARIANT: nobody but the verifier that the terms have pinned speaks for them.
-        require(msg.sender == terms.verifier, NotVerifier(id, msg.sender));
+        require(msg.sender == terms.verifier, IJobBoard.NotVerifier(id, msg.sender));
         rulings = _byTerms(held, true);
         _checkBudget(terms, id, rulings);
     }
 
     function _checkBudget(JobTerms calldata terms, JobId id, Ruling[] memory rulings) private pure {
-        require(_sumOf(rulings) <= _mostPay(terms), VerdictBroken(id));
+        require(_sumOf(rulings) <= _mostPay(terms), IJobBoard.VerdictBroken(id));
     }
 
     function _sumOf(Ruling[] memory rulings) private pure returns (uint256 paid) {
@@ -112,12 +112,17 @@ abstract contract Outcomes is Posting {
     {
         // INVARIANT: the verifier gets VERDICT_GAS in full, so no caller can starve it into the default.
         uint256 need = VERDICT_GAS + VERDICT_GAS / 32;
-        require(gasleft() >= need, GasTooLow(gasleft(), need));
-        try this.judgement{gas: VERDICT_GAS}(terms, held) returns (Ruling[] memory rulings) {
+        require(gasleft() >= need, IJobBoard.GasTooLow(gasleft(), need));
+        try IJobBoard(address(this)).judgement{gas: VERDICT_GAS}(terms, held) returns (Ruling[] memory rulings) {
             return rulings;
         } catch {
             return job.isSilent() ? _byTerms(held, false) : new Ruling[](held.length);
         }
+    }
+
+    /// @dev The caller stores the job.
+    function _endWork(JobWord job) internal view returns (JobWord) {
+        return job.withState(JobState.Committed).withClock(block.timestamp);
     }
 
     /// @dev Pays each worker his ruling's pay, burns the fee on it, gives the bounty to the caller when nobody is paid, and
@@ -132,14 +137,14 @@ abstract contract Outcomes is Posting {
         paid = _sumOf(rulings);
         // Who was paid had the interest to close; only where nobody was does the closer get the bounty.
         if (paid == 0) {
-            returned = escrowFor(terms) - terms.bounty;
+            returned = _escrowFor(terms) - terms.bounty;
             IEscrow(ESCROW).pay(terms.payToken, terms.requester, msg.sender, terms.bounty, 0, returned);
             return (0, 0, returned);
         }
         fee = terms.feeBps.feeOn(paid);
         // INVARIANT (E2): paid + fee + bounty + returned = escrowed. Dust is the requester's, save what rounding the fee up
         // took from him.
-        returned = escrowFor(terms) - paid - fee;
+        returned = _escrowFor(terms) - paid - fee;
         // Seat by seat: no dearer than one call with lists, and most jobs have one seat. The last one takes the rest along.
         for (uint256 i = 0; i < rulings.length; ++i) {
             bool last = i + 1 == rulings.length;
@@ -151,7 +156,7 @@ abstract contract Outcomes is Posting {
 
     /// @dev Gives everything back to the requester: the draw was never fixed.
     function _giveBack(JobTerms calldata terms) internal returns (uint256 returned) {
-        returned = escrowFor(terms);
+        returned = _escrowFor(terms);
         IEscrow(ESCROW).pay(terms.payToken, terms.requester, terms.requester, 0, 0, returned);
     }
 
@@ -162,9 +167,15 @@ abstract contract Outcomes is Posting {
             address worker = held[i].worker;
             uint256 slashed = _lossOf(terms, ruling.fault);
             IStakeVault(VAULT).release(held[i].provider, worker, terms.stake, slashed, ruling.finder, slashed / 2);
+            if (ruling.fault == Fault.NoShow) _rest(terms, held[i]);
             _score(terms, worker, ruling);
-            emit WorkerSettled(id, worker, ruling.pay, ruling.fault, ruling.agreed);
+            emit IJobBoard.WorkerSettled(id, worker, ruling.pay, ruling.fault, ruling.agreed);
         }
+    }
+
+    /// @dev The cool-down of who lost a seat: he takes no other for as long as he might have kept that one.
+    function _rest(JobTerms calldata terms, Seat calldata seat) internal {
+        IStakeVault(VAULT).rest(seat.provider, seat.worker, uint40(block.timestamp) + terms.workTime);
     }
 
     function _score(JobTerms calldata terms, address worker, Ruling memory ruling) private {

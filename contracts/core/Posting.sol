@@ -4,7 +4,6 @@ pragma solidity 0.8.30;
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
-import {IVersioned} from "../interfaces/IVersioned.sol";
 import {JobId, JobTerms, policyOf} from "../types/JobTypes.sol";
 import {JobWord, laneOf as laneKey, postedWord, retiredWord} from "../types/JobWord.sol";
 import {BPS_WHOLE} from "../types/Money.sol";
@@ -21,14 +20,14 @@ abstract contract Posting is Roster {
     mapping(address token => uint256) private _weights; // points per 1e18 fee units, as of the token's last admission
     uint32 private _version; // of the parameters, as they have told it; 0: paused, or this board is not one of theirs
 
-    /// @inheritdoc IVersioned
-    function adopt(uint32 version) external {
-        require(msg.sender == PARAMETERS, NotParameters(msg.sender));
+    /// @dev As IVersioned.adopt.
+    function _adopt(uint32 version) internal {
+        require(msg.sender == PARAMETERS, IJobBoard.NotParameters(msg.sender));
         _version = version;
     }
 
-    /// @inheritdoc IJobBoard
-    function escrowFor(JobTerms calldata terms) public pure returns (uint256) {
+    /// @dev What a job of these terms holds.
+    function _escrowFor(JobTerms calldata terms) internal pure returns (uint256) {
         uint256 most = _mostPay(terms);
         unchecked {
             // no sum of a few products of 128 and 16 bits reaches 256
@@ -53,16 +52,16 @@ abstract contract Posting is Roster {
     {
         lane = laneKey(terms.requester, terms.nonce);
         _enterLane(lane, terms.requester, terms.nonce);
-        uint256 escrow = escrowFor(terms);
+        uint256 escrow = _escrowFor(terms);
         IParameters.Admission memory admission = _admit(terms);
         _checkTerms(terms, escrow, admission);
         // INVARIANT: nobody can post an order of offers without one, and so make its requester pay him for nothing.
-        require(admission.draws == drawn, WrongScheduler(id, admission.draws));
+        require(admission.draws == drawn, IJobBoard.WrongScheduler(id, admission.draws));
 
         uint40 round = nextRound(ORIGIN, PERIOD, AHEAD);
         job = postedWord(id, terms.nonce, round, admission.silent);
         // Fields that are not read here were read when the policy was admitted, so that none is announced unchecked.
-        announce(JobPosted.selector, id.asBytes(), terms, round);
+        announce(IJobBoard.JobPosted.selector, id.asBytes(), terms, round);
         IEscrow(ESCROW).hold(terms.payToken, terms.requester, escrow + relayFee);
     }
 
@@ -70,8 +69,8 @@ abstract contract Posting is Roster {
     function _enterLane(bytes32 lane, address requester, uint256 nonce) internal view {
         JobWord last = _jobs[lane];
         // INVARIANT (J1): sequences only rise, so an id is used once and an ended job never replays.
-        require(uint16(nonce) > _usedUp(lane, last), NonceUsed(requester, nonce));
-        require(last.isFree(), LaneBusy(requester, nonce >> 16));
+        require(uint16(nonce) > _usedUp(lane, last), IJobBoard.NonceUsed(requester, nonce));
+        require(last.isFree(), IJobBoard.LaneBusy(requester, nonce >> 16));
     }
 
     /// @dev The highest sequence of the lane that is used up, by its last job or by `retire`.
@@ -83,7 +82,7 @@ abstract contract Posting is Roster {
     /// the floor: postings to lanes that never retired anything read no slot more for it.
     function _retire(bytes32 lane, uint256 nonce) internal {
         JobWord last = _jobs[lane];
-        require(uint16(nonce) > _usedUp(lane, last), NonceUsed(msg.sender, nonce));
+        require(uint16(nonce) > _usedUp(lane, last), IJobBoard.NonceUsed(msg.sender, nonce));
         if (last.isFree()) {
             _jobs[lane] = retiredWord(nonce);
         } else {
@@ -101,7 +100,7 @@ abstract contract Posting is Roster {
     /// @dev The policy's admission as of now, remembered or asked for.
     function _admit(JobTerms calldata terms) private returns (IParameters.Admission memory admission) {
         uint32 version = _version;
-        require(version != 0, Paused());
+        require(version != 0, IJobBoard.Paused());
         bytes32 policy = policyOf(terms);
         admission = _admissions[policy];
         if (admission.version != version) {
@@ -112,15 +111,15 @@ abstract contract Posting is Roster {
     }
 
     function _checkTerms(JobTerms calldata terms, uint256 escrow, IParameters.Admission memory admission) private view {
-        require(terms.price > 0, PriceZero());
-        require(escrow <= admission.maxEscrow, EscrowAboveLimit(escrow, admission.maxEscrow));
+        require(terms.price > 0, IJobBoard.PriceZero());
+        require(escrow <= admission.maxEscrow, IJobBoard.EscrowAboveLimit(escrow, admission.maxEscrow));
         // Rounded up: a reserve is never a unit short.
         uint256 reserve = (uint256(terms.price) * admission.reserveBps + BPS_WHOLE - 1) / BPS_WHOLE;
-        require(terms.reserve >= reserve, ReserveTooSmall(terms.reserve, reserve));
+        require(terms.reserve >= reserve, IJobBoard.ReserveTooSmall(terms.reserve, reserve));
         uint256 takeTime = terms.takeBy > block.timestamp ? terms.takeBy - block.timestamp : 0;
         require(
             takeTime >= admission.minTakeTime && takeTime <= admission.maxTakeTime,
-            TimeOutOfRange("takeTime", takeTime, admission.minTakeTime, admission.maxTakeTime)
+            IJobBoard.TimeOutOfRange("takeTime", takeTime, admission.minTakeTime, admission.maxTakeTime)
         );
     }
 }

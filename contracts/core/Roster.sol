@@ -3,8 +3,10 @@ pragma solidity 0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
+import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {JobId, JobState, JobTerms, Seat, hashOf} from "../types/JobTypes.sol";
 import {JobWord, bareDigest, laneOf as laneKey} from "../types/JobWord.sol";
+import {Reopening, firstReopening} from "../types/Reopening.sol";
 import {digestIn, foldedDigest, providerTag, seatDigest, seatWord} from "../types/SeatHash.sol";
 import {BoardBase} from "./BoardBase.sol";
 
@@ -13,6 +15,7 @@ import {BoardBase} from "./BoardBase.sol";
 /// slot counts only up to `taken`: taking a seat writes it anew in every job.
 abstract contract Roster is BoardBase, EIP712 {
     mapping(bytes32 lane => JobWord) internal _jobs;
+    /// @dev Of a job that was opened again, number 0 holds its Reopening, those above MAX_SEATS the tags of who lost a seat.
     mapping(bytes32 lane => mapping(uint256 number => uint256)) internal _seats;
 
     function _idOf(bytes32 termsHash) internal view returns (JobId) {
@@ -43,12 +46,12 @@ abstract contract Roster is BoardBase, EIP712 {
         job = _jobs[lane];
         // INVARIANT (J1): a lane holds one job at a time, so what it held before can never be moved again. Sequence 0 is
         // nobody's: an empty lane has it.
-        require(uint16(nonce) != 0 && job.sequence() == uint16(nonce), UnknownJob(id));
+        require(uint16(nonce) != 0 && job.sequence() == uint16(nonce), IJobBoard.UnknownJob(id));
     }
 
     function _expect(JobId id, JobWord job, JobState need) internal pure {
         JobState have = job.state();
-        require(have == need, WrongState(id, have, need));
+        require(have == need, IJobBoard.WrongState(id, have, need));
     }
 
     /// @dev Whether job and seats are the ones remembered. Not folded: empty entries are passed over.
@@ -58,16 +61,16 @@ abstract contract Roster is BoardBase, EIP712 {
 
     /// @dev As `_check`, and that no seat is missing.
     function _checkAll(bytes32 lane, JobId id, JobWord job, Seat[] calldata held) internal view {
-        require(held.length == job.taken(), WrongSeats(id, held.length + 1));
+        require(held.length == job.taken(), IJobBoard.WrongSeats(id, held.length + 1));
         _check(lane, id, job, held, true);
     }
 
     function _check(bytes32 lane, JobId id, JobWord job, Seat[] calldata held, bool all) private view {
         if (job.isFolded()) {
-            require(job.digest() == foldedDigest(id, held), WrongSeats(id, 0));
+            require(job.digest() == foldedDigest(id, held), IJobBoard.WrongSeats(id, 0));
             return;
         }
-        require(job.digest() == bareDigest(id), UnknownJob(id));
+        require(job.digest() == bareDigest(id), IJobBoard.UnknownJob(id));
         for (uint256 i = 0; i < held.length; ++i) {
             if (all || held[i].worker != address(0)) _checkSeat(lane, id, job, held[i], i + 1);
         }
@@ -76,7 +79,17 @@ abstract contract Roster is BoardBase, EIP712 {
     /// @dev Of a job that is not folded.
     function _checkSeat(bytes32 lane, JobId id, JobWord job, Seat calldata seat, uint256 number) internal view {
         bool given = number > 0 && number <= job.taken();
-        require(given && digestIn(_seats[lane][number]) == seatDigest(seat), WrongSeats(id, number));
+        require(given && digestIn(_seats[lane][number]) == seatDigest(seat), IJobBoard.WrongSeats(id, number));
+    }
+
+    /// @dev Until when the first-round seats of a job in Posted may be taken.
+    function _takeBy(JobTerms calldata terms, JobWord job) internal view returns (uint40) {
+        return job.isReopened() ? job.clock() + REOPEN_TIME : terms.takeBy;
+    }
+
+    /// @dev How often the job was opened again, and what is remembered of it.
+    function _reopeningOf(bytes32 lane, JobWord job) internal view returns (Reopening) {
+        return job.isReopened() ? Reopening.wrap(_seats[lane][0]) : firstReopening(job.round());
     }
 
     /// @dev A slot for each seat, so that they can change one at a time without hindering one another. `held` has been

@@ -20,7 +20,7 @@ import {Outcomes} from "./Outcomes.sol";
 
 /// @title Who works: seats given by draw or by offer
 /// @notice All filters that are the same for every scheduler are here; schedulers only draw and price.
-abstract contract Seating is Outcomes {
+abstract contract Seating is Outcomes, IJobBoard {
     bytes32 private constant TAKE_TYPEHASH = keccak256("Take(bytes32 job,uint40 until)");
 
     /// @inheritdoc IJobBoard
@@ -55,8 +55,9 @@ abstract contract Seating is Outcomes {
 
     /// @inheritdoc IJobBoard
     function seedOf(JobTerms calldata terms) external view returns (bytes32) {
-        (, JobId id, JobWord job) = _find(terms);
-        bytes32 value = IBeacon(BEACON).valueOf(job.round());
+        (bytes32 lane, JobId id, JobWord job) = _find(terms);
+        // INVARIANT: whoever works on it, and whenever, the job is the same: its seed is the first round's.
+        bytes32 value = IBeacon(BEACON).valueOf(_reopeningOf(lane, job).firstRound());
         return value == 0 ? bytes32(0) : _seed(id, value);
     }
 
@@ -105,6 +106,7 @@ abstract contract Seating is Outcomes {
         for (uint256 i = 0; i < workers.length; ++i) {
             Seat memory seat = _draw(terms, id, draw, workers[i]);
             _checkApart(lane, id, before, given, i, seat);
+            if (job.isReopened()) _checkNew(lane, id, job, seat);
             given[i] = seat;
             // More than these there are only in a second round, which has a clock of its own.
             bool last = before + i + 1 == terms.workers;
@@ -147,7 +149,8 @@ abstract contract Seating is Outcomes {
         uint40 round = job.round();
         uint256 seats = terms.workers;
         if (job.state() == JobState.Posted) {
-            (draw.opensAt, draw.closesAt) = (job.clock(), terms.takeBy);
+            draw.opensAt = job.clock();
+            draw.closesAt = _takeBy(terms, job);
         } else {
             require(job.state() == JobState.Committed, WrongState(id, job.state(), JobState.Posted));
             ExtraSeats memory extra = IVerifier(terms.verifier).seats(terms, id);
@@ -215,6 +218,14 @@ abstract contract Seating is Outcomes {
             apart = apart && tagIn(_seats[lane][i]) != tag;
         }
         require(apart, SiblingSeated(id, seat.worker, seat.provider));
+    }
+
+    /// @dev INVARIANT (D1): who lost a seat, or whose sibling did, has no part in drawing it anew.
+    function _checkNew(bytes32 lane, JobId id, JobWord job, Seat memory seat) private view {
+        uint64 tag = providerTag(id, seat.provider);
+        for (uint256 i = _reopeningOf(lane, job).lost(); i > 0; --i) {
+            require(tagIn(_seats[lane][MAX_SEATS + i]) != tag, SeatWasLost(id, seat.worker, seat.provider));
+        }
     }
 
     function _seed(JobId id, bytes32 value) private pure returns (bytes32) {

@@ -70,7 +70,9 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
         uint256 active = _active(word) + amount;
         require(active <= type(uint96).max, AmountTooLarge(active));
         freeOf[msg.sender][worker] = free - amount;
-        stake.word = word + amount + (block.timestamp - _since(word)) * ONE_SECOND;
+        // INVARIANT: more stake does not shorten a rest.
+        uint256 since = Math.max(block.timestamp, _since(word));
+        stake.word = word + amount + (since - _since(word)) * ONE_SECOND;
         emit Allocated(msg.sender, worker, controller, amount);
     }
 
@@ -164,6 +166,15 @@ contract StakeVault is IStakeVault, ReentrancyGuardTransient {
         }
         if (slashed > 0) word -= _slash(provider, worker, _active(word), slashed, finder, finderShare);
         stake.word = word;
+    }
+
+    /// @inheritdoc IStakeVault
+    function rest(address provider, address worker, uint40 until) external {
+        Stake storage stake = _stakes[provider][worker][msg.sender];
+        uint256 word = stake.word;
+        if (until <= _since(word)) return;
+        stake.word = word + (until - _since(word)) * ONE_SECOND;
+        emit Rested(provider, worker, msg.sender, until);
     }
 
     // ---- anyone

@@ -15,6 +15,8 @@ contract Parameters is IParameters, AccessManaged {
     /// @inheritdoc IParameters
     uint40 public immutable MAX_LIFE;
     /// @inheritdoc IParameters
+    uint40 public immutable REOPEN_TIME;
+    /// @inheritdoc IParameters
     uint256 public constant ADOPT_GAS = 100_000;
 
     Bounds private _bounds;
@@ -52,7 +54,10 @@ contract Parameters is IParameters, AccessManaged {
             BoundsInconsistent()
         );
         _bounds = bounds_;
-        MAX_LIFE = uint40(bounds_.maxTakeTime) + bounds_.maxWorkTime + 2 * uint40(bounds_.maxSettleTime);
+        uint40 reopenTime = 2 * uint40(bounds_.minTakeTime);
+        REOPEN_TIME = reopenTime;
+        MAX_LIFE = uint40(bounds_.maxTakeTime) + bounds_.maxWorkTime + 2 * uint40(bounds_.maxSettleTime)
+            + bounds_.maxReopens * (2 * reopenTime + bounds_.maxWorkTime);
         _setValues(values_);
     }
 
@@ -234,7 +239,9 @@ contract Parameters is IParameters, AccessManaged {
     function _checkBounds(JobTerms memory policy, uint40 settleTime) private view {
         Bounds memory b = _bounds;
         require(policy.workers > 0 && policy.workers <= MAX_SEATS, SeatsOutOfRange(policy.workers, MAX_SEATS));
-        require(policy.reopens <= b.maxReopens, ReopensOutOfRange(policy.reopens, b.maxReopens));
+        // Seats that are given by offers are given in the posting transaction, and by nothing else.
+        uint8 reopens = IScheduler(policy.scheduler).DRAWS() ? b.maxReopens : 0;
+        require(policy.reopens <= reopens, ReopensOutOfRange(policy.reopens, reopens));
         _checkTime("workTime", policy.workTime, b.minWorkTime, b.maxWorkTime);
         _checkTime("settleTime", policy.settleTime, settleTime, b.maxSettleTime);
     }

@@ -16,6 +16,7 @@ import {
     Signature,
     SignedTake
 } from "../types/JobTypes.sol";
+import {IBoardLedgers} from "./IBoardLedgers.sol";
 import {IVersioned} from "./IVersioned.sol";
 import {JobWord} from "../types/JobWord.sol";
 
@@ -28,7 +29,7 @@ import {JobWord} from "../types/JobWord.sol";
 /// `held`, everywhere: the job's seats, seat n at index n - 1, as JobTaken and JobSealed have shown them. A job whose seats
 /// were all given in one call is folded: its digest covers them, and `held` must be complete. It unfolds by itself as soon
 /// as its seats change one at a time. Where a job is not folded, entries that a call does not need may be left empty.
-interface IJobBoard is IVersioned {
+interface IJobBoard is IBoardLedgers, IVersioned {
     event JobPosted(JobId indexed id, JobTerms terms, uint40 round);
     event OrderRelayed(JobId indexed id, address indexed relayer, uint256 fee);
     event NonceRetired(address indexed requester, uint256 nonce);
@@ -42,6 +43,11 @@ interface IJobBoard is IVersioned {
         uint128 price,
         uint40 workBy
     );
+    /// @notice Its seats were lost, and are given out anew: it is Posted again, without seats.
+    /// @param round that draws them; the job's seed stays that of the round named at posting
+    /// @param takeBy until when they may be taken
+    /// @param count how often it was opened again by now
+    event JobReopened(JobId indexed id, uint40 round, uint40 takeBy, uint8 count);
     event JobProgress(JobId indexed id, address indexed worker, bytes32 digest);
     /// @param since with the last first-round seal the job is Committed, since this time; 0 with every other seal
     event JobSealed(JobId indexed id, address indexed worker, bytes32 commitment, uint40 since);
@@ -86,6 +92,14 @@ interface IJobBoard is IVersioned {
     /// @notice A signed take whose time has passed.
     error TakeExpired(JobId id, uint40 until);
     error SeatsFull(JobId id);
+    /// @notice He, or another worker of his provider, had a seat of this job and lost it.
+    error SeatWasLost(JobId id, address worker, address provider);
+    /// @notice The job was opened again as often as its terms say.
+    error NoReopenLeft(JobId id, uint8 reopens);
+    /// @notice Somebody has committed, so the work is closed and not begun anew.
+    error WorkToClose(JobId id);
+    /// @notice Others work on the job too: only who works alone can give it back.
+    error OthersAtWork(JobId id, uint8 workers);
     error SiblingSeated(JobId id, address worker, address provider);
     error OwnJob(JobId id, address worker);
     error UnknownWorker(address worker);
@@ -124,8 +138,8 @@ interface IJobBoard is IVersioned {
     /// @dev also reverts OneSeatOnly, and whatever `take` and the offer scheduler say
     function postWithOffers(JobTerms calldata terms, Offer[] calldata offers) external returns (JobId id);
 
-    /// @notice `settle` an earlier job, unless that has ended already, and `postWithOffers` the next, in one transaction. The next may take the earlier one's
-    /// lane over.
+    /// @notice `settle` an earlier job, unless that has ended already, and `postWithOffers` the next, in one transaction.
+    /// The next may take the earlier one's lane over.
     function settleAndPost(
         JobTerms calldata earlier,
         Seat[] calldata earlierHeld,
@@ -157,12 +171,19 @@ interface IJobBoard is IVersioned {
     /// Being drawn is not consent; this call is. Locks `terms.stake`. Work starts with the last seat's (extra seats: at once).
     /// @param held needed for an extra seat of a folded job; else empty
     /// @dev reverts WrongState, DeadlinePassed, IBeacon.RoundNotDue, NotDrawn, UnknownWorker, WrongClass, WorkerTooYoung,
-    /// CapacityReached, SiblingSeated, OwnJob, SeatsFull, PriceAboveTerms, IStakeVault.StakeTooSmall, IStakeVault.LockCapReached
+    /// CapacityReached, SiblingSeated, SeatWasLost, OwnJob, SeatsFull, PriceAboveTerms, IStakeVault.StakeTooSmall,
+    /// IStakeVault.LockCapReached
     function take(JobTerms calldata terms, Seat[] calldata held) external;
 
     /// @notice Anyone: as many first-round takes as there are signatures, all or none.
     /// @dev reverts as `take`, and TakeExpired; a wrong signature recovers to a stranger: UnknownWorker
     function takeMany(JobTerms calldata terms, SignedTake[] calldata takes) external;
+
+    /// @notice The job's only worker, until the work deadline: give the seat back. Half of `terms.noShowBond`, rounded up, is
+    /// burned, and he takes no other seat for `terms.workTime`; his score is left alone. The seat is opened again at once if
+    /// reopens are left; else the job has Expired, and all its money, the bounty too, goes back.
+    /// @dev reverts WrongState, WrongSeats, OthersAtWork, NotSeated, DeadlinePassed
+    function abandon(JobTerms calldata terms, Seat[] calldata held) external;
 
     /// @notice Anyone: publish the CID digest of sealed progress. An event under the caller's name, nothing is stored or
     /// checked: readers take it from those who hold seats.
@@ -206,6 +227,14 @@ interface IJobBoard is IVersioned {
 
     // ---- anyone
 
+    /// @notice Anyone, within Parameters.REOPEN_TIME after the work deadline, when nobody committed: all seats' holders are
+    /// no-shows, and the seats are given out anew, drawn by a new future round, within REOPEN_TIME from now. As often as
+    /// `terms.reopens`. A provider who lost a seat gets none of this job again, and a no-show takes no other seat for
+    /// `terms.workTime`. Where somebody has committed, `closeWork` goes on with that, and the verifier's own extra seats stand
+    /// in for the others.
+    /// @dev reverts WrongState, WrongSeats, DeadlineNotPassed, DeadlinePassed, WorkToClose, NoReopenLeft
+    function reopen(JobTerms calldata terms, Seat[] calldata held) external;
+
     /// @notice Anyone, after the work deadline, when at least one worker committed: go on without the others. Until settleTime
     /// has passed since; a job that nobody wanted to go on with by then expires.
     /// @dev reverts WrongState, WrongSeats, DeadlineNotPassed, DeadlinePassed, NothingCommitted
@@ -232,11 +261,20 @@ interface IJobBoard is IVersioned {
     /// @dev reverts LengthMismatch
     function settleMany(JobTerms[] calldata terms, Seat[][] calldata held) external;
 
-    /// @notice Anyone: when a seat is still empty past takeBy (takers go unharmed), when nobody committed by the work deadline,
-    /// or when somebody did and nobody called `closeWork` for settleTime after it. Who took and did not commit is a no-show,
+    /// @notice Anyone: when a seat is still empty past takeBy (takers go unharmed), when nobody committed by the work deadline
+    /// (and REOPEN_TIME has passed since, where it could be opened again), or when somebody did and nobody called `closeWork`
+    /// for settleTime after it. Who took and did not commit is a no-show,
     /// who committed goes unharmed. Money back; the bounty goes to the caller.
     /// @dev reverts WrongState, WrongSeats, DeadlineNotPassed
     function expire(JobTerms calldata terms, Seat[] calldata held) external;
+
+    // ---- many at once
+
+    /// @notice Any of the calls above, as if the caller had sent them one by one, all or none. What one reverts with is
+    /// passed on.
+    /// @param calls each the calldata of a call of this board
+    /// @return results what they have returned
+    function multicall(bytes[] calldata calls) external returns (bytes[] memory results);
 
     // ---- reading
 
@@ -255,7 +293,8 @@ interface IJobBoard is IVersioned {
     /// @notice What the lane holds: the state of its last job, and the highest sequence that is used up, by a job or by
     /// `retire`. Free to post above it when the state is an end or None.
     function laneOf(address requester, uint256 lane) external view returns (JobState state, uint16 sequence);
-    /// @notice keccak256(abi.encode(JobId, value of the round named at posting)); zero while that value cannot be had.
+    /// @notice keccak256(abi.encode(JobId, value of the round named at posting)), whoever works on it; zero while that value
+    /// cannot be had.
     function seedOf(JobTerms calldata terms) external view returns (bytes32);
     /// @notice What `post` would hold of the requester.
     function escrowFor(JobTerms calldata terms) external pure returns (uint256);
@@ -266,10 +305,7 @@ interface IJobBoard is IVersioned {
     function takeDigest(JobId id, uint40 until) external view returns (bytes32);
     function sealDigest(JobId id, bytes32 commitment) external view returns (bytes32);
 
-    function ESCROW() external view returns (address);
-    function VAULT() external view returns (address);
-    function REGISTRY() external view returns (address);
-    function REPUTATION() external view returns (address);
-    function PARAMETERS() external view returns (address);
-    function BEACON() external view returns (address);
+    /// @notice Where the board's rare calls are carried out, in the board's name and on its storage. Made by the board, for
+    /// ever, and nobody's: called by itself it knows no job.
+    function REST() external view returns (address);
 }

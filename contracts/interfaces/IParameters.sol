@@ -11,8 +11,9 @@ import {Bps} from "../types/Money.sol";
 /// What a job shares with others (its policy: the terms from `payToken` on) is admitted once per version of all this and
 /// remembered by the board; every change makes a new version.
 interface IParameters {
-    /// @notice Hard bounds, fixed at construction. maxTakeTime + maxWorkTime + 2 * maxSettleTime bounds a job's
-    /// life: closing the work may come as late as settling.
+    /// @notice Hard bounds, fixed at construction. maxTakeTime + maxWorkTime + 2 * maxSettleTime bounds the
+    /// life of a job that is taken once: closing the work may come as late as settling. Every reopening adds two REOPEN_TIME
+    /// and maxWorkTime.
     struct Bounds {
         uint32 minTakeTime;
         uint32 maxTakeTime;
@@ -100,6 +101,9 @@ interface IParameters {
     function classAllowed(bytes32 hardwareClass) external view returns (bool);
     /// @notice Seconds from posting to the latest settle deadline any job can have.
     function MAX_LIFE() external view returns (uint40);
+    /// @notice Seconds: how long after the work deadline a job may be opened again, and how long its seats then wait for
+    /// takers. Twice the least take time.
+    function REOPEN_TIME() external view returns (uint40);
 
     function setValues(Values calldata values) external;
     /// @notice No new jobs. Apart from `unpause`, so that a guardian can be given this and nothing else.

@@ -13,7 +13,7 @@ interface IStakeVault {
     struct Allocation {
         uint96 active; // lockable or locked; what is exiting is counted apart, and backs locks all the same
         uint96 locked; // <= active + exiting
-        uint40 since; // last time `active` grew: stake younger than a draw does not count in it
+        uint40 since; // last time `active` grew, or until when it rests: stake younger than a draw does not count in it
         uint16 locks; // jobs in progress under this controller
         bool capped; // the provider has set a daily lock cap
     }
@@ -46,6 +46,7 @@ interface IStakeVault {
         uint256 finderShare
     );
     event LockCapSet(address indexed provider, address indexed worker, address indexed controller, bool capped, uint96 cap);
+    event Rested(address indexed provider, address indexed worker, address indexed controller, uint40 until);
     event Claimed(address indexed finder, uint256 amount, address to);
     event Burned(uint256 amount);
 
@@ -102,6 +103,10 @@ interface IStakeVault {
     /// @dev reverts LockedTooSmall; a share above half is cut to half
     function release(address provider, address worker, uint256 amount, uint256 slashed, address finder, uint256 finderShare)
         external;
+
+    /// @notice As controller: this worker's stake under you counts as made at `until`, unless it is younger already, so that no
+    /// draw that opened before takes it.
+    function rest(address provider, address worker, uint40 until) external;
 
     function claim(address to) external returns (uint256 amount);
     /// @notice Really send what was burned to the burn address; anyone may.

@@ -28,6 +28,7 @@ uint8 constant MAX_SEATS = 5;
 ///       |              +--> Cancelled      Expired <-- expire: a seat still empty at takeBy -- Posted
 ///       +--post with an offer--> Assigned
 ///
+/// Assigned --reopen / abandon--> Posted, as often as `reopens` says: nobody committed, or the only worker gave it back.
 /// Extra seats (replication's second round; later auditors and jurors) open and fill inside Committed.
 enum JobState {
     None,
@@ -114,9 +115,10 @@ struct Job {
     bool silent; // the policy's tier takes silence for consent: uncontested, it settles without asking
     bool folded; // `digest` covers the seats too, and no seat has a slot of its own
     uint16 sequence; // of the nonce
-    uint40 clock; // Posted: when posted. Assigned: the work deadline. Committed: since when
-    uint40 round; // the beacon round named at posting
+    uint40 clock; // Posted: when posted, or opened again. Assigned: the work deadline. Committed: since when
+    uint40 round; // the beacon round that draws its seats
     bytes20 digest; // of the JobId, or of the JobId and all seats
+    bool reopened; // its seats were lost, and given out anew
 }
 
 /// @notice A seat of a job. Only a digest of it is stored; whoever needs it passes it back, as `JobTaken` and `JobSealed`
@@ -196,7 +198,8 @@ struct ExtraSeats {
 enum Fault {
     None, // the locked stake is released
     NoShow, // took and never committed: the no-show bond is burned, the rest released
-    Slashed // all stake locked for this job is taken, at least half of it burned
+    Slashed, // all stake locked for this job is taken, at least half of it burned
+    Abandoned // gave the seat back in time: half the no-show bond is burned, rounded up, and the score is left alone
 }
 
 /// @notice A verifier's judgement of one seat.

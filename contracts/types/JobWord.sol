@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {Job, JobId, JobState} from "./JobTypes.sol";
 
 /// @notice A Job in one storage slot, worked on as it is: unpacking it into memory costs more than most calls need of it.
-/// From the lowest bit: state 3, folded 1, silent 1, contested 1, floored 1, spare 1, taken 3, committed 5, sequence 16,
+/// From the lowest bit: state 3, folded 1, silent 1, contested 1, floored 1, reopened 1, taken 3, committed 5, sequence 16,
 /// clock 32, round 32, digest 160. Clock and round fit until the year 2106 and round 2^32.
 type JobWord is uint256;
 
@@ -20,6 +20,7 @@ using {
     isSilent,
     isContested,
     isFloored,
+    isReopened,
     isFree,
     withState,
     withTaken,
@@ -28,6 +29,7 @@ using {
     withDigest,
     withContest,
     withFloor,
+    openedAgain,
     unpack
 } for JobWord global;
 
@@ -35,6 +37,7 @@ uint256 constant FOLDED = 1 << 3;
 uint256 constant SILENT = 1 << 4;
 uint256 constant CONTESTED = 1 << 5;
 uint256 constant FLOORED = 1 << 6;
+uint256 constant REOPENED = 1 << 7;
 uint256 constant TAKEN_AT = 8;
 uint256 constant COMMITTED_AT = 11;
 uint256 constant SEQUENCE_AT = 16;
@@ -108,6 +111,11 @@ function isFloored(JobWord job) pure returns (bool) {
     return JobWord.unwrap(job) & FLOORED != 0;
 }
 
+/// @notice Whether its seats were lost and given out anew: `clock` says since when they are open, `round` draws them.
+function isReopened(JobWord job) pure returns (bool) {
+    return JobWord.unwrap(job) & REOPENED != 0;
+}
+
 function withState(JobWord job, JobState state_) pure returns (JobWord) {
     return JobWord.wrap(JobWord.unwrap(job) & ~uint256(7) | uint256(state_));
 }
@@ -139,6 +147,15 @@ function withFloor(JobWord job) pure returns (JobWord) {
     return JobWord.wrap(JobWord.unwrap(job) | FLOORED);
 }
 
+/// @notice The word of a job that was taken and given up: posted as of now, without seats, to be drawn by `round_`.
+function openedAgain(JobWord job, JobId id, uint256 round_) view returns (JobWord) {
+    uint256 kept = uint256(type(uint16).max) << SEQUENCE_AT | SILENT | FLOORED;
+    return JobWord.wrap(
+        JobWord.unwrap(job) & kept | REOPENED | uint256(JobState.Posted) | uint256(uint32(block.timestamp)) << CLOCK_AT
+            | uint256(uint32(round_)) << ROUND_AT | uint256(uint160(bareDigest(id))) << DIGEST_AT
+    );
+}
+
 /// @notice For readers.
 function unpack(JobWord word) pure returns (Job memory job) {
     job.state = word.state();
@@ -151,6 +168,7 @@ function unpack(JobWord word) pure returns (Job memory job) {
     job.clock = word.clock();
     job.round = word.round();
     job.digest = word.digest();
+    job.reopened = word.isReopened();
 }
 
 /// @notice Digest of a job whose seats have slots of their own, or that has none yet. 160 bits: another job that fits

@@ -120,7 +120,8 @@ class Client:
         an earlier run whose time has come, settled in the same transaction: cheaper than each alone. options: as in
         JobOptions, over those of the decorator. Whatever can be refused is refused before anything is sent; money that
         was deposited for a posting that then failed is free in the escrow, and the next one uses it first. Also taken:
-        nonce, take_by (chain time) and stake (per worker, stake-token units) of the JobTerms, chosen well without.
+        nonce, reopens (how often a lost seat is given anew), take_by (chain time) and stake (per worker, stake-token
+        units) of the JobTerms, chosen well without.
 
         Raises SpecInvalid, FunctionNotPortable, UnknownToken, InsufficientFunds, OfferUnusable, StorageError,
         ChainError.

@@ -64,7 +64,7 @@ class Job:
         """What the present state is left by: takeBy, the work deadline, or the settle deadline."""
         record = self.record
         if record.state == JobState.POSTED:
-            return self.terms.take_by
+            return int(record.clock) + self.world.reopen_time if record.reopened else self.terms.take_by
         return int(record.clock) + (self.terms.settle_time if record.state == JobState.COMMITTED else 0)
 
     @property
@@ -105,6 +105,8 @@ class Job:
     def follow(self, receipt: Any) -> Any:
         """Take from a receipt what it says of this job's seats."""
         board = self.world.board
+        if any(bytes(again.id) == self.id for again in receipt.decode_logs(board.JobReopened)):
+            self.held = []
         for taken in receipt.decode_logs(board.JobTaken):
             if bytes(taken.id) == self.id:
                 assert taken.number == len(self.held) + 1
@@ -271,6 +273,15 @@ class Job:
     def close_work(self, held: Sequence[SeatHeld] | None = None) -> Any:
         held = self.held if held is None else held
         return self.world.board.closeWork(self.terms.as_tuple(), list(held), sender=self.world.stranger)
+
+    def reopen(self, held: Sequence[SeatHeld] | None = None) -> Any:
+        held = self.held if held is None else held
+        return self.follow(self.world.board.reopen(self.terms.as_tuple(), list(held), sender=self.world.stranger))
+
+    def abandon(self, by: Any) -> Any:
+        """By a worker, given by index or account."""
+        sender = self.world.workers[by] if isinstance(by, int) else by
+        return self.follow(self.world.board.abandon(self.terms.as_tuple(), self.held, sender=sender))
 
     def cancel(self, by: Any = None) -> Any:
         return self.world.board.cancel(self.terms.as_tuple(), sender=by or self.world.requester)

@@ -24,7 +24,7 @@ STAKE, BOND = VALUES[1] + 7, VALUES[2] + 3
 def test_constructor__sets_bounds_values_and_life(ledgers: Ledgers) -> None:
     assert tuple(ledgers.parameters.bounds()) == BOUNDS
     assert tuple(ledgers.parameters.values()) == VALUES
-    assert ledgers.parameters.MAX_LIFE() == 3600 + 7200 + 2 * 20_000
+    assert ledgers.parameters.MAX_LIFE() == 3600 + 7200 + 2 * 20_000 + 2 * (2 * 120 + 7200)
     assert ledgers.parameters.version() == 1
 
 

@@ -67,7 +67,7 @@ PARAMETERS = NetworkParameters(
         max_reopens=2,
     ),
     clocks=ClockParameters(take=TAKE, reveal=REVEAL, grace=GRACE, extra_take=EXTRA_TAKE),
-    exit_delay=60_000,
+    exit_delay=70_000,
     beacon_delay=2,
     half_life=1000,
     fee_bps=100,
@@ -192,6 +192,10 @@ class World:
         return self.deployer.deploy(container(name), *args)
 
     # ---- time
+
+    @property
+    def reopen_time(self) -> int:
+        return int(self.parameters.REOPEN_TIME())
 
     @property
     def now(self) -> int:

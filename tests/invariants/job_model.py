@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tests import model
-from tests.contracts.world import DECISION, EXTRA_TAKE, GRACE, REVEAL, WINDOW, WORK
+from tests.contracts.world import DECISION, EXTRA_TAKE, GRACE, PARAMETERS, REVEAL, WINDOW, WORK
 
 MOST_SEATS = 5
+REOPEN = 2 * PARAMETERS.bounds.min_take_time
 ENDED = {"settled", "cancelled", "expired"}
 
 
@@ -49,6 +50,8 @@ class JobModel:
     decision: str | None = None  # of the jury about that
     bond: int = 0  # of the requester, still held
     score_needed: int = 0
+    reopens: int = 0  # how often its seats may be given anew
+    lost: list[int] = field(default_factory=list)  # workers who had seats then
     seats: list[SeatModel] = field(default_factory=list)
 
     # ---- what there is
@@ -99,6 +102,8 @@ class JobModel:
     def may_take(self, takers: list[int], now: int) -> bool:
         """All of them, in one call."""
         if len(set(takers)) < len(takers) or any(self.seat(worker) for worker in takers):
+            return False
+        if set(takers) & set(self.lost):
             return False
         if self.state == "posted":
             return len(self.seats) + len(takers) <= self.workers and now <= self.take_by
@@ -166,8 +171,17 @@ class JobModel:
         if self.state == "posted":
             return now > self.take_by
         # What somebody committed to could have been closed and settled for that long.
-        late = self.settle_time if any(seat.answer for seat in self.first) else 0
+        late = self.settle_time if any(seat.answer for seat in self.first) else REOPEN if self.reopens else 0
         return self.state == "assigned" and now > self.deadline + late
+
+    def may_reopen(self, now: int) -> bool:
+        nobody = not any(seat.answer for seat in self.first)
+        in_time = self.deadline < now <= self.deadline + REOPEN
+        return self.state == "assigned" and nobody and in_time and self.reopens > 0
+
+    def may_abandon(self, worker: int, now: int) -> bool:
+        alone = self.workers == 1 and self.seat(worker) is not None
+        return self.state == "assigned" and alone and now <= self.deadline
 
     # ---- rounds of the replicate tier, and the jury of the accept tier
 
@@ -224,6 +238,12 @@ class JobModel:
 
     def close(self, now: int) -> None:
         self.state, self.committed_at, self.deadline = "committed", now, now + self.settle_time
+
+    def reopen(self, now: int) -> None:
+        self.lost += [seat.worker for seat in self.seats]
+        self.seats, self.folded, self.state = [], False, "posted"
+        self.reopens -= 1
+        self.posted_at, self.take_by = now, now + REOPEN
 
     def reveal(self, workers: list[int], now: int, scores: dict[int, int], *, all_shown: bool) -> bool:
         """`all_shown`: the call shows every seat of the job. `scores`: points by worker, as of now. Returns whether it

@@ -16,7 +16,7 @@ class StakeModel:
     free: int = 0
     locked: int = 0
     locks: int = 0
-    since: int = 0  # when active stake last grew
+    since: int = 0  # when active stake last grew, or until when it rests
     ready_at: int = 0
     cap: int | None = None  # what may be locked per day; None: no cap
     used: int = 0
@@ -60,4 +60,8 @@ class StakeModel:
     def allocate(self, amount: int, now: int) -> None:
         self.free -= amount
         self.active += amount
-        self.since = now
+        self.since = max(self.since, now)
+
+    def rest(self, until: int) -> None:
+        """After a lost seat: no draw that opened before takes the worker."""
+        self.since = max(self.since, until)

@@ -31,7 +31,9 @@ from tests.contracts.world import (
 from tensorgrid.domain.jobs import Fault, JobState, ReplicationClocks
 
 BOUNDS = PARAMETERS.bounds
-MAX_LIFE = BOUNDS.max_take_time + BOUNDS.max_work_time + 2 * BOUNDS.max_settle_time
+REOPEN_TIME = 2 * BOUNDS.min_take_time
+ONCE = BOUNDS.max_take_time + BOUNDS.max_work_time + 2 * BOUNDS.max_settle_time
+MAX_LIFE = ONCE + BOUNDS.max_reopens * (2 * REOPEN_TIME + BOUNDS.max_work_time)
 FIRST_ROUND = REVEAL + GRACE
 LEAST_TIME = BOUNDS.min_take_time  # what the acceptance verifier adds to the jury's own time
 

@@ -50,7 +50,7 @@ REQUESTERS = ["requester0", "requester1"]
 LANES = [(requester, lane) for requester in REQUESTERS for lane in (0, 1)]
 VERBS = [
     "cancel", "take", "take_many", "commit", "commit_many", "close", "reveal", "reveal_many", "open", "reject",
-    "decide", "release_bond", "expire", "settle",
+    "decide", "release_bond", "expire", "settle", "reopen", "abandon",
 ]  # fmt: skip
 # One per seat: an answer; "!" stays silent afterwards; "-" takes and never commits; "." does not come.
 PLAYS = st.lists(st.sampled_from(["a", "a", "a", "a", "b", "b", "wall_limit", "a!", "-", "."]), min_size=3, max_size=3)
@@ -206,6 +206,7 @@ class MoneyMachine(RuleBasedStateMachine):
             "price": price,
             "bounty": bounty,
             "take_by": w.now + 1 + 3 * TAKE,
+            "reopens": 0 if tier == "accept" else lane,
         }
         if tier == "accept":
             return w.accept_terms(**changes)
@@ -292,6 +293,7 @@ class MoneyMachine(RuleBasedStateMachine):
         modelled = JobModel(
             tier, requester, lane, terms.price, terms.bounty, escrow, job.posted_at, terms.take_by, terms.settle_time
         )
+        modelled.reopens = terms.reopens
         modelled.score_needed = model.score_needed(terms.price, SCORE_RATE) if tier == "pair" else 0
         if winner is not None:
             modelled.take([winner[0]], w.now, [winner[1]])
@@ -328,6 +330,7 @@ class MoneyMachine(RuleBasedStateMachine):
             "reveal_many": (several,),
             "commit": (worker, answer),
             "commit_many": (dict.fromkeys(several, answer),),
+            "abandon": (worker,),
             "decide": (["worker", "requester", "hung"][worker % 3],),
         }
         getattr(self, f"try_{verb}")(job, modelled, *arguments.get(verb, ()))
@@ -376,7 +379,8 @@ class MoneyMachine(RuleBasedStateMachine):
 
     def taking(self, job: Job, modelled: JobModel, plays: list[str], together: bool) -> None:
         absent = plays.count(".")
-        takers = self.rested()[: modelled.workers - len(modelled.seats) - min(absent, 2)]
+        others = [worker for worker in self.rested() if worker not in modelled.lost]
+        takers = others[: modelled.workers - len(modelled.seats) - min(absent, 2)]
         if together and takers:
             self.try_take_many(job, modelled, takers)
         for worker in takers if not together else []:
@@ -398,6 +402,7 @@ class MoneyMachine(RuleBasedStateMachine):
         if modelled.state == "assigned":
             self.until(modelled.deadline + (modelled.settle_time if plays[0] == "." else 0))
             self.try_close(job, modelled)
+            self.try_reopen(job, modelled)
             self.try_expire(job, modelled)
 
     def judging(self, job: Job, modelled: JobModel, plays: list[str], together: bool) -> None:
@@ -533,13 +538,28 @@ class MoneyMachine(RuleBasedStateMachine):
     def try_cancel(self, job: Job, modelled: JobModel) -> None:
         due = self.world.chain.blocks.head.number + 1 > job.record.round
         account = self.accounts[modelled.requester]
-        if self.accepted(modelled.state == "posted" and not due, lambda: job.cancel(by=account)):
+        fresh = modelled.state == "posted" and not modelled.lost
+        if self.accepted(fresh and not due, lambda: job.cancel(by=account)):
             self.end(job, modelled, "cancelled", JobState.CANCELLED)
             self.ledger.spend(modelled.requester, [], modelled.escrow)
 
     def try_close(self, job: Job, modelled: JobModel) -> None:
         if self.accepted(modelled.may_close(self.next), job.close_work):
             modelled.close(self.world.now)
+
+    def try_reopen(self, job: Job, modelled: JobModel) -> None:
+        receipts: list[Any] = []
+        if self.accepted(modelled.may_reopen(self.next), lambda: receipts.append(job.reopen())):
+            self.judge(job, modelled, [model.Ruling(0, "no-show") for _ in modelled.seats], receipts[0])
+            modelled.reopen(self.world.now)
+
+    def try_abandon(self, job: Job, modelled: JobModel, worker: int) -> None:
+        """Nobody's job is both done by one and drawn here: what is given back has ended."""
+        receipts: list[Any] = []
+        if self.accepted(modelled.may_abandon(worker, self.next), lambda: receipts.append(job.abandon(worker))):
+            self.judge(job, modelled, [model.Ruling(0, "abandoned")], receipts[0])
+            self.ledger.spend(modelled.requester, [], modelled.escrow)
+            self.end(job, modelled, "expired", JobState.EXPIRED)
 
     def try_open(self, job: Job, modelled: JobModel) -> None:
         if self.accepted(modelled.may_open(self.next), job.open_extra):
@@ -606,6 +626,10 @@ class MoneyMachine(RuleBasedStateMachine):
         credits = [(f"provider{s.worker}", r.pay) for s, r in zip(modelled.seats, rulings, strict=True)]
         credits += [("burn", money.fee), (closer, money.bounty)]
         self.ledger.spend(modelled.requester, credits, money.returned)
+        self.judge(job, modelled, rulings, receipt)
+
+    def judge(self, job: Job, modelled: JobModel, rulings: list[model.Ruling], receipt: Any) -> None:
+        """The locks of all seats end, and what was lost is lost."""
         for seat, ruling in zip(modelled.seats, rulings, strict=True):
             lost = model.loss(ruling.fault, STAKE, job.terms.no_show_bond)
             share = model.finders_share(lost) if ruling.finder else 0
@@ -613,12 +637,14 @@ class MoneyMachine(RuleBasedStateMachine):
             self.burned_stake += lost - share
             self.finders_share += share
             self.stakes[seat.worker].release(lost)
+            if ruling.fault in {"no-show", "abandoned"}:
+                self.stakes[seat.worker].rest(self.world.now + job.terms.work_time)
         self.check_events(job, modelled, rulings, receipt)
 
     def check_events(self, job: Job, modelled: JobModel, rulings: list[model.Ruling], receipt: Any) -> None:
         """J4: one outcome per worker and job, and it says what was done."""
         w = self.world
-        faults = ["none", "no-show", "slashed"]
+        faults = ["none", "no-show", "slashed", "abandoned"]
         have = [
             (str(log.worker), log.pay, faults[log.fault])
             for log in receipt.decode_logs(w.board.WorkerSettled)

@@ -33,19 +33,23 @@ def drained(
 
 
 class NothingToAbandon(TensorgridError):
-    """There is no such job, or it is not one that is paid by the segment, or it is done."""
+    """There is no such job, or others work on it too, or it is done."""
 
 
 def abandon_jobs(config: WorkerConfig, job: str | None = None) -> list[str]:
-    """Asks for the early end of one audited job, or of all that run. Their ids. Raises NothingToAbandon, NoJournal,
-    UnknownDeployment, OSError."""
+    """Asks for the end of one job that this worker does alone, or of all audited ones that run. Their ids.
+
+    An audited one ends early, and is paid for what is done; another is given back for half the no-show bond.
+    Raises NothingToAbandon, NoJournal, UnknownDeployment, OSError.
+    """
     audits = Deployment.load(config.deployment).contracts.get("AuditVerifier")
-    running = [] if audits is None else running_jobs(config.home, audits.address)
+    audited = "" if audits is None else audits.address
+    running = running_jobs(config.home, audited if job is None else None)
     found = [one for one in running if job is None or ("0x" + one.hex()).startswith(job.lower())]
     if job is not None and len(found) != 1:
         known = ", ".join("0x" + one.hex()[:8] for one in running) or "none"
         raise NothingToAbandon(
-            f"{job[:70]!a} names {len(found)} audited jobs that this worker runs; name one of them: {known}"
+            f"{job[:70]!a} names {len(found)} jobs that this worker runs alone; name one of them: {known}"
         )
     for one in found:
         ask_to_abandon(config.home, one)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tensorgrid.chain.calls import Call, Contract
 from tensorgrid.chain.records import Candidate, Lane, Ruling, rulings_of
 from tensorgrid.domain.eip712 import Signature
-from tensorgrid.domain.errors import TensorgridError
+from tensorgrid.domain.errors import ChainError, TensorgridError
 from tensorgrid.domain.jobs import Job, JobId, JobRef, JobState, JobTerms, Seat
 from tensorgrid.domain.offers import Offer
 from tensorgrid.domain.orders import Order
@@ -113,6 +113,10 @@ class JobBoard(Contract):
         """By anyone: first-round takes that workers have signed (domain.takes.take_digest), all or none."""
         return self.build("takeMany", terms.as_tuple(), [take.as_tuple() for take in takes])
 
+    def abandon(self, terms: JobTerms, held: Sequence[Seat]) -> Call:
+        """By the job's only worker, before the work deadline: give the seat back for half the no-show bond."""
+        return self.build("abandon", terms.as_tuple(), seats(held))
+
     def progress(self, job_id: JobId, digest: bytes) -> Call:
         """By a worker with a seat; `digest` is the sha256 in the raw CID of the sealed progress."""
         return self.build("progress", job_id, digest)
@@ -147,6 +151,10 @@ class JobBoard(Contract):
 
     # ---------------------------------------------------------------------------------------------------------- anyone
 
+    def reopen(self, terms: JobTerms, held: Sequence[Seat]) -> Call:
+        """Within Parameters.REOPEN_TIME after the work deadline, when nobody committed and reopens are left."""
+        return self.build("reopen", terms.as_tuple(), seats(held))
+
     def close_work(self, terms: JobTerms, held: Sequence[Seat]) -> Call:
         """Past the work deadline, when somebody committed."""
         return self.build("closeWork", terms.as_tuple(), seats(held))
@@ -162,6 +170,18 @@ class JobBoard(Contract):
     def expire(self, terms: JobTerms, held: Sequence[Seat]) -> Call:
         """When a seat stayed empty or nobody committed."""
         return self.build("expire", terms.as_tuple(), seats(held))
+
+    # -------------------------------------------------------------------------------------------------- many at once
+
+    def multicall(self, calls: Sequence[Call]) -> Call:
+        """Calls to this board as one transaction of one sender, all or none.
+
+        Raises ChainError when one goes elsewhere or brings ether.
+        """
+        for call in calls:
+            if call.to != self.address or call.value:
+                raise ChainError(f"{call.name} is no call that the board could make for its caller; send it by itself")
+        return self.build("multicall", [call.data for call in calls])
 
 
 def seats(held: Sequence[Seat]) -> list[tuple[str, str, str, int, bytes]]:

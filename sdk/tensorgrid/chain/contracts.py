@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 from tensorgrid.chain.audits import AuditVerifier
 from tensorgrid.chain.bisection import Bisection
@@ -112,7 +113,12 @@ class Contracts:
 
     def first_draw(self, terms: JobTerms, job: Job) -> Draw | None:
         """The draw of the first round of a posted job; None while the value of its beacon round cannot be had."""
-        return self._draw(self.id_of(terms), job.round, job.clock, terms.take_by)
+        return self._draw(self.id_of(terms), job.round, job.clock, job.take_by(terms, self.reopen_time))
+
+    @cached_property
+    def reopen_time(self) -> int:
+        """Parameters.REOPEN_TIME, which never changes."""
+        return self.parameters.reopen_time()
 
     def extra_draw(self, job_id: JobId, extra: ExtraSeats) -> Draw | None:
         """The draw of the extra seats; None while the value of its beacon round cannot be had."""

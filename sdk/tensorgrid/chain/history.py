@@ -76,6 +76,17 @@ class JobTaken(Event):
 
 
 @dataclass(frozen=True)
+class JobReopened(Event):
+    """Its seats were lost: it is posted again without any, drawn by `round`, until `take_by`; `count` times by now."""
+
+    SOURCE = ("JobBoard", "JobReopened")
+    id: JobId
+    round: int
+    take_by: int
+    count: int
+
+
+@dataclass(frozen=True)
 class JobProgress(Event):
     SOURCE = ("JobBoard", "JobProgress")
     id: JobId
@@ -297,6 +308,17 @@ class LockCapSet(Event):
 
 
 @dataclass(frozen=True)
+class Rested(Event):
+    """After a lost seat: no draw that opened before `until` takes the worker."""
+
+    SOURCE = ("StakeVault", "Rested")
+    provider: str
+    worker: str
+    controller: str
+    until: int
+
+
+@dataclass(frozen=True)
 class StakeClaimed(Event):
     SOURCE = ("StakeVault", "Claimed")
     finder: str
@@ -348,12 +370,15 @@ class WorkerBeat(Event):
 def held_of(events: Iterable[Event]) -> tuple[Seat, ...]:
     """The seats of ONE job, as its events in chain order have shown them: what calls to the board pass back.
 
-    Others of its events are passed over. Seats are numbered in the order in which they are taken.
+    Others of its events are passed over. Seats are numbered in the order in which they are taken;
+    a job that is opened again has none.
     """
     held: list[Seat] = []
     for event in events:
         if isinstance(event, JobTaken):
             held.append(Seat(event.worker, event.provider, event.payee, event.price))
+        elif isinstance(event, JobReopened):
+            held.clear()
         elif isinstance(event, JobSealed):
             held = [replace(s, commitment=event.commitment) if s.worker == event.worker else s for s in held]
     return tuple(held)

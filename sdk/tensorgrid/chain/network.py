@@ -96,6 +96,10 @@ class Parameters(Contract):
         """Seconds that any job can last."""
         return int(self.read("MAX_LIFE", block=block))
 
+    def reopen_time(self, *, block: int | str = "latest") -> int:
+        """Seconds after the work deadline in which a job may be opened again, and then wait for takers."""
+        return int(self.read("REOPEN_TIME", block=block))
+
     def set_values(self, values: Values) -> Call:
         return self.build("setValues", (values.fee_bps, values.min_stake, values.min_no_show_bond, values.paused))
 

@@ -53,6 +53,8 @@ class Fault(IntEnum):
     NONE = 0
     NO_SHOW = 1
     SLASHED = 2
+    ABANDONED = 3
+    """Gave the seat back in time."""
 
 
 class ExitClass(IntEnum):
@@ -149,7 +151,10 @@ class JobTerms:
 
     def loss(self, fault: Fault) -> int:
         """What a worker with this fault loses of his stake, stake-token units."""
-        return {Fault.NONE: 0, Fault.NO_SHOW: self.no_show_bond, Fault.SLASHED: self.stake}[fault]
+        half = (self.no_show_bond + 1) // 2  # rounded up, as the board does
+        return {
+            Fault.NONE: 0, Fault.NO_SHOW: self.no_show_bond, Fault.SLASHED: self.stake, Fault.ABANDONED: half
+        }[fault]  # fmt: skip
 
     @property
     def escrow(self) -> int:
@@ -161,8 +166,9 @@ class JobTerms:
 class Job:
     """A job as the board has it now. `committed`: bit n-1 is seat n's. `digest`: 20 bytes.
 
-    `clock`: when posted (POSTED), the work deadline (ASSIGNED), since when (COMMITTED); Unix seconds.
+    `clock`: when posted or opened again (POSTED), the work deadline (ASSIGNED), since when (COMMITTED); Unix seconds.
     `silent`: uncontested, it pays by its terms. `folded`: the digest covers the seats, and callers must show them all.
+    `round`: draws the seats. `reopened`: they were lost, and given out anew.
     """
 
     state: JobState
@@ -175,6 +181,7 @@ class Job:
     clock: int
     round: int
     digest: bytes
+    reopened: bool = False
 
     @classmethod
     def of_word(cls, word: int) -> Job:
@@ -190,21 +197,26 @@ class Job:
             clock=word >> 32 & 0xFFFFFFFF,
             round=word >> 64 & 0xFFFFFFFF,
             digest=(word >> 96).to_bytes(20, "big"),
+            reopened=bool(word >> 7 & 1),
         )
 
     @property
     def word(self) -> int:
         """As `of_word` reads it."""
-        flags = self.folded << 3 | self.silent << 4 | self.contested << 5
+        flags = self.folded << 3 | self.silent << 4 | self.contested << 5 | self.reopened << 7
         counts = self.taken << 8 | self.committed << 11 | self.sequence << 16
         times = self.clock << 32 | self.round << 64
         return self.state | flags | counts | times | int.from_bytes(self.digest, "big") << 96
 
-    def deadline(self, terms: JobTerms) -> int | None:
-        """Chain time by which this state is left, None when nothing is waited for."""
+    def take_by(self, terms: JobTerms, reopen_time: int) -> int:
+        """Chain time until which first seats may be taken (POSTED); `reopen_time` as Parameters.REOPEN_TIME."""
+        return self.clock + reopen_time if self.reopened else terms.take_by
+
+    def deadline(self, terms: JobTerms, reopen_time: int = 0) -> int | None:
+        """Chain time by which this state is left, None when nothing is waited for. `reopen_time` as in `take_by`."""
         match self.state:
             case JobState.POSTED:
-                return terms.take_by
+                return self.take_by(terms, reopen_time)
             case JobState.ASSIGNED:
                 return self.clock
             case JobState.COMMITTED:

@@ -387,6 +387,22 @@ class SiblingSeated(Reverted):
     """another worker of this provider has a seat in this job"""
 
 
+class SeatWasLost(Reverted):
+    """its provider had a seat of the job and lost it; take other jobs"""
+
+
+class NoReopenLeft(Reverted):
+    """the job was opened again as often as its terms say: call expire, and post it anew"""
+
+
+class WorkToClose(Reverted):
+    """somebody has committed: call closeWork, and the job goes on with that"""
+
+
+class OthersAtWork(Reverted):
+    """only who works alone can give a job back; commit, or let the deadline pass and lose the no-show bond"""
+
+
 class OwnJob(Reverted):
     """nobody works on a job of his own"""
 

@@ -25,7 +25,7 @@ from tensorgrid.ordering.tiers import ACCEPT, REPLICATE
 from tensorgrid.storage.base import BlobStore
 
 Work = Callable[..., Any] | Buyable | JobSpec | PackedJob
-_OF_TERMS = ("nonce", "stake", "take_by")
+_OF_TERMS = ("nonce", "reopens", "stake", "take_by")
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,11 +69,13 @@ def draft_terms(
     stake: int | None = None,
     steps: int | None = None,
     replicas: int = TRIO,
+    reopens: int | None = None,
     handing: Handing = LIKE_THE_NETWORK,
 ) -> tuple[JobTerms, Prices, Clocks]:
     """Terms that `post` will accept, whose whole escrow is within `budget`. `stake` in stake-token units per worker.
 
     `matched`: the seat is given by an offer. `steps`: of a job to be audited. `replicas`: of a replicated one.
+    `reopens`: how often a lost seat is given anew; None: as the network is used to.
     `handing`: of a private one. Without `nonce` it is zero, to be replaced by one of a free lane.
 
     Raises UnknownToken (not accepted for new jobs), InsufficientFunds (budget too small), SpecInvalid (above the
@@ -117,7 +119,7 @@ def draft_terms(
         pay_token=budget.token.address,
         fee_bps=prices.fee_bps,
         no_show_bond=values.min_no_show_bond,
-        reopens=0,
+        reopens=_reopens(reopens, bounds.max_reopens, prices.workers, drawn=tier.scheduler != contracts.offers.address),
         workers=prices.workers,
         stake=values.min_stake if stake is None else stake,
         hardware_class=hardware_class(class_name),
@@ -138,6 +140,17 @@ def draft_terms(
             f"the verifier asks a reserve of {needs.reserve(terms.price)} units and {budget} leaves {terms.reserve}"
         )
     return replace(terms, settle_time=needs.settle_time), prices, clocks
+
+
+def _reopens(asked: int | None, most: int, workers: int, *, drawn: bool) -> int:
+    """One worker alone is replaced once; of several, the others' answers count, and the verifier asks for more."""
+    if asked is None:
+        return min(1, most) if drawn and workers == 1 else 0
+    most = most if drawn else 0
+    if not 0 <= asked <= most:
+        why = "this network allows" if drawn else "seats that are given by offers are given once, so it allows"
+        raise SpecInvalid(f"reopens={asked} and {why} 0 to {most}; name a number of these, or none")
+    return asked
 
 
 def plan_of(contracts: Contracts, spec: JobSpec, steps: int | None) -> AuditTerms | None:

@@ -16,11 +16,13 @@ def overdue_call(contracts: Contracts, story: Story, now: int) -> Call | None:
     Raises Unreachable.
     """
     terms, held, board = story.terms, story.held, contracts.board
-    if story.state is JobState.POSTED and now > terms.take_by:
+    if story.state is JobState.POSTED and story.deadline is not None and now > story.deadline:
         return board.expire(terms, held)
     if story.state is JobState.ASSIGNED and story.work_by is not None and now > story.work_by:
         if any(seat.sealed for seat in story.first_seats) and now <= story.work_by + terms.settle_time:
             return board.close_work(terms, held)
+        if _may_be_reopened(contracts, story, now):
+            return board.reopen(terms, held)
         return board.expire(terms, held)
     if story.state is JobState.COMMITTED and _may_be_decided(story, now):
         ways = [board.settle(terms, held)]
@@ -30,6 +32,12 @@ def overdue_call(contracts: Contracts, story: Story, now: int) -> Call | None:
             ways.append(contracts.replication.open_extra(terms, held))
         return next((call for call in ways if _passes(contracts, call, terms.requester)), None)
     return None
+
+
+def _may_be_reopened(contracts: Contracts, story: Story, now: int) -> bool:
+    done = 0 if story.reopened is None else story.reopened.count
+    in_time = now <= (story.work_by or 0) + contracts.reopen_time
+    return done < story.terms.reopens and in_time and not any(seat.sealed for seat in story.first_seats)
 
 
 def _may_be_decided(story: Story, now: int) -> bool:

@@ -19,6 +19,7 @@ from tensorgrid.chain.events import (
     JobExpired,
     JobPosted,
     JobProgress,
+    JobReopened,
     JobSealed,
     JobSettled,
     JobTaken,
@@ -35,6 +36,8 @@ from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.jobs import MAX_SEATS, PAIR, AcceptanceClocks, Fault, JobState, JobTerms, Seat
 from tensorgrid.runs.audit_story import EVENTS as OF_AUDITS
 from tensorgrid.runs.audit_story import AuditStory
+
+_FAULTS = {Fault.NO_SHOW: "no-show", Fault.SLASHED: "slashed", Fault.ABANDONED: "abandoned"}
 
 
 @dataclass(slots=True)
@@ -69,12 +72,17 @@ class SeatStory:
 
     @property
     def phase(self) -> str:
-        """One word: taken, committed, revealed, paid, unpaid, no-show, slashed."""
+        """One word: taken, committed, revealed, paid, unpaid, no-show, slashed, abandoned."""
         if self.pay is None:
             return "revealed" if self.root_hash else "committed" if self.sealed else "taken"
         if self.fault is not Fault.NONE:
-            return "slashed" if self.fault is Fault.SLASHED else "no-show"
+            return _FAULTS[self.fault]
         return "paid" if self.pay else "unpaid"
+
+    @property
+    def left(self) -> str:
+        """How it lost the seat, in words."""
+        return "gave the seat back" if self.fault is Fault.ABANDONED else "did not deliver"
 
 
 @dataclass(slots=True)
@@ -82,7 +90,9 @@ class Story:
     """What has happened so far. Money in units of `terms.pay_token`; times are chain seconds.
 
     `silent`: the accept tier: nothing is revealed, silence is consent. `bond`: what a rejection still holds.
-    `audit`: in the audit tier alone. Of a private job, `handed`: who was handed its key; `missed`: one was not.
+    `lost`: seats whose workers did not deliver, in the order in which they lost them; `reopened`: how the job was last
+    opened again. `audit`: in the audit tier alone. Of a private job, `handed`: who was handed its key; `missed`: one
+    was not.
     """
 
     terms: JobTerms
@@ -92,6 +102,8 @@ class Story:
     audit: AuditStory | None = None
     state: JobState = JobState.POSTED
     seats: dict[str, SeatStory] = field(default_factory=dict)
+    lost: list[SeatStory] = field(default_factory=list)
+    reopened: JobReopened | None = None
     progress: list[tuple[str, bytes]] = field(default_factory=list)
     work_by: int | None = None
     committed_at: int | None = None
@@ -129,7 +141,7 @@ class Story:
         """By when this state is left, by itself or by anyone's call; None once it has ended."""
         match self.state:
             case JobState.POSTED:
-                return self.terms.take_by
+                return self.terms.take_by if self.reopened is None else self.reopened.take_by
             case JobState.ASSIGNED:
                 return self.work_by
             case JobState.COMMITTED:
@@ -186,7 +198,8 @@ class Story:
         """What it waits for, in words."""
         first, extra = self.first_seats, self.extra_seats
         if self.state is JobState.POSTED:
-            return f"waiting for workers: {len(first)} of {self.terms.workers} seats taken"
+            waiting = f"waiting for workers: {len(first)} of {self.terms.workers} seats taken"
+            return waiting if self.reopened is None else f"{self.why_again}; {waiting}"
         if self.missed and self.state in (JobState.ASSIGNED, JobState.COMMITTED):
             return "the key was not handed in time: waiting for the worker to leave"
         if self.state is JobState.ASSIGNED and self.hand_by is not None and len(self.handed) < len(first):
@@ -213,6 +226,14 @@ class Story:
             count = len(self.agreed)
             return f"settled: {count} workers agreed" if count else "settled: no agreement"
         return self.state.name.lower()
+
+    @property
+    def why_again(self) -> str:
+        """Who did not deliver, and how often the seats were given anew; empty where nobody lost one."""
+        if self.reopened is None:
+            return ""
+        who = ", ".join(f"{seat.worker[:10]} {seat.left}" for seat in self.lost[-self.terms.workers :])
+        return f"worker {who}; seat re-opened ({self.reopened.count} of {self.terms.reopens})"
 
     @property
     def why_more(self) -> str:
@@ -280,6 +301,11 @@ def _apply(story: Story, event: Event) -> None:
             story.audit.seated.append(event.number)
         if event.work_by:
             story.state, story.work_by = JobState.ASSIGNED, event.work_by
+    elif isinstance(event, JobReopened):
+        story.lost += story.in_order
+        story.seats.clear()
+        story.handed.clear()
+        story.state, story.reopened, story.work_by, story.missed = JobState.POSTED, event, None, False
     elif isinstance(event, JobProgress):
         story.progress.append((event.worker, event.digest))
     elif isinstance(event, JobSealed):

@@ -83,7 +83,10 @@ def abandon(
     worker: Worker = "",
     as_json: AsJson = False,
 ) -> None:
-    """End an audited job early: the segments that are done are committed to, audited and paid. It cannot be undone.
+    """Give up a job that this worker does alone. It cannot be undone.
+
+    Of an audited one the segments that are done are committed to, audited and paid. Any other seat goes back at once,
+    for half the no-show bond: another worker may take it, and this one takes no other job for a while.
 
     Example: tensorgrid-worker abandon 0x1234abcd --config worker.toml
     """
@@ -91,7 +94,11 @@ def abandon(
 
     with sentences():
         [asked] = abandon_jobs(fleet_of(config).one(worker), job)
-        show({"abandoned": asked}, f"{asked} ends behind the segment that it is in", as_json=as_json)
+        show(
+            {"abandoned": asked},
+            f"{asked} is given up; an audited one ends behind the segment that it is in",
+            as_json=as_json,
+        )
 
 
 def version(as_json: AsJson = False) -> None:

@@ -22,6 +22,8 @@ def due(view: JobView, do: Do) -> int:
     """Chain time by which it must be mined or stake is lost; 0: nothing is, and it can wait for cheaper gas."""
     if do in (Do.COMMIT, Do.MISS, Do.COMMIT_MISSED):
         return work_deadline(view)
+    if do is Do.ABANDON:
+        return work_deadline(view)
     if view.audited:
         return 0
     clocks = ReplicationClocks.unpack(view.record.terms.verifier_params)
@@ -66,6 +68,10 @@ def call_for(
             return board.settle(terms, view.held)
         case Do.EXPIRE:
             return board.expire(terms, view.held)
+        case Do.REOPEN:
+            return board.reopen(terms, view.held)
+        case Do.ABANDON:
+            return board.abandon(terms, view.held)
         case Do.MISS:
             assert contracts.key_box is not None, "only a network with keys has private jobs"
             return contracts.key_box.miss(terms, view.held, view.number)

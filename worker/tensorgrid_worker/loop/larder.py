@@ -81,4 +81,4 @@ class Larder:
 def _last(record: JobRecord) -> int:
     """Chain time after which no seat of it can be taken."""
     terms = record.terms
-    return terms.take_by + (terms.work_time + terms.settle_time if record.assigned_block else 0)
+    return record.take_by + (terms.work_time + terms.settle_time if record.assigned_block else 0)

@@ -19,6 +19,8 @@ CARRY_MARGIN = 60
 """Seconds before its deadline from which a commit goes alone."""
 AHEAD = 4
 """Runs per slot that are handed over before their turn: a short job must not wait for the next look at the chain."""
+STRANGERS = 4
+"""Turns in which those without a seat open a job again."""
 UNDER_WAY = frozenset({Status.NEW, Status.SENT})
 
 
@@ -42,6 +44,8 @@ class Do(StrEnum):
     OPEN_EXTRA = "open_extra"
     SETTLE = "settle"
     EXPIRE = "expire"
+    REOPEN = "reopen"
+    ABANDON = "abandon"
 
 
 class KeyState(StrEnum):
@@ -80,6 +84,7 @@ class JobView:
     may_take: bool = False
     may_open_extra: bool = False
     may_settle: bool = False
+    reopen_by: int = 0  # chain time until which it may be opened again, should nobody commit; 0: it may not
     closable_since: int = 0  # chain time at which one of the closing flags was first seen; 0: none is
     audited: bool = False  # its verifier is the audit tier's
     audit: AuditPicture | None = None  # of the audit tier, once Committed
@@ -100,8 +105,9 @@ class Memory:
     """What we know beside the chain.
 
     `running`: jobs that run or wait for their turn; `busy`: under inspection, or their next try is not due yet;
-    `carried`: jobs whose settlement rides on a commit that is on its way. `abandoned`: audited jobs that we were asked
-    to end early. `margin`: seconds before its deadline in which a run can still be sealed, stored and committed to.
+    `carried`: jobs whose settlement rides on a commit that is on its way. `abandoned`: jobs that we were asked to
+    give up: an audited one ends early, another is given back. `margin`: seconds before its deadline in which a run can
+    still be sealed, stored and committed to.
     """
 
     me: str
@@ -203,6 +209,12 @@ def _for_job(view: JobView, memory: Memory, now: int) -> Iterator[Action]:
         return
     if not view.number:
         yield from _taking(view, memory, now)
+        waited = now > view.job.clock + _distance(view, memory)
+        if waited and _to_reopen(view, now) and _to_send(view, memory, Do.REOPEN):
+            yield Action(Do.REOPEN, job_id)
+        return
+    if _to_give_back(view, memory, now):
+        yield from (Action(do, job_id) for do in _giving_back(view, memory))
         return
     if _to_leave(view, memory, now):
         yield Action(Do.LEAVE, job_id, at_once=_late(view, memory, now))
@@ -215,7 +227,7 @@ def _taking(view: JobView, memory: Memory, now: int) -> Iterator[Action]:
     job_id, terms = view.record.id, view.record.terms
     if memory.draining or view.record.preparation is Preparation.REFUSED:
         return
-    if view.job.state is JobState.POSTED and view.job.taken < terms.workers and now <= terms.take_by:
+    if view.job.state is JobState.POSTED and view.job.taken < terms.workers and now <= view.record.take_by:
         do = Do.TAKE
     elif view.extra is not None and view.job.taken < terms.workers + view.extra.count and now <= view.extra.take_by:
         do = Do.TAKE_EXTRA
@@ -306,8 +318,10 @@ def _closing(view: JobView, memory: Memory, now: int) -> Iterator[Do]:
     """What anybody may do, by those who have a seat, in turn: the next one only when it did not happen."""
     terms, do, since = view.record.terms, None, 0
     match view.job.state:
-        case JobState.POSTED if now > terms.take_by:
-            do, since = Do.EXPIRE, terms.take_by
+        case JobState.POSTED if now > view.record.take_by:
+            do, since = Do.EXPIRE, view.record.take_by
+        case JobState.ASSIGNED if _to_reopen(view, now):
+            do, since = Do.REOPEN, view.job.clock
         case JobState.ASSIGNED if now > view.job.clock:
             close_by = view.job.clock + terms.settle_time
             do = Do.CLOSE_WORK if view.job.committed and now <= close_by else Do.EXPIRE
@@ -317,6 +331,28 @@ def _closing(view: JobView, memory: Memory, now: int) -> Iterator[Do]:
             since = view.closable_since
     if do is not None and now >= since + _turn(view) * memory.stagger:
         yield do
+
+
+def _to_reopen(view: JobView, now: int) -> bool:
+    return view.job.state is JobState.ASSIGNED and view.job.clock < now <= view.reopen_by
+
+
+def _distance(view: JobView, memory: Memory) -> int:
+    """Seconds that we wait for others to open a job again in which we have no seat: a few of many would do."""
+    return (1 + (int(memory.me[-2:], 16) + view.record.id[-1]) % STRANGERS) * memory.stagger
+
+
+def _to_give_back(view: JobView, memory: Memory, now: int) -> bool:
+    """An audited job is left instead, which pays for what is whole."""
+    asked = view.record.id in memory.abandoned and not view.audited and view.record.terms.workers == 1
+    return asked and not view.committed and _work_open(view) and now <= work_deadline(view)
+
+
+def _giving_back(view: JobView, memory: Memory) -> Iterator[Do]:
+    if view.record.id in memory.running:
+        yield Do.STOP
+    if _to_send(view, memory, Do.ABANDON):
+        yield Do.ABANDON
 
 
 def _turn(view: JobView) -> int:

@@ -32,6 +32,7 @@ ALREADY = {
     "open_extra": {"ExtraNotNeeded", "SittingNotNeeded"},
     "settle": {"WrongState", "UnknownJob"},  # unknown: its requester's next job has taken the lane over
     "expire": {"WrongState", "UnknownJob"},
+    "reopen": {"WrongState", "UnknownJob", "WorkToClose"},
     "begin": {"AuditAlreadyBegun"},
     "serve": {"AlreadyServed"},
     "confirm": {"AlreadyAnswered"},
@@ -57,6 +58,7 @@ ALREADY = {
 # planned again with what the chain shows then.
 NEVER = frozenset(
     "DeadlinePassed RevealTooLate SeatsFull OwnJob WrongClass UnknownWorker WorkerTooYoung RoundLost "
+    "SeatWasLost NoReopenLeft OthersAtWork "
     "CommitmentMismatch RootExpected TooLateForExtra UnknownJob NotSeated WrongState".split()
 )
 # Beside what the look says: others' reveals in the same block may leave it to ours to settle the whole job, others'

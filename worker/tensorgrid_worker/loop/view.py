@@ -89,8 +89,8 @@ class ViewReader:
             self._closable.pop(gone, None)
             self.refusals.pop(gone, None)
         ours = [record for record in records.values() if record.number_of(self.me)]
-        others = [record for record in records.values() if not record.number_of(self.me) and _open(record, head)]
-        others.sort(key=lambda record: (record.id not in taking, self._rounds(record), -record.terms.price))
+        others = [record for record in records.values() if not record.number_of(self.me) and self._open(record, head)]
+        others.sort(key=lambda r: (r.id not in taking, r.assigned_block > 0, self._rounds(r), -r.terms.price))
         for record in others[:MOST_OFFERS]:
             self._looks[record.id] = self._looks.get(record.id, 0) + 1
         wanted = (*ours, *others[:MOST_OFFERS])
@@ -126,6 +126,8 @@ class ViewReader:
             view = replace(view, audit=self._audits.picture(record, job, held, number, seed))
         if audited and self.keys is not None and 0 < number <= record.terms.workers and not view.committed:
             view = replace(view, key=self.keys.state(record, job, head.timestamp))
+        if job.state is JobState.ASSIGNED and not job.committed and record.reopens_left > 0:
+            view = replace(view, reopen_by=job.clock + self.contracts.reopen_time)
         if not view.number:
             return replace(view, may_take=self._may_take(view, head))
         settle, open_extra = self._closing(view, head)
@@ -134,6 +136,20 @@ class ViewReader:
             return view
         since = self._closable.setdefault(record.id, head.timestamp)
         return replace(view, may_open_extra=open_extra, may_settle=settle, closable_since=since)
+
+    def _open(self, record: JobRecord, head: BlockRef) -> bool:
+        """Whether a seat may still be had, as far as events and clocks tell."""
+        terms = record.terms
+        if record.preparation is Preparation.REFUSED:
+            return False
+        if not record.assigned_block:
+            return head.timestamp <= record.take_by
+        if record.extra_block:
+            return head.timestamp <= terms.take_by + terms.work_time + terms.settle_time
+        if record.reopens_left <= 0 or any(seat.sealed_block for seat in record.seats):
+            return False
+        # Its worker may never deliver: then it is we who want it opened again.
+        return head.timestamp <= record.take_by + terms.work_time + self.contracts.reopen_time
 
     def _is_known(self, record: JobRecord, head: BlockRef) -> bool:
         known = self._known.get(record.id)
@@ -283,7 +299,7 @@ def _clock_is_over(job: Job, record: JobRecord, now: int) -> bool:
     """Whether the job may have to be moved on, or may have been, without an event that says so."""
     match job.state:
         case JobState.POSTED:
-            return now > record.terms.take_by
+            return now > record.take_by
         case JobState.ASSIGNED:
             return now > job.clock
         case JobState.COMMITTED if job.silent and not job.contested:
@@ -291,13 +307,3 @@ def _clock_is_over(job: Job, record: JobRecord, now: int) -> bool:
         case JobState.COMMITTED:
             return True
     return False
-
-
-def _open(record: JobRecord, head: BlockRef) -> bool:
-    """Whether a seat may still be had, as far as events and clocks tell."""
-    terms = record.terms
-    if record.preparation is Preparation.REFUSED:
-        return False
-    if not record.assigned_block:
-        return head.timestamp <= terms.take_by
-    return bool(record.extra_block) and head.timestamp <= terms.take_by + terms.work_time + terms.settle_time

@@ -266,8 +266,16 @@ class Journal:
             record.outcome,
             record.preparation,
             record.reason,
+            record.reopened,
+            record.reopened_until,
         )
-        db.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", values)
+        # What was done, or hopeless, before the seats were given anew is to be done again.
+        db.execute(
+            "DELETE FROM outbox WHERE job IN (SELECT id FROM jobs WHERE id = ? AND reopened < ?) "
+            "AND status IN (?, ?, ?)",
+            (record.id, record.reopened, Status.DONE, Status.DEAD, Status.REFUSED),
+        )
+        db.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", values)
 
     def _enqueue(
         self,
@@ -313,6 +321,8 @@ class Journal:
                 outcome=row["outcome"],
                 preparation=Preparation(row["preparation"]),
                 reason=row["reason"],
+                reopened=row["reopened"],
+                reopened_until=row["reopened_until"],
             )
             for row in self._all(f"SELECT * FROM jobs {where}", *values)  # noqa: S608 - our own text
         ]

@@ -36,8 +36,8 @@ def read_status(home: Path) -> dict[str, Any]:
     return {"worker": owner.get("worker"), "chain": owner.get("chain"), "jobs": jobs, "outbox": outbox}
 
 
-def running_jobs(home: Path, verifier: str) -> list[JobId]:
-    """Jobs of that verifier whose first seat we have, and for which there is no result yet. Raises NoJournal."""
+def running_jobs(home: Path, verifier: str | None = None) -> list[JobId]:
+    """Jobs that we do alone, and for which there is no result yet; of that verifier, or of all. Raises NoJournal."""
     database = _opened(home)
     try:
         found = database.execute(_RUNNING).fetchall()
@@ -47,7 +47,8 @@ def running_jobs(home: Path, verifier: str) -> list[JobId]:
     return [
         JobId(row["id"])
         for row in found
-        if terms_from_text(row["terms"]).verifier == verifier
+        if (terms := terms_from_text(row["terms"])).workers == 1
+        and verifier in (None, terms.verifier)
         and owner is not None
         and [one.seat.worker for one in seats_from_text(row["seats"])[:1]] == [owner["value"]]
     ]

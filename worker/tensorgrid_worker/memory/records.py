@@ -15,6 +15,7 @@ from tensorgrid.chain.history import (
     JobCancelled,
     JobExpired,
     JobPosted,
+    JobReopened,
     JobSealed,
     JobSettled,
     JobTaken,
@@ -64,6 +65,17 @@ class JobRecord:
     outcome: str = ""  # of this worker: "paid 950000", "slashed 20", ...
     preparation: Preparation = Preparation.NEW
     reason: str = ""
+    reopened: int = 0  # how often its seats were given anew
+    reopened_until: int = 0  # chain time until which they may be taken then
+
+    @property
+    def take_by(self) -> int:
+        """Chain time until which a first seat may be taken, as far as the events have told."""
+        return self.reopened_until or self.terms.take_by
+
+    @property
+    def reopens_left(self) -> int:
+        return self.terms.reopens - self.reopened
 
     @property
     def held(self) -> tuple[Seat, ...]:
@@ -173,6 +185,8 @@ def _changed(record: JobRecord, event: Event, me: str) -> JobRecord | None:
             return None  # told twice
         assigned = block if event.work_by else record.assigned_block
         return replace(record, seats=(*record.seats, SeatRecord(_given(event), block)), assigned_block=assigned)
+    if isinstance(event, JobReopened):
+        return _opened_again(record, event, me)
     if isinstance(event, JobSealed):
         return _sealed(record, event)
     if isinstance(event, ExtraSeatsOpened | SittingOpened):
@@ -183,6 +197,15 @@ def _changed(record: JobRecord, event: Event, me: str) -> JobRecord | None:
         if isinstance(event, kind):
             return replace(record, ended_block=block, ended_as=word)
     return None
+
+
+def _opened_again(record: JobRecord, event: JobReopened, me: str) -> JobRecord | None:
+    if event.count <= record.reopened:
+        return None  # told twice
+    anew = replace(record, seats=(), assigned_block=0, reopened=event.count, reopened_until=event.take_by)
+    if record.number_of(me):
+        return replace(anew, preparation=Preparation.REFUSED, reason="we had a seat of it and lost it")
+    return anew
 
 
 def _sealed(record: JobRecord, event: JobSealed) -> JobRecord | None:
