@@ -201,7 +201,7 @@ class CaseReader:
         """With what its jurors were given, while a vote of ours is to come."""
         if not case.audit.plan.private or case.sealed != ZERO32:
             return case
-        private = self._private.read(case.question, record) or PrivateCase((), ())
+        private = self._private.read(case.question, record) or PrivateCase(b"", ())
         return replace(case, private=replace(private, handed=self._private.handed(case.question)))
 
     def _hopeful(self, case: CasePicture, record: JobRecord) -> CasePicture | None:

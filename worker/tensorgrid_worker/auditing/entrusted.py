@@ -55,11 +55,8 @@ class Entrusted:
         if case.private is None or not case.private.recipients:
             return True
         challenger = case.question.match.challenger.lower()
-        for digest in case.private.served:
-            seat = self._seat(case, digest, challenger, patient)
-            if seat is not None:
-                return any(seat.keys == _sealed(keys, recipient) for recipient in case.private.recipients)
-        return False
+        seat = self._seat(case, case.private.served, challenger, patient)
+        return seat is not None and any(seat.keys == _sealed(keys, one) for one in case.private.recipients)
 
     def _seat(self, case: CasePicture, digest: bytes, worker: str, patient: bool) -> OpenedSeat | None:
         data = self._blob(digest, MAX_OPENING_BYTES, patient)

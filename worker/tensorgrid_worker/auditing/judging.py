@@ -61,11 +61,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class PrivateCase:
-    """Of a private job. served: sha256 of what each sitting was served. recipients: all keys of the accuser that this
-    may have been sealed to; none: that cannot be told. handed: sha256 of what the worker gave to the jurors; empty:
-    nothing yet."""
+    """Of a private job. served: sha256 of what the accuser's sitting was served. recipients: all keys of the accuser
+    that this may have been sealed to; none: that cannot be told. handed: sha256 of what the worker gave to the jurors;
+    empty: nothing yet."""
 
-    served: tuple[bytes, ...]
+    served: bytes
     recipients: tuple[bytes, ...]
     handed: bytes = b""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tensorgrid.chain.audit_history import Served
+from tensorgrid.chain.audit_history import Accused, Served
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.dispute_history import StatesServed
 from tensorgrid.chain.history import Event, WorkerRegistered, WorkerUpdated
@@ -54,14 +54,14 @@ class PrivateReader:
     def _read(self, question: Question, record: JobRecord) -> PrivateCase | None:
         if is_about_the_key(question):
             return None
-        recipients = self._recipients(question.match.challenger, record.posted_block)
         audit = self.contracts.audit
         assert audit is not None, "asked only where there is one"
         events = self.logs(
             audit.address, "AuditVerifier", [None, "0x" + record.id.hex()], record.posted_block, "latest"
         )
-        served = tuple(event.manifest_digest for event in events if isinstance(event, Served))
-        return PrivateCase(served, recipients)
+        served = served_to(question.match.number, events)
+        recipients = self._recipients(question.match.challenger, record.posted_block)
+        return PrivateCase(served, recipients) if served else None
 
     def _recipients(self, worker: str, posted: int) -> tuple[bytes, ...]:
         """All keys that the worker has had registered since the job was posted: who changes his own afterwards cannot
@@ -86,6 +86,20 @@ class PrivateReader:
         registry = self.contracts.registry.address
         events = self.logs(registry, "WorkerRegistry", [None, _topic(worker)], first, last)
         return [event for event in events if isinstance(event, (WorkerRegistered, WorkerUpdated))]
+
+
+def served_to(number: int, events: Iterable[Event]) -> bytes:
+    """sha256 of what the sitting of the seat was served, when it accused first; empty: nothing was.
+
+    Never another sitting's: a worker could have named the auditor there as well, and given him the keys there only.
+    """
+    last = b""
+    for event in events:
+        if isinstance(event, Served):
+            last = event.manifest_digest
+        elif isinstance(event, Accused) and event.number == number:
+            break
+    return last
 
 
 def is_about_the_key(question: Question) -> bool:
