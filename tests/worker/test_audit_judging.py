@@ -6,13 +6,11 @@ from dataclasses import replace
 
 import pytest
 from eth_account import Account
-from tests.worker.audits import PLAN, make_picture
-from tests.worker.jobs import SEED, make_terms
+from tests.worker.audits import make_picture
 from tests.worker.test_audit_disputes import HONEST, KEY, LIE, MATCH, STEPS
 
 from tensorgrid.chain.jury import Decision, JuryRound, JuryRules, Phase, vote_commitment
 from tensorgrid.domain.jobs import ZERO32
-from tensorgrid_worker.auditing.cases import CaseReader
 from tensorgrid_worker.auditing.judging import STAGGER, CasePicture, Duty, Question, duties, sealed_vote
 from tensorgrid_worker.loop.openings import Secrets
 from tensorgrid_worker.memory.rows import Status
@@ -154,11 +152,3 @@ def test_salts_of_votes__the_hot_keys_alone__another_for_each_case_and_appeal():
     salts = [one.ballot(CASE_KEY, False), one.ballot(CASE_KEY, True), one.ballot(SEALED, False)]
     assert len({*salts, other.ballot(CASE_KEY, False)}) == 4
     assert salts[0] == one.ballot(CASE_KEY, False)
-
-
-def test_case_of_a_private_job__passed_over_before_anything_is_replayed():
-    """Jurors have no keys: without them the job fails here, whoever is right."""
-    terms = make_terms(workers=1, verifier_params=replace(PLAN, wrap_time=60).pack())
-    private = replace(make_picture(0), terms=terms)
-    reader = CaseReader(None, ME, lambda *_: SEED, lambda _: pytest.fail("nothing is asked about it"))
-    assert reader._hopeful(replace(case(Phase.FILLING), audit=private), None) is None

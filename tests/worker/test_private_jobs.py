@@ -56,7 +56,7 @@ def sealed_spec(store: LocalStore, arguments: bytes = canonical_json({"recipe": 
     code, values = seal_blob(CODE, KEYS.blob(BUNDLE)), seal_blob(arguments, KEYS.blob(ARGUMENTS))
     store.put(code)
     store.put(values)
-    private = SealedParts(cid_of_bytes(values), len(values), seal(JOB_KEY, [IDENTITY.recipient]))
+    private = SealedParts(cid_of_bytes(values), len(values), seal(JOB_KEY, [IDENTITY.recipient]), KEYS.check)
     return replace(
         make_spec(CODE),
         bundle=BundleRef(cid_of_bytes(code), "job", len(code)),
@@ -114,13 +114,23 @@ def test_prepare__arguments_that_are_none__are_the_jobs_fault(store, inputs, arg
     assert "sealed is no job" in inputs.prepare(JOB, terms).broken
 
 
-def test_attack_requester_hands_a_key_that_opens_nothing__the_job_has_raised_for_everybody(store, inputs) -> None:
-    terms = terms_of(store, sealed_spec(store))
-    inputs.keep_keys(JOB, NO_KEYS)
+@pytest.mark.parametrize(
+    ("keys", "check", "reason"),
+    [
+        (NO_KEYS, KEYS.check, b"not those that its spec names"),
+        (NO_KEYS, NO_KEYS.check, b"does not open"),
+        (JobKeys(KEYS.content, b"r" * 32), KEYS.check, b"not those that its spec names"),
+    ],
+    ids=["another key", "a spec that names another", "another key of the roots"],
+)
+def test_attack_key_that_is_not_the_jobs__the_job_has_raised_for_everybody(store, inputs, keys, check, reason) -> None:
+    spec = sealed_spec(store)
+    terms = terms_of(store, replace(spec, private=replace(spec.private, check=check)))
+    inputs.keep_keys(JOB, keys)
     task = inputs.prepare(JOB, terms).task(SEED)
     executor = Executor(Plain(), tmp_bytes=MIB, processes=8)
     run = executor.run(task, on_point=lambda _: None, stop=Event())
-    assert run.exit is ExitClass.RAISED and b"does not open" in run.log
+    assert run.exit is ExitClass.RAISED and reason in run.log
     found = executor.replay(task, Replay.of_segment(1, 2, None), stop=Event())
     assert found.state_of(JOB, 1) == result_root(JOB, ExitClass.RAISED)
 

@@ -3,6 +3,7 @@
     content = HKDF-SHA256(job key, info "tensorgrid/private/content"): code, arguments and inputs are sealed under it
     roots   = HKDF-SHA256(job key, info "tensorgrid/private/roots"): the key of BLAKE3 in every leaf of result and trace
     blob    = HKDF-SHA256(content, info "tensorgrid/private/blob/" || label): of one file
+    check   = SHA-256("tensorgrid/private/check" || content || roots): stands in the spec, and tells nothing of either
 
 Who has the content and the roots key can run the job and check its roots: a worker, and the auditors of its segments.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from tensorgrid.domain import schema
-from tensorgrid.domain.encoding import canonical_json, parse_canonical_json
+from tensorgrid.domain.encoding import canonical_json, parse_canonical_json, sha256
 from tensorgrid.domain.errors import OpeningRejected, SpecInvalid
 
 KEY_BYTES = 32
@@ -47,6 +48,11 @@ class JobKeys:
     def blob(self, label: str) -> bytes:
         """The key of one sealed file, 32 bytes."""
         return _derived(self.content, f"blob/{label}")
+
+    @property
+    def check(self) -> bytes:
+        """By which anybody who is given keys knows whether they are the job's; 32 bytes, may be public."""
+        return sha256(b"tensorgrid/private/check" + self.content + self.roots)
 
     def to_bytes(self) -> bytes:
         """Canonical JSON, to be sealed or kept where nobody else reads."""

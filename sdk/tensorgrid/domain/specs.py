@@ -13,6 +13,7 @@ from tensorgrid.domain.batches import BatchSlice
 from tensorgrid.domain.cids import Cid
 from tensorgrid.domain.encoding import canonical_json, parse_canonical_json, sha256
 from tensorgrid.domain.errors import SpecInvalid
+from tensorgrid.domain.jobkeys import KEY_BYTES
 from tensorgrid.domain.jobs import JobId
 from tensorgrid.domain.recipients import recipient_bytes
 
@@ -152,16 +153,20 @@ class Resume:
 @dataclass(frozen=True, slots=True)
 class SealedParts:
     """Of a private job, whose bundle and inputs name sealed files: the arguments' file, its size in bytes, and the job
-    key, sealed to the recipients (an age file): whoever may read the result can check it, and hand the key on."""
+    key, sealed to the recipients (an age file): whoever may read the result can check it, and hand the key on.
+    check: JobKeys.check, so that nobody can pass off other keys as the job's."""
 
     arguments: Cid
     size: int
     key: bytes
+    check: bytes
 
     def __post_init__(self) -> None:
         schema.integer(self.size, 1, MAX_SPEC_BYTES, "private.bytes")
         if not 1 <= len(self.key) <= MAX_SEALED_KEY:
             raise SpecInvalid(f"private.key must have 1 to {MAX_SEALED_KEY} bytes")
+        if len(self.check) != KEY_BYTES:
+            raise SpecInvalid(f"private.check must have {KEY_BYTES} bytes; use JobKeys.check")
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,13 +304,15 @@ def _checkpoint(value: Any) -> Checkpoint | None:
 
 
 def _sealed_parts(value: Any) -> SealedParts:
-    found = schema.fields(value, ("arguments", "bytes", "key"), _PRIVATE)
+    found = schema.fields(value, ("arguments", "bytes", "key", "check"), _PRIVATE)
     key = schema.hex_bytes(found["key"], MAX_SEALED_KEY, "private.key")
-    return SealedParts(schema.cid(found["arguments"], "private.arguments"), found["bytes"], key)
+    check = schema.bytes32(found["check"], "private.check")
+    return SealedParts(schema.cid(found["arguments"], "private.arguments"), found["bytes"], key, check)
 
 
 def _sealed_json(parts: SealedParts) -> dict[str, Any]:
-    return {"arguments": str(parts.arguments), "bytes": parts.size, "key": "0x" + parts.key.hex()}
+    key, check = "0x" + parts.key.hex(), "0x" + parts.check.hex()
+    return {"arguments": str(parts.arguments), "bytes": parts.size, "key": key, "check": check}
 
 
 def _with_cid(ref: BundleRef | InputRef) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def sealed_job(plain: PackedJob) -> PackedJob:
     inputs = {
         name: InputRef(*seal_part(blobs[ref.cid], label_of(name)), kind=ref.kind) for name, ref in spec.inputs.items()
     }
-    private = SealedParts(*arguments, key=seal(job_key, spec.recipients))
+    private = SealedParts(*arguments, key=seal(job_key, spec.recipients), check=keys.check)
     bundle = BundleRef(cid=code[0], entry=spec.bundle.entry, bytes=code[1])
     found = replace(spec, bundle=bundle, arguments={}, inputs=inputs, private=private)
     found.to_bytes()

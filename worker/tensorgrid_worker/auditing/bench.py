@@ -14,9 +14,11 @@ from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.jury import Decision, vote_commitment
 from tensorgrid.domain.errors import ChainError
 from tensorgrid.domain.jobs import JobId
+from tensorgrid.privacy import Identity
 from tensorgrid_worker.auditing.cases import CaseReader
-from tensorgrid_worker.auditing.errands import Errands
-from tensorgrid_worker.auditing.judging import CasePicture, Duty, duties, sealed_vote
+from tensorgrid_worker.auditing.entrusted import Entrusted
+from tensorgrid_worker.auditing.errands import Errands, Work
+from tensorgrid_worker.auditing.judging import LOCAL, CasePicture, Duty, duties, sealed_vote
 from tensorgrid_worker.auditing.segments import walk
 from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.auditing.tosend import ToSend
@@ -32,7 +34,7 @@ STAKE_SECONDS = 10.0
 
 class Bench:
     """Asked by the loop that plans. `errands`: shared with the audits: a job has one folder. `salt`: of a vote, by case
-    and whether it is the appeal's."""
+    and whether it is the appeal's. `identity`: opens the keys of private cases."""
 
     def __init__(
         self,
@@ -44,9 +46,11 @@ class Bench:
         errands: Errands,
         salt: Callable[[bytes, bool], bytes],
         joblog: Callable[[JobId], JobLog],
+        identity: Identity | None = None,
     ) -> None:
         self._contracts, self._me, self._cases = contracts, me, cases
         self._tools, self._errands, self._salt, self._joblog = tools, errands, salt, joblog
+        self._entrusted = Entrusted(tools.store, me, identity)
         self._staked, self._look_at = False, 0.0
         self.sits = False
         """Whether a vote of ours is still to come."""
@@ -95,18 +99,45 @@ class Bench:
     def _case(self, case: CasePicture, outbox: Mapping[tuple[JobId, str], Status], now: int) -> list[ToSend]:
         job, sending = case.audit.id, list[ToSend]()
         ours = {kind: status for (of, kind), status in outbox.items() if of == job}
-        answer = self._errands.result(job, _what(case))
-        for duty, due in duties(case, answer, ours, now):
+        answer = self._errands.result(job, _what(case, Duty.JUDGE))
+        fits = self._errands.result(job, _what(case, Duty.FETCH))
+        for duty, due in duties(case, answer, ours, now, fits):
             said = {"segment": case.question.segment, "step": case.question.low + 1, "due": due}
-            if duty is Duty.JUDGE:
-                if self._errands.start(job, _what(case), lambda stop: self._judge(case, stop), seconds=due - now):
-                    self._joblog(job).say("jury.judge", **said)
+            if duty in LOCAL:
+                if self._errands.start(job, _what(case, duty), self._work(case, duty, now), seconds=due - now):
+                    self._joblog(job).say(f"jury.{duty.removeprefix('jury_')}", **said)
                 continue
             call = self._call(case, duty, answer)
             if call is not None:
                 self._joblog(job).say(f"jury.{duty.removeprefix('jury_')}", **said)
                 sending.append(ToSend(job, case.kind(duty), call, due))
         return sending
+
+    def _work(self, case: CasePicture, duty: Duty, now: int) -> Work:
+        if duty is Duty.FETCH:
+            return lambda _: self._fits(case)
+        if case.private is None:
+            return lambda stop: self._judge(case, stop)
+        return lambda stop: self._judge_private(case, stop, patient=now <= case.hand_by)
+
+    def _fits(self, case: CasePicture) -> bool:
+        """Whether the replay of a private job is sure to end in time to vote: its worker had its wall time, no more.
+        Raises JobRefused, NotNow, StorageError."""
+        spec, plan = self._tools.inputs.prepare(case.audit.id, case.audit.terms).spec, case.audit.plan
+        longest = spec.resources.wall_seconds * case.question.segment / plan.segments
+        return self._entrusted.can_open and longest <= case.vote_by - case.hand_by
+
+    def _judge_private(self, case: CasePicture, stop: Event, *, patient: bool) -> Decision:
+        job, inputs = case.audit.id, self._tools.inputs
+        parts = inputs.prepare(job, case.audit.terms).spec.private
+        assert parts is not None, "the terms are of a private job, and were compared with the spec"
+        keys = self._entrusted.keys(case, parts.check, patient=patient)
+        if keys is None or not self._entrusted.was_served(case, keys, patient=patient):
+            said = "jury.not_handed" if keys is None else "jury.accuser_not_served"
+            self._joblog(job).say(said, worker=case.question.match.defender, segment=case.question.segment)
+            return Decision.ACCUSED
+        inputs.keep_keys(job, keys)
+        return self._judge(case, stop)
 
     def _judge(self, case: CasePicture, stop: Event) -> Decision:
         """From the beginning of the job, which is alike for everybody: no party's word is needed."""
@@ -140,6 +171,6 @@ class Bench:
         return jury.release(verifier, key, appeal=case.appeal)
 
 
-def _what(case: CasePicture) -> Hashable:
+def _what(case: CasePicture, duty: Duty) -> Hashable:
     """One answer serves the appeal too."""
-    return Duty.JUDGE, case.question
+    return duty, case.question

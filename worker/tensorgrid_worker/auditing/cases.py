@@ -15,8 +15,9 @@ from tensorgrid.chain.history import Event
 from tensorgrid.chain.jury import Decision, Jury, JuryRules, Phase
 from tensorgrid.domain.errors import ChainError, Reverted
 from tensorgrid.domain.jobs import ZERO32, JobId
-from tensorgrid_worker.auditing.judging import CasePicture, Duty, Question
+from tensorgrid_worker.auditing.judging import CasePicture, Duty, PrivateCase, Question
 from tensorgrid_worker.auditing.picture import AuditPicture
+from tensorgrid_worker.auditing.privately import PrivateReader
 from tensorgrid_worker.memory.records import JobRecord
 
 LOOK_BACK, OVERLAP = 5_000, 64
@@ -44,6 +45,10 @@ class CaseReader:
     _tokens: dict[bytes, str] = field(default_factory=dict)
     _decided: dict[bytes, int] = field(default_factory=dict)  # when we saw that first, chain time
     _rules: JuryRules | None = None
+    _private: PrivateReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._private = PrivateReader(self.contracts, self._logs, LOOK_BACK, MOST_WINDOWS)
 
     def read(self, records: Mapping[JobId, JobRecord], head: BlockRef) -> list[CasePicture]:
         """The round that counts of each case that is open, or whose stake of ours is not free again."""
@@ -53,6 +58,7 @@ class CaseReader:
     def forget_all(self) -> None:
         """After a reorganisation: another match may have the same name."""
         self._from = -1
+        self._private.forget_all()
         for table in (self._seen, self._questions, self._numbers, self._votes, self._tokens, self._decided):
             table.clear()
 
@@ -101,7 +107,7 @@ class CaseReader:
             case = CasePicture(self._audit(record, head), question, appeal, found, phase, rules)
             case = self._seated(case)
             if case.number and not found.released:
-                return case
+                return self._entrusted(case, record)
             if phase is Phase.FILLING:
                 return self._hopeful(case, record)
             if case.number:
@@ -143,6 +149,7 @@ class CaseReader:
         """It is decided: nothing of ours is left in it."""
         for table in (self._questions, self._tokens, self._decided):
             table.pop(key, None)
+        self._private.forget(key)
         self._votes = {known: vote for known, vote in self._votes.items() if known[0] != key}
         self._numbers = {known: number for known, number in self._numbers.items() if known[0] != key}
 
@@ -157,7 +164,8 @@ class CaseReader:
         match = opened.disputed
         claim = (match.number, match.claim)
         segment = audit.claim(match.id, *claim).index
-        return Question(case.id, claim, match, segment, asked.low, asked.agreed, asked.defended) if segment else None
+        asks = (asked.low, asked.agreed, asked.defended, case.log.block)
+        return Question(case.id, claim, match, segment, *asks) if segment else None
 
     def _story(self, case: CaseOpened) -> list[Event]:
         """The match's events, backwards from the case to its opening: nodes refuse long ranges."""
@@ -189,12 +197,22 @@ class CaseReader:
                 return replace(case, number=number, sealed=juror.commitment, shown=shown)
         return case
 
+    def _entrusted(self, case: CasePicture, record: JobRecord) -> CasePicture:
+        """With what its jurors were given, while a vote of ours is to come."""
+        if not case.audit.plan.private or case.sealed != ZERO32:
+            return case
+        private = self._private.read(case.question, record) or PrivateCase(b"", ())
+        return replace(case, private=replace(private, handed=self._private.handed(case.question)))
+
     def _hopeful(self, case: CasePicture, record: JobRecord) -> CasePicture | None:
-        if case.audit.plan.private:
-            return None  # nobody hands a juror its keys: without them it would fail here, whoever is right
         if case.audit.seed == ZERO32 or self.unfit(record):
             return None
         key = case.question.key
+        if case.audit.plan.private:
+            private = self._private.read(case.question, record)
+            if private is None or not private.recipients:
+                return None
+            case = replace(case, private=private)
         if not self._jury.drawn(self._bisection, key, self.me, case.take_by):
             return case
         try:

@@ -18,6 +18,7 @@ from tensorgrid_worker.auditing.calls import call_of
 from tensorgrid_worker.auditing.checking import Checking
 from tensorgrid_worker.auditing.comparing import Comparing
 from tensorgrid_worker.auditing.disputes import DISPUTING, move_call, moves, wronged
+from tensorgrid_worker.auditing.entrusting import Entrusting
 from tensorgrid_worker.auditing.errands import Errands, Work
 from tensorgrid_worker.auditing.fetching import Proofs
 from tensorgrid_worker.auditing.opened import Opened
@@ -63,6 +64,7 @@ class Desk:
         self._comparing = Comparing(tools, opened, self._checking, bounds)
         self._walking = Walking(tools, self._traces, opened, self._checking)
         self._answering = Answering(tools, self._traces)
+        self._entrusting = Entrusting(contracts, tools)
         self._rounds = Rounds(contracts, proofs)
         self._told: set[tuple[JobId, str]] = set()
 
@@ -115,6 +117,7 @@ class Desk:
         served = self.errands.result(audit.id, _served(audit))
         found = self.errands.result(audit.id, _found(audit))
         walks = {key: self.errands.result(audit.id, _walked(audit, key)) for key in audit.disputes}
+        wrapped = {key: self.errands.result(audit.id, _wrapped(audit, key)) for key in audit.disputes}
         upheld = {key: self.errands.result(audit.id, (Step.CHECK, key)) for key in audit.claims}
         return Known(
             can_begin=result is not None and result.mark is not None,
@@ -125,6 +128,7 @@ class Desk:
             comparable=audit.cannot_tell and bool(self._comparing.bounds(audit)),
             compared=self.errands.result(audit.id, _compared(audit)),
             walks={key: walk for key, walk in walks.items() if walk is not None},
+            wrapped={key: digest for key, digest in wrapped.items() if digest is not None},
             outbox=ours,
         )
 
@@ -163,6 +167,8 @@ class Desk:
                 return (Step.RETRACE, audit.seed), lambda stop: self._retrace(audit, stop)
         key = move.claim
         assert key is not None
+        if move.step is Step.WRAP:
+            return _wrapped(audit, key), lambda _: self._entrusting.wrap(audit, key)
         if move.step is Step.WALK:
             return _walked(audit, key), lambda stop: self._walking.walk(audit, key, stop)
         return (Step.CHECK, key), lambda stop: self._answering.upheld(audit, key, stop)
@@ -215,6 +221,12 @@ def _served(audit: AuditPicture) -> Hashable:
 def _walked(audit: AuditPicture, key: ClaimKey) -> Hashable:
     """A reorganisation may bring another claim under the same key."""
     return Step.WALK, key, audit.disputes[key].match
+
+
+def _wrapped(audit: AuditPicture, key: ClaimKey) -> Hashable:
+    """For whom it is: an appeal has other jurors."""
+    case = audit.disputes[key].case
+    return Step.WRAP, key, () if case is None else case.jurors
 
 
 def _found(audit: AuditPicture) -> Hashable:

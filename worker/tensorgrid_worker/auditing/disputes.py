@@ -16,7 +16,7 @@ from tensorgrid_worker.auditing.segments import Walk
 
 TURNS = {Stage.DEFENDING: Step.SPLIT, Stage.CHALLENGING: Step.PICK}
 
-DISPUTING = frozenset({Step.SPLIT, Step.PICK, Step.TIMEOUT, Step.APPEAL})
+DISPUTING = frozenset({Step.SPLIT, Step.PICK, Step.TIMEOUT, Step.APPEAL, Step.ENTRUST})
 
 
 def moves(audit: AuditPicture, known: Known, now: int) -> list[Move]:
@@ -30,6 +30,10 @@ def _moves(audit: AuditPicture, key: ClaimKey, dispute: Dispute, known: Known, n
     clocks = dispute.clocks
     if dispute.case is not None:
         yield from _appeal(audit, key, dispute, dispute.case, known)
+        if dispute.case.jurors:
+            # Without them his jurors would find against us, whoever is right.
+            step = Step.ENTRUST if key in known.wrapped else Step.WRAP
+            yield Move(step, dispute.case.hand_by, key, (int(dispute.case.appealed),))
     if dispute.stage not in TURNS:
         return
     ours = (dispute.stage is Stage.DEFENDING) == (audit.number == WORKER)
@@ -68,7 +72,7 @@ def middle_of(dispute: Dispute, walk: Walk) -> bytes:
 def move_call(
     bisection: Bisection, jury: Jury | None, verifier: str, audit: AuditPicture, move: Move, known: Known
 ) -> Call:
-    """Of SPLIT to APPEAL."""
+    """Of SPLIT to ENTRUST."""
     assert move.claim is not None
     dispute = audit.disputes[move.claim]
     key, match, span = dispute.match.key(verifier), dispute.match, dispute.span
@@ -77,6 +81,8 @@ def move_call(
     if move.step is Step.APPEAL:
         assert jury is not None, "who has a case has a jury"
         return jury.appeal(bisection.address, key, audit.terms.pay_token)
+    if move.step is Step.ENTRUST:
+        return bisection.serve(key, match, span, known.wrapped[move.claim])
     found = middle_of(dispute, known.walks[move.claim])
     if move.step is Step.SPLIT:
         return bisection.split(key, match, span, found)

@@ -1,6 +1,8 @@
 """What a juror does in a case about one step, and how he votes. Pure: the case as the chain shows it in, duties out.
 
-A seat is taken only by who knows his answer: he then loses nothing but by silence, and has no reason to be silent.
+A seat is taken only by who knows his answer: he then loses nothing but by silence, and has no reason to be silent. In
+a private case nobody can know it before he sits, as keys are given to jurors alone: a seat is taken by who has time for
+the replay, and he has an answer also where he is given none.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ STAGGER = 6
 
 
 class Duty(StrEnum):
-    """JUDGE happens here, on a thread; the others are transactions."""
+    """FETCH and JUDGE happen here, on threads; the others are transactions."""
 
+    FETCH = "jury_fetch"  # of a private job, before the seat: what lies sealed
     JUDGE = "jury_judge"  # replay the segment that the step is in
     TAKE = "jury_take"
     VOTE = "jury_vote"
@@ -33,9 +36,13 @@ class Duty(StrEnum):
     PAY_APPEAL = "jury_pay_appeal"
 
 
+LOCAL = frozenset({Duty.FETCH, Duty.JUDGE})
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whether the step of `segment` from `agreed`, after `low` of its steps, ends in `defended`. `key`: the case's."""
+    """Whether the step of `segment` from `agreed`, after `low` of its steps, ends in `defended`. `key`: the case's,
+    `block`: in which it was opened."""
 
     key: bytes
     claim: ClaimKey
@@ -44,6 +51,7 @@ class Question:
     low: int
     agreed: bytes
     defended: bytes
+    block: int = 0
 
     def answer(self, walk: Walk) -> Decision:
         """By our own replay."""
@@ -52,10 +60,22 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivateCase:
+    """Of a private job. served: sha256 of what the accuser's sitting was served. recipients: all keys of the accuser
+    that this may have been sealed to; none: that cannot be told. handed: sha256 of what the worker gave to the jurors;
+    empty: nothing yet."""
+
+    served: bytes
+    recipients: tuple[bytes, ...]
+    handed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class CasePicture:
     """One round of a case, as the chain shows it now. `audit`: of the job, as a stranger sees it. `number`: our seat's,
     0: none; `sealed`: our commitment, `shown`: our vote is. `hopeful`: our ticket wins before the seats' time is over.
     `owed`: of a case that is decided as we voted, what anybody may do so that we are paid; seen at `owed_since` first.
+    `private`: None of a public job.
     """
 
     audit: AuditPicture
@@ -71,6 +91,7 @@ class CasePicture:
     may_take: bool = False
     owed: frozenset[Duty] = frozenset()
     owed_since: int = 0
+    private: PrivateCase | None = None
 
     @property
     def take_by(self) -> int:
@@ -79,6 +100,11 @@ class CasePicture:
     @property
     def vote_by(self) -> int:
         return self.take_by + self.rules.vote_time
+
+    @property
+    def hand_by(self) -> int:
+        """Until when jurors wait for the keys of a private job."""
+        return hand_by(self.round, self.rules)
 
     @property
     def show_by(self) -> int:
@@ -95,13 +121,18 @@ class CasePicture:
         return f"{duty}.{number}.{which}.{int(self.appeal)}"
 
 
+def hand_by(found: JuryRound, rules: JuryRules) -> int:
+    """A quarter of the time to vote, however early the seats were taken: the rest is for the replay."""
+    return found.opened_at + rules.take_time + rules.vote_time // 4
+
+
 def duties(
-    case: CasePicture, answer: Decision | None, outbox: Mapping[str, Status], now: int
+    case: CasePicture, answer: Decision | None, outbox: Mapping[str, Status], now: int, fits: bool | None = None
 ) -> Iterator[tuple[Duty, int]]:
     """With the chain time by which each is to be done; 0: nothing is lost when it is late. `answer`: ours, None before
-    the replay."""
-    for duty, due in _duties(case, answer, now):
-        free = duty is Duty.JUDGE or outbox.get(case.kind(duty), Status.REFUSED) is Status.REFUSED
+    the replay. `fits`: of a private job, whether there is time for the replay; None before that is fetched."""
+    for duty, due in _duties(case, answer, now) if case.private is None else _private(case, answer, now, fits):
+        free = duty in LOCAL or outbox.get(case.kind(duty), Status.REFUSED) is Status.REFUSED
         if free and (now <= due or not due):
             yield duty, due
 
@@ -121,6 +152,24 @@ def _duties(case: CasePicture, answer: Decision | None, now: int) -> Iterator[tu
             yield from ((duty, 0) for duty in Duty if duty in case.owed)
     elif case.phase is Phase.OVER and not case.round.released and now >= _over_at(case) + STAGGER * case.number:
         yield Duty.RELEASE, 0
+
+
+def _private(case: CasePicture, answer: Decision | None, now: int, fits: bool | None) -> Iterator[tuple[Duty, int]]:
+    """Until a vote is cast; then all is as in a public case."""
+    assert case.private is not None
+    if not case.number:
+        if case.phase is Phase.FILLING and case.hopeful and fits is None:
+            yield Duty.FETCH, case.take_by
+        elif case.phase is Phase.FILLING and case.may_take and fits:
+            yield Duty.TAKE, 0
+    elif case.phase in (Phase.FILLING, Phase.VOTING) and case.sealed == ZERO32:
+        # The worker gives keys once all seats are taken: a round with an empty one decides nothing.
+        if answer is not None:
+            yield Duty.VOTE, case.vote_by
+        elif case.phase is Phase.VOTING and (case.private.handed or now > case.hand_by):
+            yield Duty.JUDGE, case.vote_by
+    else:
+        yield from _duties(case, answer, now)
 
 
 def _over_at(case: CasePicture) -> int:

@@ -8,9 +8,11 @@ from tensorgrid.chain.bisection import Clocks, Stage, match_key
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.dispute_history import position_of
 from tensorgrid.chain.events import decode
-from tensorgrid.chain.jury import JuryRules, Phase
+from tensorgrid.chain.jury import Jury, JuryRound, JuryRules, Phase
+from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.errors import ChainError, Reverted
 from tensorgrid.domain.jobs import JobId
+from tensorgrid_worker.auditing.judging import hand_by
 from tensorgrid_worker.auditing.picture import Case, ClaimKey, Dispute
 from tensorgrid_worker.memory.records import JobRecord
 
@@ -23,6 +25,7 @@ class MatchReader:
     me: str
     _known: dict[tuple[JobId, ClaimKey], Dispute] = field(default_factory=dict)
     _rules: JuryRules | None = None
+    _jurors: dict[tuple[bytes, bool], tuple[str, ...]] = field(default_factory=dict)
 
     def dispute(self, record: JobRecord, claim: ClaimKey, segment: int) -> Dispute | None:
         """Read again when its clocks have changed: every move changes them."""
@@ -37,7 +40,10 @@ class MatchReader:
                 self._known[record.id, claim] = known
         if known is None or known.stage is not Stage.JUDGING:
             return known
-        return replace(known, case=self._case(bisection.address, key, record.terms.pay_token))
+        private = AuditTerms.unpack(record.terms.verifier_params).private
+        # Another's turn to give what our job needs never comes.
+        ours = private and known.match.defender == self.me
+        return replace(known, case=self._case(bisection.address, key, record.terms.pay_token, ours))
 
     def forget(self, job: JobId) -> None:
         for key in [key for key in self._known if key[0] == job]:
@@ -46,8 +52,10 @@ class MatchReader:
     def forget_all(self) -> None:
         """After a reorganisation."""
         self._known.clear()
+        self._jurors.clear()
 
-    def _case(self, bisection: str, key: bytes, token: str) -> Case | None:
+    def _case(self, bisection: str, key: bytes, token: str, entrusts: bool) -> Case | None:
+        """`entrusts`: its jurors wait for keys of ours."""
         jury = self.contracts.jury
         assert jury is not None, "a network with disputes has a jury"
         try:
@@ -55,18 +63,32 @@ class MatchReader:
         except Reverted:  # clocks and jury of different moments
             return None
         if phase is not Phase.OVER:
-            return Case(first.draw, unfilled=phase is Phase.FILLING and not first.taken)
+            return self._running(jury, bisection, key, first, phase, entrusts, appealed=False)
         try:
             self.contracts.simulate(jury.appeal(bisection, key, token), self.me)
         except Reverted as refusal:
             if refusal.name == "AlreadyAppealed":
                 second, phase = jury.round_of(bisection, key, appeal=True)
-                return Case(second.draw, unfilled=phase is Phase.FILLING and not second.taken)
+                return self._running(jury, bisection, key, second, phase, entrusts, appealed=True)
             if refusal.name != "FreeTooSmall":  # won, hung or too late: nothing to appeal
                 return Case(first.draw)
         rules = self._rules = self._rules or jury.rules()
         free = self.contracts.escrow.balance(jury.address, token, self.me).free
         return Case(first.draw, False, first.over_at(rules) + rules.appeal_time, jury.appeal_fee(token), free)
+
+    def _running(
+        self, jury: Jury, bisection: str, key: bytes, found: JuryRound, phase: Phase, entrusts: bool, *, appealed: bool
+    ) -> Case:
+        case = Case(found.draw, unfilled=phase is Phase.FILLING and not found.taken)
+        if not entrusts or phase is not Phase.VOTING:
+            return case
+        if (key, appealed) not in self._jurors:
+            numbers = range(1, found.size + 1)
+            seats = tuple(jury.juror_of(bisection, key, number, appeal=appealed).worker for number in numbers)
+            self._jurors[key, appealed] = seats
+        rules = self._rules = self._rules or jury.rules()
+        jurors = self._jurors[key, appealed]
+        return replace(case, jurors=jurors, appealed=appealed, hand_by=hand_by(found, rules))
 
     def _read(self, address: str, record: JobRecord, key: bytes, clocks: Clocks, segment: int) -> Dispute | None:
         query = {

@@ -31,7 +31,8 @@ ClaimKey = tuple[int, int]
 class Case:
     """A dispute that is with the jury. draw: the round that draws its seats. unfilled: none is taken yet. appeal_by: 0
     unless the first round is over, we have lost it and nobody has appealed. fee, free: what an appeal takes, and what
-    we have deposited for it; units of the job's pay token.
+    we have deposited for it; units of the job's pay token. jurors: of a private job that is ours, those of the running
+    round once its seats are full, the appeal's where `appealed`; they wait for its keys until `hand_by`.
     """
 
     draw: int
@@ -39,6 +40,9 @@ class Case:
     appeal_by: int = 0
     fee: int = 0
     free: int = 0
+    jurors: tuple[str, ...] = ()
+    appealed: bool = False
+    hand_by: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Step(StrEnum):
     RETRACE = "retrace"  # the whole job, whose trace is lost
     CHECK = "check"  # the accused segment, once more, as its worker
     WALK = "walk"  # the disputed one, step by step
+    WRAP = "wrap"  # the keys of a private job, for the jurors of a case
     COMPARE = "compare"  # our ends with his, as an auditor of another fingerprint
     BEGIN = "begin"
     SERVE = "serve"
@@ -40,15 +41,17 @@ class Step(StrEnum):
     PICK = "pick"
     TIMEOUT = "timeout"
     APPEAL = "appeal"
+    ENTRUST = "entrust"
 
 
-LOCAL = frozenset({Step.PREPARE, Step.REPLAY, Step.RETRACE, Step.CHECK, Step.WALK, Step.COMPARE})
+LOCAL = frozenset({Step.PREPARE, Step.REPLAY, Step.RETRACE, Step.CHECK, Step.WALK, Step.WRAP, Step.COMPARE})
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """`due`: chain time by which it must be done, or mined. `claim`: of RESPOND to APPEAL, CHECK and WALK. `span`: of
-    SPLIT and PICK, first and last step of what is left; of ACCUSE, 2 where it is the second time."""
+    """`due`: chain time by which it must be done, or mined. `claim`: of RESPOND to ENTRUST, CHECK to WRAP. `span`: of
+    SPLIT and PICK, first and last step of what is left; of ACCUSE, 2 where it is the second time; of WRAP and ENTRUST,
+    1 where it is for an appeal."""
 
     step: Step
     due: int
@@ -66,7 +69,8 @@ class Known:
     """What we know beside the chain. `can_begin`: what opens our commitment. `has_trace`: of our own run. `served`: of
     the present sitting's seats. `found`: of our own seat. `upheld`: our own replay of an accused segment ended as the
     trace says, by claim. `comparable`: honest distances of this class are known; `compared`: how far his ends are from
-    ours. `walks`: our own replay of disputed segments, by claim. `outbox`: of this job, by kind."""
+    ours. `walks`: our own replay of disputed segments, by claim. `wrapped`: what lies ready for the
+    jurors of a private case as they sit now, by claim. `outbox`: of this job, by kind."""
 
     can_begin: bool = False
     has_trace: bool = True
@@ -76,6 +80,7 @@ class Known:
     comparable: bool = False
     compared: Compared | None = None
     walks: Mapping[ClaimKey, Walk] = field(default_factory=dict)
+    wrapped: Mapping[ClaimKey, bytes] = field(default_factory=dict)
     outbox: Mapping[str, Status] = field(default_factory=dict)
 
     def free(self, move: Move) -> bool:

@@ -21,6 +21,7 @@ from tensorgrid.domain.openings import (
 from tensorgrid.domain.receipts import SealedRef
 from tensorgrid.parameters.distance import Bounds
 from tensorgrid.privacy import recipient_text, seal
+from tensorgrid.provable import seal_provably
 from tensorgrid_worker.auditing.findings import Served
 from tensorgrid_worker.auditing.owntrace import OwnTraces
 from tensorgrid_worker.auditing.picture import AuditPicture
@@ -85,7 +86,8 @@ class Serving:
         last = len(source.trace.segments) in segments
         result = None if last else seal(result_to_bytes(show_result(source.trace)), [recipient])
         keys = self._tools.inputs.keys(audit.id) if audit.plan.private else None
-        sealed_keys = None if keys is None else seal(keys.to_bytes(), [recipient])
+        # A jury that knows the keys can see from these bytes alone that this auditor was given them.
+        sealed_keys = None if keys is None else seal_provably(keys.to_bytes(), recipient)
         return OpenedSeat(worker.lower(), opened, result, sealed_keys)
 
     def _segment(self, audit: AuditPicture, index: int, recipient: str, source: Source, ends: bool) -> OpenedSegment:

@@ -36,6 +36,9 @@ def unseal(spec: JobSpec, keys: JobKeys, folder: Path, check: Callable[[str, int
     `check`: of each input, by name, bytes and file; may raise SpecInvalid. Raises OSError.
     """
     room, inside = folder / SEALED, folder / "in"
+    assert spec.private is not None, "asked of private jobs alone"
+    if keys.check != spec.private.check:
+        return "its keys are not those that its spec names"
     try:
         open_file(room / BUNDLE, inside / "bundle.py", keys.blob(BUNDLE))
         open_file(room / ARGUMENTS, inside / ARGUMENTS_FILE, keys.blob(ARGUMENTS))

@@ -140,6 +140,7 @@ class Daemon:
             errands=self._desk.errands,
             salt=openings.secrets.ballot,
             joblog=self._joblog,
+            identity=identity,
         )
         self._aftermath = Aftermath(contracts, me)
         self._larder = Larder(self._workshop, me, config.waiting_input_bytes)
