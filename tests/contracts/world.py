@@ -16,12 +16,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import ape_ethereum.provider
 from ape.contracts import ContractContainer, ContractInstance
 from ape.exceptions import ContractLogicError, CustomError
 from eth_abi import encode
 from ethpm_types import ContractType
 from tests.contracts.job import Job, SeatHeld
+from tests.contracts.leaner_ape import make_lean
 from tests.contracts.signing import TERMS, Domain, Order, long, short
 
 from tensorgrid.chain.reverts import decode_revert
@@ -56,8 +56,7 @@ FUNDS = 1_000_000_000
 # The chain's clock runs ahead of every wall clock: the tester never sets a block before the machine's own time.
 START = 2_000_000_000
 
-# Behind every transaction ape executes it once more, as a call, to look for what contracts print; ours print nothing.
-ape_ethereum.provider._post_send_transaction = lambda tx, receipt: None
+make_lean()
 
 PARAMETERS = NetworkParameters(
     network="test",
