@@ -25,7 +25,7 @@ PYTHONS := $(PYTHON) python3.11 python3.12 python3 python3.13 python3.14 python
 IS_GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11) or sys.implementation.name != "cpython")
 PIP_INSTALL := $(BIN)/python -m pip install -qq --constraint constraints.txt
 
-.PHONY: help demo test chaos test-hostile test-cheats sandbox-probes test-ipfs test-deep mutation bench-gas bench-capability bench-distance economics lint typecheck layers pytest wheel test-wheel docs clean
+.PHONY: help demo test chaos test-hostile test-cheats test-stories sandbox-probes test-ipfs test-deep mutation bench-gas bench-capability bench-distance economics lint typecheck layers pytest wheel test-wheel docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -83,6 +83,9 @@ test-hostile: $(STAMPS)/dev ## 10,000 generated specs, archives, tensors, output
 
 test-cheats: $(STAMPS)/dev node_modules/.package-lock.json ## every cheat that an audited job invites, tried on a running network
 	@$(BIN)/python -m pytest -q -m cheats tests/network $(ARGS)
+
+test-stories: $(STAMPS)/dev node_modules/.package-lock.json toolchain ## what `make test` leaves to shorter tests: long demos, every way to interrupt one, more kinds of model
+	@$(BIN)/python -m pytest -q -m stories tests $(ARGS)
 
 sandbox-probes: $(STAMPS)/run ## try to break out of the sandbox, each attack first without it; ARGS=--sandbox\ none shows what no sandbox means
 	@$(BIN)/python scripts/sandbox_probes.py $(ARGS)

@@ -3,17 +3,20 @@
 Test doubles go to tests/contracts/doubles, so that the tests need no compiler either.
 
 `python scripts/export_abi.py` writes, of all contracts or of those it is given by name; with `--check` it only says
-which files differ, and fails if any does. The answer depends on nothing but the sources, the compiler version and
-SETTINGS: no paths, no metadata hash.
+which files differ, and fails if any does: of shipped contracts by compiling them, of test doubles, which take as long
+and hold no money, by what they are said to be compiled from. The answer depends on nothing but the sources, the
+compiler version and SETTINGS: no paths, no metadata hash.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,9 @@ SETTINGS: dict[str, Any] = {
     "remappings": ["@openzeppelin/contracts=node_modules/@openzeppelin/contracts"],
     "metadata": {"bytecodeHash": "none", "appendCBOR": False},
 }
+
+COMPILER = {"name": "solc", "version": LONG_VERSION, "settings": SETTINGS}
+IMPORT = re.compile(r"""^import\s[^"']*["']([^"']+)["']""", re.MULTILINE)
 
 # 2394: "transient storage can break composability", said of OpenZeppelin's guard, which clears it as the warning asks.
 EXPECTED_WARNINGS = {"2394"}
@@ -112,12 +118,12 @@ def render(artifact: dict[str, Any]) -> str:
     return json.dumps(artifact, indent=1, sort_keys=True) + "\n"
 
 
-def compile_all(names: Sequence[str] = ()) -> dict[Path, dict[str, Any]]:
+def compile_all(names: Sequence[str] = (), *, doubles: bool = True) -> dict[Path, dict[str, Any]]:
     """File -> artifact of shipped contracts and test doubles: of these names, or of all. Raises SystemExit as
     `compile_contracts`."""
     return {
         folder / f"{name}.json": artifact
-        for folder, contracts in ((ARTIFACTS, SHIPPED), (TEST_ARTIFACTS, DOUBLES))
+        for folder, contracts in ((ARTIFACTS, SHIPPED), (TEST_ARTIFACTS, DOUBLES if doubles else {}))
         for name, artifact in compile_contracts(
             {name: path for name, path in contracts.items() if not names or name in names}
         ).items()
@@ -129,16 +135,47 @@ def differing(artifacts: dict[Path, dict[str, Any]]) -> list[Path]:
     return [path for path, artifact in artifacts.items() if not path.is_file() or path.read_text() != render(artifact)]
 
 
-def _artifact(name: str, path: str, output: dict[str, Any]) -> dict[str, Any]:
-    sources = sorted(json.loads(output["metadata"])["sources"])
+def outdated_doubles() -> list[Path]:
+    """Committed files of test doubles that are missing or were compiled from other sources, or in another way."""
+    return [
+        file for name, path in DOUBLES.items() if not compiled_from((file := TEST_ARTIFACTS / f"{name}.json"), path)
+    ]
+
+
+def compiled_from(file: Path, path: str) -> bool:
+    """Whether the artifact in `file` says that it was made of this source as it and its imports are now."""
+    if not file.is_file():
+        return False
+    has = json.loads(file.read_text())
+    return (has["sourceId"], has["sourcesSha256"], has["compiler"]) == (path, _digest(_imported(path)), COMPILER)
+
+
+def _imported(path: str) -> set[str]:
+    """The source and all that it imports, and that imports: what solc's metadata lists."""
+    found, todo = set[str](), [path]
+    while todo:
+        source = todo.pop()
+        if source not in found:
+            found.add(source)
+            for target in IMPORT.findall((ROOT / source).read_text()):
+                near = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
+                todo.append(near if target.startswith(".") else f"node_modules/{target}")
+    return found
+
+
+def _digest(sources: Iterable[str]) -> str:
     digest = hashlib.sha256()
-    for source in sources:
+    for source in sorted(sources):
         digest.update(source.encode() + b"\0" + hashlib.sha256((ROOT / source).read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _artifact(name: str, path: str, output: dict[str, Any]) -> dict[str, Any]:
     return {
         "contractName": name,
         "sourceId": path,
-        "sourcesSha256": digest.hexdigest(),
-        "compiler": {"name": "solc", "version": LONG_VERSION, "settings": SETTINGS},
+        "sourcesSha256": _digest(json.loads(output["metadata"])["sources"]),
+        "compiler": COMPILER,
         "abi": output["abi"],
         "bytecode": "0x" + output["evm"]["bytecode"]["object"],
         "deployedBytecode": "0x" + output["evm"]["deployedBytecode"]["object"],
@@ -146,12 +183,14 @@ def _artifact(name: str, path: str, output: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    artifacts = compile_all([argument for argument in sys.argv[1:] if not argument.startswith("-")])
+    names, check = [argument for argument in sys.argv[1:] if argument != "--check"], "--check" in sys.argv[1:]
+    artifacts = compile_all(names, doubles=not check)
     changed = differing(artifacts)
-    if "--check" in sys.argv[1:]:
+    if check:
+        changed += [file for file in outdated_doubles() if not names or file.stem in names]
         if changed:
-            names = ", ".join(path.stem for path in changed)
-            raise SystemExit(f"out of date: {names}; run `python scripts/export_abi.py` and commit the files")
+            told = ", ".join(path.stem for path in changed)
+            raise SystemExit(f"out of date: {told}; run `python scripts/export_abi.py` and commit the files")
         return
     for path in changed:
         path.parent.mkdir(exist_ok=True)

@@ -10,12 +10,17 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from eth_hash.auto import keccak
+from eth_hash.backends import pysha3
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # The same examples every time: a run that fails, fails again. TENSORGRID_EXPLORE=1 looks for new ones.
 hypothesis.settings.register_profile("tensorgrid", derandomize=not os.environ.get("TENSORGRID_EXPLORE"))
 hypothesis.settings.load_profile("tensorgrid")
+
+# py-evm, which ape's tests run on, hashes at every look into storage. Of both libraries eth-hash takes the slow one.
+keccak.hasher, keccak.preimage = pysha3.backend.keccak256, pysha3.backend.preimage
 
 
 @pytest.fixture(scope="session")

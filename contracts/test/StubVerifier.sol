@@ -73,7 +73,11 @@ contract StubVerifier is IVerifier {
     {
         if (mood == Mood.Pending) return (false, rulings);
         require(mood != Mood.Refuse, Sulking());
-        if (mood == Mood.Devour) _burn(type(uint256).max);
+        if (mood == Mood.Devour) {
+            assembly {
+                invalid() // takes all gas at once: the chain that the tests run on needs half a minute to loop it away
+            }
+        }
         if (mood == Mood.Strict) _burn(1_500_000);
         if (mood == Mood.Garbage || mood == Mood.Flood) _break(mood == Mood.Flood);
         rulings = new Ruling[](mood == Mood.TooFew ? held.length - 1 : held.length);

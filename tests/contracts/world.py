@@ -21,6 +21,7 @@ from ape.exceptions import ContractLogicError, CustomError
 from eth_abi import encode
 from ethpm_types import ContractType
 from tests.contracts.job import Job, SeatHeld
+from tests.contracts.leaner_ape import make_lean
 from tests.contracts.signing import TERMS, Domain, Order, long, short
 
 from tensorgrid.chain.reverts import decode_revert
@@ -56,6 +57,8 @@ ALLOCATED = 1000 * WEI
 FUNDS = 1_000_000_000
 # The chain's clock runs ahead of every wall clock: the tester never sets a block before the machine's own time.
 START = 2_000_000_000
+
+make_lean()
 
 PARAMETERS = NetworkParameters(
     network="test",

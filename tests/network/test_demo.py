@@ -56,7 +56,11 @@ def test_demo__in_an_empty_folder__tells_the_story_and_leaves_only_its_numbers(p
 
 
 @pytest.mark.parametrize(
-    ("number", "moment"), [(signal.SIGINT, "running: "), (signal.SIGTERM, "waiting for workers: ")]
+    ("number", "moment"),
+    [
+        (signal.SIGINT, "running: "),
+        pytest.param(signal.SIGTERM, "waiting for workers: ", marks=pytest.mark.stories),
+    ],
 )
 def test_demo__interrupted__leaves_nothing_behind(place, number, moment):
     demo = start(place)

@@ -10,7 +10,7 @@ import pytest
 
 from tensorgrid.demo.survivors import processes_naming
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.stories]
 PROGRAM = Path(sys.executable).parent / "tensorgrid"
 ATTEMPTS = {
     "ask the node",

@@ -64,6 +64,7 @@ def test_demo_money__every_promise_held__with_its_numbers(tmp_path):
     assert {path.name for path in (tmp_path / "empty").rglob("*")} == {"build", "demo-money.json"}
 
 
+@pytest.mark.stories
 def test_demo_money__json__is_the_report_and_nothing_else(tmp_path):
     told, numbers = run(tmp_path, "--json", "--seed", "7")
     assert json.loads(told) == numbers

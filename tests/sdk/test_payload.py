@@ -206,7 +206,7 @@ def accepted_alike(data: bytes) -> None:
     assert all(isinstance(leaf.hash(), bytes) for leaf in payload.leaves())
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=120))
 def test_no_bytes_crash_the_parser(noise: bytes) -> None:
     accepted_alike(noise)
@@ -214,7 +214,7 @@ def test_no_bytes_crash_the_parser(noise: bytes) -> None:
     accepted_alike(file_of(b"{" + noise))
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     st.dictionaries(
         NAMES | st.just("__metadata__"),
@@ -237,7 +237,7 @@ def test_no_header_crashes_the_parser(header: dict, body: bytes) -> None:
 SAMPLE = pack_payload({"w": ("F32", (2, 2), bytes(range(16))), "b": ("BOOL", (3,), b"\1\0\1")}, {"a": [1, {"b": None}]})
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=750, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, len(SAMPLE) - 1), st.integers(0, 255)), min_size=1, max_size=4),
     st.integers(0, 40),

@@ -374,7 +374,7 @@ JUNK = st.recursive(
 
 @pytest.mark.parametrize(("thing", "error"), CASES, ids=["spec", "audited", "receipt", "trained", "progress"])
 class TestNoBytesCrash:
-    @settings(max_examples=600, deadline=None)
+    @settings(max_examples=200, deadline=None)
     @given(noise=st.binary(max_size=200))
     def test_noise(self, thing: Any, error: type[Exception], noise: bytes) -> None:
         for data in (noise, b"{" + noise):
@@ -386,7 +386,7 @@ class TestNoBytesCrash:
         with pytest.raises(error):
             thing.from_bytes(data)
 
-    @settings(max_examples=1500, deadline=None)
+    @settings(max_examples=400, deadline=None)
     @given(data=st.data())
     def test_any_field_replaced_by_anything(self, thing: Any, error: type[Exception], data: st.DataObject) -> None:
         value = loaded(thing)

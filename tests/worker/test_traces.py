@@ -93,7 +93,9 @@ def replayed(task: Task, run: Run, index: int, sandbox: Sandbox) -> Replayed:
 
 class TestModels:
     @pytest.mark.slow
-    @pytest.mark.parametrize("entry", ["mlp", "cnn", "rnn", "gpt"])
+    @pytest.mark.parametrize(
+        "entry", ["mlp", *(pytest.param(kind, marks=pytest.mark.stories) for kind in ("cnn", "rnn")), "gpt"]
+    )
     def test_every_segment__replays_to_the_same_bits(self, make_audited: MakeAudited, entry: str) -> None:
         wall = bubblewrap_or_skip()
         inputs = {"text": ("torch", TEXT)} if entry == "gpt" else None
