@@ -61,10 +61,9 @@ def _pair(number: int, wall: Sandbox, text: Any, steps: int, every: int) -> dict
 
 def _steps_for(seconds: int, wall: Sandbox, text: Any) -> int:
     """A multiple of the segments; the least of two looks at the pace: another program's work can only slow it down."""
-    runs = [[_measured(wall, text, steps, None)["wall"] for steps in (FEW, MORE)] for _ in range(LOOKS)]
-    few, more = (min(found) for found in zip(*runs, strict=True))
+    few, more = (min(_measured(wall, text, steps, None)["wall"] for _ in range(LOOKS)) for steps in (FEW, MORE))
     pace = max((more - few) / (MORE - FEW), 1e-4)
-    return max(SEGMENTS, math.ceil((seconds - few) / pace / SEGMENTS) * SEGMENTS)
+    return max(SEGMENTS, int(math.ceil((seconds - few) / pace / SEGMENTS)) * SEGMENTS)
 
 
 def _measured(wall: Sandbox, text: Any, steps: int, checkpoint: Checkpoint | None) -> dict[str, Any]:
