@@ -14,7 +14,7 @@ from tensorgrid.chain.money import BURN
 from tensorgrid.demo.transactions import transactions_between
 from tensorgrid.domain.jobs import Fault, JobState
 
-FAULTS = {Fault.NONE: "none", Fault.NO_SHOW: "no-show", Fault.SLASHED: "slashed"}
+FAULTS = {Fault.NONE: "none", Fault.NO_SHOW: "no-show", Fault.SLASHED: "slashed", Fault.ABANDONED: "abandoned"}
 ONCE = ("take", "commit", "commitExtra", "commitAndSettle", "reveal", "closeWork", "openExtra", "settle", "expire")
 
 

@@ -225,6 +225,7 @@ def test_delivery__worker_never_delivers__ends_as_silence(client, worker, bare_n
     with pytest.raises(tg.WorkersSilent, match="came back"):
         run.delivery(timeout=30)
     assert run.story().in_order[0].phase == "no-show"
+    bare_net.advance(run.terms.work_time + 1)  # he has lost a seat, and rests as long as he might have kept it
 
 
 def test_delivery__bytes_that_are_not_the_worker_s_receipt__are_refused(client, worker):

@@ -459,7 +459,7 @@ class WrongClass(Reverted):
 
 
 class WorkerTooYoung(Reverted):
-    """registered or staked after the draw was fixed; the next job counts"""
+    """registered or staked after the draw was fixed, or at rest after a lost seat; wait for later jobs"""
 
 
 class CapacityReached(Reverted):
