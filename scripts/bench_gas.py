@@ -1,7 +1,7 @@
 """What every call costs, measured on a real anvil, beside the figures of other networks.
 
 Writes build/bench/gas.json and prints one table. `--json` prints the document instead; `--profile` prints where the gas
-of the four scenarios goes; `--accept` makes what is measured now the baseline that tests compare with, and the figures
+of the scenarios goes; `--accept` makes what is measured now the baseline that tests compare with, and the figures
 of docs/gas.md; `--jobs` is up to how many jobs the calls are shown to stay flat (0: not shown), `--workers` beside how
 many registered workers a take is measured (0: not at all).
 """
