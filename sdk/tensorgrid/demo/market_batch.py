@@ -35,10 +35,10 @@ def batch(stage: MarketStage) -> dict[str, Any]:
     stage.title(f"3. {ITEMS} images over {WORKERS} workers, one of whom makes some answers up")
     asked = task(0)
     stage.say(f"Bob has trained a classifier. Each of {ITEMS} images is an item; all are under one Merkle root.")
-    estimate = stage.bob.estimate_map(classify, asked.images, shared={"weights": asked.weights}, **_priced())
-    stage.say(f"{estimate}.")
+    shared = {"weights": asked.weights}
+    stage.say(f"{stage.bob.estimate_map(classify, asked.images, workers=WORKERS, shared=shared, **_priced())}.")
     with stage.alone(stage.faker):
-        bought = stage.bob.map(classify, asked.images, workers=WORKERS, shared={"weights": asked.weights}, **WORK)
+        bought = stage.bob.map(classify, asked.images, workers=WORKERS, shared=shared, **WORK)
         root = bought.root.hex()
         stage.say(f"One transaction posts {len(bought.runs)} slices under root 0x{root[:16]}…")
         stage.wait_for(lambda: _seats_of(stage, bought), f"{stage.name(stage.faker.address)} to take a slice")
