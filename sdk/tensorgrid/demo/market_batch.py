@@ -35,10 +35,10 @@ def batch(stage: MarketStage) -> dict[str, Any]:
     stage.title(f"3. {ITEMS} images over {WORKERS} workers, one of whom makes some answers up")
     asked = task(0)
     stage.say(f"Bob has trained a classifier. Each of {ITEMS} images is an item; all are under one Merkle root.")
-    estimate = stage.bob.estimate_map(classify, asked.images, shared={"weights": asked.weights}, **_priced())
-    stage.say(f"{estimate}.")
+    shared = {"weights": asked.weights}
+    stage.say(f"{stage.bob.estimate_map(classify, asked.images, workers=WORKERS, shared=shared, **_priced())}.")
     with stage.alone(stage.faker):
-        bought = stage.bob.map(classify, asked.images, workers=WORKERS, shared={"weights": asked.weights}, **WORK)
+        bought = stage.bob.map(classify, asked.images, workers=WORKERS, shared=shared, **WORK)
         root = bought.root.hex()
         stage.say(f"One transaction posts {len(bought.runs)} slices under root 0x{root[:16]}…")
         stage.wait_for(lambda: _seats_of(stage, bought), f"{stage.name(stage.faker.address)} to take a slice")
@@ -125,8 +125,8 @@ def _judge(stage: MarketStage, bought: Batch, asked: Task) -> dict[str, Any]:
     items = sorted(item for run in bought.runs for item in _caught_at(run))
     lost = Amount(sum(seat.slashed or 0 for seat in slashed), stage.tgs)
     stage.say(
-        f"{same} of {ITEMS} answers are what Bob's classifier says, {named:.1%} of them the true digit.",
-        f"{stage.name(stage.faker.address)} was caught in {len(slashed)} slices, at items such as "
+        f"{same} of {ITEMS} answers are what Bob's classifier says, and {named:.1%} of the images are named rightly.",
+        f"{stage.name(stage.faker.address)} was caught in {len(slashed)} slice{'s' * (len(slashed) > 1)}, at items such as "
         f"{', '.join(map(str, items[:6]))}, and lost {lost}. Others did these slices anew,",
         "with the money that came back.",
     )
