@@ -18,7 +18,7 @@ from tensorgrid.chain.dispute_history import StatesServed
 from tensorgrid.chain.history import LogRef, WorkerRegistered, WorkerUpdated
 from tensorgrid.chain.jury import Decision, Phase
 from tensorgrid.domain.audits import ClaimState
-from tensorgrid.domain.errors import StateRejected, StorageError
+from tensorgrid.domain.errors import Reverted, StateRejected, StorageError
 from tensorgrid.domain.jobkeys import NO_KEYS, JobKeys
 from tensorgrid.domain.jobs import ZERO32, ExitClass
 from tensorgrid.domain.jurykeys import JuryKeys
@@ -34,6 +34,7 @@ from tensorgrid_worker.auditing.disputes import moves
 from tensorgrid_worker.auditing.entrusted import Entrusted
 from tensorgrid_worker.auditing.entrusting import Entrusting
 from tensorgrid_worker.auditing.judging import Duty, PrivateCase, Question, duties, hand_by
+from tensorgrid_worker.auditing.matches import MatchReader
 from tensorgrid_worker.auditing.picture import Case
 from tensorgrid_worker.auditing.plan import Known, Step
 from tensorgrid_worker.auditing.privately import PrivateReader, is_about_the_key, served_to
@@ -348,6 +349,35 @@ def test_jurors_have_sat_down__their_keys_are_wrapped_and_told__once_a_round():
 
 def test_public_dispute__nothing_is_handed():
     assert moves(seen(DEFENDER, Stage.JUDGING, replace(FIRST, low=STEPS - 1, defended=LIE)), Known(), TAKE_BY) == []
+
+
+class Jury:
+    """Of one case: `appealed`: its second round is the running one."""
+
+    def __init__(self, phase, *, appealed=False):
+        self._phase, self._appealed = phase, appealed
+
+    def rules(self):
+        return RULES
+
+    def round_of(self, _, key, *, appeal=False):
+        if appeal and not self._appealed:
+            raise Reverted("NotAppealed")
+        return replace(ROUND, size=2), self._phase
+
+    def juror_of(self, _, key, number, *, appeal):
+        assert appeal is self._appealed
+        return SimpleNamespace(worker=JURORS[number - 1])
+
+
+@pytest.mark.parametrize("appealed", [False, True])
+def test_full_round__its_jurors_are_to_be_given_the_keys__of_the_appeal_where_there_is_one(appealed):
+    def jurors(phase):
+        reader = MatchReader(SimpleNamespace(jury=Jury(phase, appealed=appealed)), ME)
+        return reader._with_jurors(Case(5), "bisection", b"key")
+
+    assert jurors(Phase.VOTING) == Case(5, jurors=JURORS, appealed=appealed, hand_by=HAND_BY)
+    assert jurors(Phase.FILLING) == jurors(Phase.SHOWING) == Case(5)
 
 
 def entrusting(store, keys, recipients):

@@ -141,7 +141,8 @@ class Bench:
 
     def _judge(self, case: CasePicture, stop: Event) -> Decision:
         """From the beginning of the job, which is alike for everybody: no party's word is needed."""
-        with self._tools.task(case.audit, stop) as task:
+        # Who sits has a bond to lose: paid jobs are not waited for.
+        with self._tools.task(case.audit, stop, urgent=bool(case.number)) as task:
             found = walk(self._tools.executor, case.audit, task, case.question.segment, None, stop=stop)
         return case.question.answer(found)
 

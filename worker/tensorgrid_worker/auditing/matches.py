@@ -8,7 +8,7 @@ from tensorgrid.chain.bisection import Clocks, Stage, match_key
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.dispute_history import position_of
 from tensorgrid.chain.events import decode
-from tensorgrid.chain.jury import Jury, JuryRound, JuryRules, Phase
+from tensorgrid.chain.jury import JuryRules, Phase
 from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.errors import ChainError, Reverted
 from tensorgrid.domain.jobs import JobId
@@ -25,7 +25,6 @@ class MatchReader:
     me: str
     _known: dict[tuple[JobId, ClaimKey], Dispute] = field(default_factory=dict)
     _rules: JuryRules | None = None
-    _jurors: dict[tuple[bytes, bool], tuple[str, ...]] = field(default_factory=dict)
 
     def dispute(self, record: JobRecord, claim: ClaimKey, segment: int) -> Dispute | None:
         """Read again when its clocks have changed: every move changes them."""
@@ -40,10 +39,11 @@ class MatchReader:
                 self._known[record.id, claim] = known
         if known is None or known.stage is not Stage.JUDGING:
             return known
+        case = self._case(bisection.address, key, record.terms.pay_token)
         private = AuditTerms.unpack(record.terms.verifier_params).private
-        # Another's turn to give what our job needs never comes.
-        ours = private and known.match.defender == self.me
-        return replace(known, case=self._case(bisection.address, key, record.terms.pay_token, ours))
+        if private and case is not None and known.match.defender == self.me:
+            case = self._with_jurors(case, bisection.address, key)
+        return replace(known, case=case)
 
     def forget(self, job: JobId) -> None:
         for key in [key for key in self._known if key[0] == job]:
@@ -52,10 +52,8 @@ class MatchReader:
     def forget_all(self) -> None:
         """After a reorganisation."""
         self._known.clear()
-        self._jurors.clear()
 
-    def _case(self, bisection: str, key: bytes, token: str, entrusts: bool) -> Case | None:
-        """`entrusts`: its jurors wait for keys of ours."""
+    def _case(self, bisection: str, key: bytes, token: str) -> Case | None:
         jury = self.contracts.jury
         assert jury is not None, "a network with disputes has a jury"
         try:
@@ -63,31 +61,32 @@ class MatchReader:
         except Reverted:  # clocks and jury of different moments
             return None
         if phase is not Phase.OVER:
-            return self._running(jury, bisection, key, first, phase, entrusts, appealed=False)
+            return Case(first.draw, unfilled=phase is Phase.FILLING and not first.taken)
         try:
             self.contracts.simulate(jury.appeal(bisection, key, token), self.me)
         except Reverted as refusal:
             if refusal.name == "AlreadyAppealed":
                 second, phase = jury.round_of(bisection, key, appeal=True)
-                return self._running(jury, bisection, key, second, phase, entrusts, appealed=True)
+                return Case(second.draw, unfilled=phase is Phase.FILLING and not second.taken)
             if refusal.name != "FreeTooSmall":  # won, hung or too late: nothing to appeal
                 return Case(first.draw)
         rules = self._rules = self._rules or jury.rules()
         free = self.contracts.escrow.balance(jury.address, token, self.me).free
         return Case(first.draw, False, first.over_at(rules) + rules.appeal_time, jury.appeal_fee(token), free)
 
-    def _running(
-        self, jury: Jury, bisection: str, key: bytes, found: JuryRound, phase: Phase, entrusts: bool, *, appealed: bool
-    ) -> Case:
-        case = Case(found.draw, unfilled=phase is Phase.FILLING and not found.taken)
-        if not entrusts or phase is not Phase.VOTING:
+    def _with_jurors(self, case: Case, bisection: str, key: bytes) -> Case:
+        """Those of the last round, while they can vote and none is missing."""
+        jury = self.contracts.jury
+        assert jury is not None, "a network with disputes has a jury"
+        try:
+            (found, phase), appealed = jury.round_of(bisection, key, appeal=True), True
+        except Reverted:  # nobody has appealed
+            (found, phase), appealed = jury.round_of(bisection, key), False
+        if phase is not Phase.VOTING:
             return case
-        if (key, appealed) not in self._jurors:
-            numbers = range(1, found.size + 1)
-            seats = tuple(jury.juror_of(bisection, key, number, appeal=appealed).worker for number in numbers)
-            self._jurors[key, appealed] = seats
         rules = self._rules = self._rules or jury.rules()
-        jurors = self._jurors[key, appealed]
+        seats = [jury.juror_of(bisection, key, number, appeal=appealed) for number in range(1, found.size + 1)]
+        jurors = tuple(seat.worker for seat in seats)
         return replace(case, jurors=jurors, appealed=appealed, hand_by=hand_by(found, rules))
 
     def _read(self, address: str, record: JobRecord, key: bytes, clocks: Clocks, segment: int) -> Dispute | None:
