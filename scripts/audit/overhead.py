@@ -63,7 +63,8 @@ def _steps_for(seconds: int, wall: Sandbox, text: Any) -> int:
     """A multiple of the segments; the least of two looks at the pace: another program's work can only slow it down."""
     few, more = (min(_measured(wall, text, steps, None)["wall"] for _ in range(LOOKS)) for steps in (FEW, MORE))
     pace = max((more - few) / (MORE - FEW), 1e-4)
-    return max(SEGMENTS, int(math.ceil((seconds - few) / pace / SEGMENTS)) * SEGMENTS)
+    per_segment: int = math.ceil((seconds - few) / pace / SEGMENTS)
+    return max(1, per_segment) * SEGMENTS
 
 
 def _measured(wall: Sandbox, text: Any, steps: int, checkpoint: Checkpoint | None) -> dict[str, Any]:
