@@ -6,10 +6,11 @@ A slice is an ordinary job of the accept tier, matched with its worker's offer. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from blake3 import blake3
+from eth_account.signers.local import LocalAccount
 
 from tensorgrid.domain.batch_proofs import ItemProof, OpenedBatch, SliceOpening, SliceRef
 from tensorgrid.domain.encoding import keccak256, sha256
@@ -116,8 +117,8 @@ class Posted:
     def _call(self, function: str, *args: object) -> bytes:
         return self.network.interface("JobBoard").encode_call(function, *args)
 
-    def _together(self, sender: object, calls: list[bytes]) -> Receipt:
-        receipt = self.network.transact(sender, "JobBoard", "multicall", calls)  # type: ignore[arg-type]
+    def _together(self, sender: LocalAccount, calls: list[bytes]) -> Receipt:
+        receipt = self.network.transact(sender, "JobBoard", "multicall", calls)
         for job in self.jobs:
             job.follow(receipt)
         return receipt
@@ -204,6 +205,3 @@ def _nodes(leaves: Sequence[bytes], count: int) -> tuple[bytes, ...]:
         level = [keccak256(b"\x01" + b"".join(pair)) if len(pair) == 2 else pair[0] for pair in pairs]
         count = (count + 1) // 2
     return tuple(found)
-
-
-Path = Callable[[Batched], Steps]
