@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 
 from bench import baseline, growth, page, report
-from bench.flat import after_jobs, beside_open_jobs
+from bench.flat import ByCount, after_jobs, beside_open_jobs
 from bench.measure import DRAWN, OFFERED, SCENARIOS, measure, walk_twice
 from bench.network import ROOT, Network, running
 from bench.paths import Walk
@@ -62,7 +62,7 @@ def stay_flat(network: Network, jobs: int) -> report.Flat:
     }
 
 
-def take_growth(workers: int) -> report.ByCount:
+def take_growth(workers: int) -> ByCount:
     """Gas of a take by strategy, beside few workers and beside so many; on a chain of its own, which they fill."""
     if workers <= growth.FEW:
         return {}

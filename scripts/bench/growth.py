@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .flat import ByCount
-from .jobs import Job, Lanes, drawn_terms
+from .jobs import TAKE, Job, Lanes, drawn_terms
 from .network import CPU, FINGERPRINT, STAKED, Network
 from .paths import STRATEGIES
 
@@ -44,7 +44,9 @@ def ratio(found: ByCount) -> float:
 def _take(network: Network, lanes: Lanes, scheduler: str) -> int:
     terms = replace(drawn_terms(network, lanes.next(1)), scheduler=network.address(scheduler))
     job, _ = Job.post(network, terms)
-    job.draw()
+    for _ in range(3):  # until the round is out; each block takes its time where there are many
+        network.chain.mine(1)
+    network.chain.at(job.terms.take_by - TAKE // 8)
     gas = job.take(0).gas
     network.chain.at(job.terms.take_by + 1)
     job.expire()
