@@ -23,7 +23,7 @@ def batched(tasks: int) -> dict[str, Any]:
     with network(1, SLICES, {"capacity": SLICES, "max_threads": SLICES}) as net:
         client = Client(net.network_file)
         client.deposit("1000 USDC")
-        options = {
+        options: dict[str, Any] = {
             "verify": "accept",
             "reject_within": SILENCE,
             "wall": WALL,
