@@ -1,7 +1,7 @@
 """What every call costs, measured on a real anvil, beside the figures of other networks.
 
 Writes build/bench/gas.json and prints one table. `--json` prints the document instead; `--profile` prints where the gas
-of the four scenarios goes; `--accept` makes what is measured now the baseline that tests compare with, and the figures
+of the scenarios goes; `--accept` makes what is measured now the baseline that tests compare with, and the figures
 of docs/gas.md; `--jobs` is up to how many jobs the calls are shown to stay flat (0: not shown), `--workers` beside how
 many registered workers a take is measured (0: not at all).
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 
 from bench import baseline, growth, page, report
-from bench.flat import after_jobs, beside_open_jobs
+from bench.flat import ByCount, after_jobs, beside_open_jobs
 from bench.measure import DRAWN, OFFERED, SCENARIOS, measure, walk_twice
 from bench.network import ROOT, Network, running
 from bench.paths import Walk
@@ -62,7 +62,7 @@ def stay_flat(network: Network, jobs: int) -> report.Flat:
     }
 
 
-def take_growth(workers: int) -> report.ByCount:
+def take_growth(workers: int) -> ByCount:
     """Gas of a take by strategy, beside few workers and beside so many; on a chain of its own, which they fill."""
     if workers <= growth.FEW:
         return {}

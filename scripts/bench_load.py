@@ -1,8 +1,8 @@
 """How much load a worker carries, measured on a real anvil with real sandboxes. Writes build/bench/load.json.
 
-Four parts: `throughput` (no-op jobs per second of one worker process), `flight` (1,000 jobs over ten workers),
-`replay` (10,000 events read anew), `overhead` (a job of a minute beside a plain process). Misses are told, not hidden;
-the exit code is 0 whenever everything ran.
+Five parts: `throughput` (no-op jobs per second of one worker process), `batched` (no-op tasks of one root, as many),
+`flight` (1,000 jobs over ten workers), `replay` (10,000 events read anew), `overhead` (a job of a minute beside a plain
+process). Misses are told, not hidden; the exit code is 0 whenever everything ran.
 
 For example:
   make bench-load                                        everything, about ten minutes
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from load import machine, report
+from load.batched import batched
 from load.flight import in_flight
 from load.overhead import SECONDS, overhead
 from load.replay import EVENTS, replay
@@ -27,9 +28,11 @@ from load.throughput import throughput
 FILE = Path(__file__).parents[1] / "build" / "bench" / "load.json"
 JOBS_PER_SECOND = 20  # of the throughput part: enough work for --seconds at the target's pace
 FLIGHT = 1000
+BATCH = 10_000  # as many as one root may have
 Part = Callable[[int], dict[str, Any]]
 PARTS: dict[str, Part] = {
     "throughput": lambda seconds: throughput(max(40, seconds * JOBS_PER_SECOND)),
+    "batched": lambda _: batched(BATCH),
     "flight": lambda _: in_flight(FLIGHT),
     "replay": lambda _: replay(EVENTS),
     "overhead": overhead,

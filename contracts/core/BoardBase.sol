@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IBeacon} from "../interfaces/IBeacon.sol";
+import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IBoardLedgers} from "../interfaces/IBoardLedgers.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
@@ -41,6 +42,8 @@ abstract contract BoardBase is IBoardLedgers {
         uint40 exitDelay = IStakeVault(vault).EXIT_DELAY();
         uint40 life = IParameters(parameters).MAX_LIFE();
         require(exitDelay > life, IJobBoard.ExitDelayTooShort(exitDelay, life));
+        // Read, so that there is code: what is ordered of a ledger later is not asked for it again (RawCalls).
+        IEscrow(escrow).balanceOf(address(this), address(0), address(0));
         ESCROW = escrow;
         VAULT = vault;
         REGISTRY = registry;

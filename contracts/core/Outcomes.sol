@@ -8,7 +8,7 @@ import {IStakeVault} from "../interfaces/IStakeVault.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {Fault, JobId, JobState, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
 import {JobWord} from "../types/JobWord.sol";
-import {ask, behind, rawSeats} from "../types/RawCalls.sol";
+import {ask, behind, order, rawSeats} from "../types/RawCalls.sol";
 import {Posting} from "./Posting.sol";
 
 /// @title Getting a judgement, and carrying it out: money, stake, score
@@ -150,7 +150,10 @@ abstract contract Outcomes is Posting {
             bool last = i + 1 == rulings.length;
             if (rulings[i].pay == 0 && !last) continue;
             (uint256 burned, uint256 back) = last ? (fee, returned) : (0, 0);
-            IEscrow(ESCROW).pay(terms.payToken, terms.requester, held[i].payee, rulings[i].pay, burned, back);
+            bytes memory pay = abi.encodeCall(
+                IEscrow.pay, (terms.payToken, terms.requester, held[i].payee, rulings[i].pay, burned, back)
+            );
+            order(ESCROW, pay);
         }
     }
 
@@ -166,7 +169,10 @@ abstract contract Outcomes is Posting {
             Ruling memory ruling = rulings[i];
             address worker = held[i].worker;
             uint256 slashed = _lossOf(terms, ruling.fault);
-            IStakeVault(VAULT).release(held[i].provider, worker, terms.stake, slashed, ruling.finder, slashed / 2);
+            bytes memory release = abi.encodeCall(
+                IStakeVault.release, (held[i].provider, worker, terms.stake, slashed, ruling.finder, slashed / 2)
+            );
+            order(VAULT, release);
             if (ruling.fault == Fault.NoShow) _rest(terms, held[i]);
             _score(terms, worker, ruling);
             emit IJobBoard.WorkerSettled(id, worker, ruling.pay, ruling.fault, ruling.agreed);

@@ -7,7 +7,7 @@ import {IParameters} from "../interfaces/IParameters.sol";
 import {JobId, JobTerms, policyOf} from "../types/JobTypes.sol";
 import {JobWord, laneOf as laneKey, postedWord, retiredWord} from "../types/JobWord.sol";
 import {BPS_WHOLE} from "../types/Money.sol";
-import {announce} from "../types/RawCalls.sol";
+import {announce, order} from "../types/RawCalls.sol";
 import {nextRound} from "../types/Rounds.sol";
 import {Roster} from "./Roster.sol";
 
@@ -62,7 +62,7 @@ abstract contract Posting is Roster {
         job = postedWord(id, terms.nonce, round, admission.silent);
         // Fields that are not read here were read when the policy was admitted, so that none is announced unchecked.
         announce(IJobBoard.JobPosted.selector, id.asBytes(), terms, round);
-        IEscrow(ESCROW).hold(terms.payToken, terms.requester, escrow + relayFee);
+        order(ESCROW, abi.encodeCall(IEscrow.hold, (terms.payToken, terms.requester, escrow + relayFee)));
     }
 
     /// @dev Whether a job or a retirement with this nonce may take the lane over.

@@ -6,21 +6,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .flat import ByCount
-from .jobs import Job, Lanes, drawn_terms
+from .jobs import TAKE, Job, Lanes, drawn_terms
 from .network import CPU, FINGERPRINT, STAKED, Network
 from .paths import STRATEGIES
 
 FEW, MANY = 10, 100_000
 TARGET = 1.05
 ALL = ("LotteryScheduler", *STRATEGIES)
-_TOGETHER = 130  # registered by one transaction
-_GAS = 29_000_000
+_TOGETHER = 2_500  # registered by one transaction: the node copies all it holds for every block
+_GAS = 1_000_000_000
 
 
 def take_growth(network: Network, many: int = MANY) -> ByCount:
     """Gas of the first of three takes, by strategy, by how many workers are registered. Leaves them where they are."""
     network.chain.rewind()
     network.deploy_double("Crowd")
+    network.chain.rpc("evm_setBlockGasLimit", hex(10 * _GAS))
     lanes, found, there = Lanes(), {}, len(STAKED)
     for name in STRATEGIES:
         if not network.is_shipped(name):
@@ -43,7 +44,9 @@ def ratio(found: ByCount) -> float:
 def _take(network: Network, lanes: Lanes, scheduler: str) -> int:
     terms = replace(drawn_terms(network, lanes.next(1)), scheduler=network.address(scheduler))
     job, _ = Job.post(network, terms)
-    job.draw()
+    for _ in range(3):  # until the round is out; each block takes its time where there are many
+        network.chain.mine(1)
+    network.chain.at(job.terms.take_by - TAKE // 8)
     gas = job.take(0).gas
     network.chain.at(job.terms.take_by + 1)
     job.expire()

@@ -36,7 +36,7 @@ def scenarios(costs: Baseline) -> str:
     for name in SCENARIOS:
         known, cost = peers.SCENARIOS[name], costs[name]
         beside = [f"{peer.name}: {peer.gas:,} ({peer.gas / cost.steady:.1f}×)" for peer in known.peers]
-        shown = "; ".join([beside[0], beside[-1]] if beside else ["none of them has it"])
+        shown = "; ".join(dict.fromkeys((beside[0], beside[-1])) if beside else ["none of them has it"])
         lines.append(f"| `{name}`: {known.title} | {cost.cold:,} | **{cost.steady:,}** | {known.target:,} | {shown} |")
     return "\n".join(lines)
 

@@ -34,7 +34,7 @@ def per_job_together(measured: Measured) -> Cost:
 
 
 def document(measured: Measured, flat: Flat, crowded: ByCount, node: str) -> dict[str, Any]:
-    """The numbers of the four scenarios by name (steady), and everything behind them under "details"."""
+    """The numbers of the scenarios by name (steady), and everything behind them under "details"."""
     grown = {"take_growth_100k_over_10": growth.ratio(crowded)} if growth.MANY in crowded else {}
     return (
         {name: cost.steady for name, cost in measured.scenarios.items()}

@@ -125,3 +125,20 @@ def test_arguments_from__json_or_text():
     for bad in (["a"], ["=1"], ["1a=2"], ["a=1", "a=2"]):
         with pytest.raises(SpecInvalid):
             arguments_from(bad)
+
+
+def test_map__dry_run__says_what_a_batch_would_cost(cli, tmp_path):
+    (tmp_path / "double.py").write_text("def double(x, by=2):\n    return {'y': x * by}\n")
+    (tmp_path / "items.jsonl").write_text("1\n\n2\n3\n")
+    asked = ("map", "double.py:double", "items.jsonl", "--workers", "2", "--shared", "by=3", "--budget", "5 USDC")
+    code, out, err = cli(*asked, "--dry-run", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert (told["slices"], told["drawn"], told["ceiling"]["token"]) == (2, 0, "USDC")
+
+
+def test_map__a_line_that_is_no_json__is_named(cli, tmp_path):
+    (tmp_path / "double.py").write_text("def double(x):\n    return {'y': x}\n")
+    (tmp_path / "items.jsonl").write_text("1\n{oops\n")
+    code, _, err = cli("map", "double.py:double", "items.jsonl", "--budget", "5 USDC")
+    assert code == 1 and "line 2" in err

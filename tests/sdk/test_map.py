@@ -5,6 +5,7 @@ import pytest
 
 import tensorgrid as tg
 from tensorgrid.client import Client
+from tensorgrid.domain.audit_terms import AuditTerms
 from tensorgrid.domain.batch_proofs import OpenedBatch, SliceRef
 from tensorgrid.domain.batches import check_slice
 from tensorgrid.domain.errors import NotAuditable
@@ -189,3 +190,16 @@ def test_rest_of_a_slice__the_same_root__from_the_items_that_are_left(client):
 def test_audited_map__nobody_who_could_audit__refused(client):
     with pytest.raises(NotAuditable, match="providers whose machines replay"):
         scale.options(client=client, verify="audit").map(range(80), workers=2)
+
+
+@pytest.mark.parametrize(("count", "workers"), [(40, 1), (300, 2)])
+def test_audited_slices__have_terms_that_the_board_accepts(client, monkeypatch, count, workers):
+    monkeypatch.setattr("tensorgrid.ordering.planning.check_depth", lambda *_: None)  # nobody could audit it here
+    client.deposit("90 USDC")
+    job = scale.options(client=client, verify="audit", budget="80 USDC")
+    estimate = job.estimate_map(range(count), workers=workers)
+    assert estimate.drawn == 20
+    batch = job.map(range(count), workers=workers)
+    plans = [AuditTerms.unpack(run.terms.verifier_params) for run in batch.runs]
+    assert [(plan.segments, plan.steps, plan.first) for plan in plans] == [(count // workers, 1, 20)] * workers
+    assert sum(run.terms.escrow for run in batch.runs) <= 80_000_000

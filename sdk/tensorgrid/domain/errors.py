@@ -41,6 +41,7 @@ TensorgridError
         NotAudited            it ended without a clean audit; what the worker did is not shown to be right
         KeyNotHanded          a private job's key was not handed in time; its worker keeps the share that the terms name
         PartlyDone            the worker ended before the last segment and was paid for that; `.done`, `.segments`
+        ItemFailed            one item of a batch has no output; `.index` and `.kind` say which and why
     StillRunning              asked with a timeout, and the job has not ended yet
     ResultRejected            bytes that do not open, or do not hash to what the chain says
     TraceInvalid              a trace with gaps, out of order, too long, or whose links do not follow one another

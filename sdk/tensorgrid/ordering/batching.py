@@ -81,8 +81,8 @@ def plan_batch(
     workers: int,
     changes: Mapping[str, Any],
 ) -> BatchPlan:
-    """`workers`: slices at most. `changes`: job options over those of the work, where the budget is for the whole batch,
-    and OF_EACH.
+    """`workers`: slices at most. `changes`: job options over those of the work (the budget is for the whole batch), and
+    OF_EACH.
 
     Raises SpecInvalid, NotAuditable, FunctionNotPortable, InsufficientFunds (budget too small), Unreachable.
     """
