@@ -126,8 +126,8 @@ def _judge(stage: MarketStage, bought: Batch, asked: Task) -> dict[str, Any]:
     lost = Amount(sum(seat.slashed or 0 for seat in slashed), stage.tgs)
     stage.say(
         f"{same} of {ITEMS} answers are what Bob's classifier says, and {named:.1%} of the images are named rightly.",
-        f"{stage.name(stage.faker.address)} was caught at items such as {', '.join(map(str, items[:6]))}, and lost {lost}.",
-        "Others did anew what he had, with the money that came back.",
+        f"{stage.name(stage.faker.address)} was caught at items such as {', '.join(map(str, items[:6]))}, and lost",
+        f"{lost}. Others did anew what he had, with the money that came back.",
     )
     return {
         "right": same,
