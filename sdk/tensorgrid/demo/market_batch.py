@@ -122,13 +122,12 @@ def _judge(stage: MarketStage, bought: Batch, asked: Task) -> dict[str, Any]:
         all(seat.worker == stage.faker.address for seat in slashed), "somebody else than the faker lost his stake"
     )
     _print(stage, bought, stories)
-    items = sorted(item for run in bought.runs for item in _caught_at(run))
+    items = sorted({item for run in bought.runs for item in _caught_at(run)})
     lost = Amount(sum(seat.slashed or 0 for seat in slashed), stage.tgs)
     stage.say(
         f"{same} of {ITEMS} answers are what Bob's classifier says, and {named:.1%} of the images are named rightly.",
-        f"{stage.name(stage.faker.address)} was caught in {len(slashed)} slice{'s' * (len(slashed) > 1)}, at items such as "
-        f"{', '.join(map(str, items[:6]))}, and lost {lost}. Others did these slices anew,",
-        "with the money that came back.",
+        f"{stage.name(stage.faker.address)} was caught at items such as {', '.join(map(str, items[:6]))}, and lost",
+        f"{lost}. Others did anew what he had, with the money that came back.",
     )
     return {
         "right": same,
