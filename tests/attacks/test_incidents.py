@@ -119,9 +119,11 @@ def test_shadowray_cve_2023_48022__there_is_no_other_listener_in_our_code(root: 
             name = getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "name", None)
             if name in listeners or (isinstance(node, ast.Attribute) and node.attr == "listen"):
                 found.add(path.name)
-    # wire.py stands between a demo's worker and its node, on loopback, for as long as the demo lasts
-    assert found - {"wire.py"} == {"health.py"}
-    assert '("127.0.0.1", 0)' in (root / "sdk/tensorgrid/demo/wire.py").read_text(encoding="utf-8")
+    # On loopback, for as long as they last: between a demo's worker and its node, and the relay of a devnet
+    local = {"wire.py": "demo", "drand.py": "devnet"}
+    assert found - local.keys() == {"health.py"}
+    for name, folder in local.items():
+        assert '("127.0.0.1", 0)' in (root / "sdk/tensorgrid" / folder / name).read_text(encoding="utf-8")
 
 
 # -------------------------------------------------------------- Bittensor, PyPI 6.12.2 (May 2024), halt of 2 July 2024

@@ -149,6 +149,7 @@ def test_prove__slice_posted_again_after_a_no_show__needs_no_other_batch(batch: 
     lost = batch.post(1)
     batch.world.at(lost.deadline + 1)
     lost.expire()
+    batch.world.at(batch.world.now + lost.terms.work_time + 1)  # who lost the seat has rested
     batch.done(1)
     batch.prove(1, 4)
     assert batch.proven() == {4}

@@ -150,7 +150,7 @@ def test_check__a_sound_network__holds_in_every_row(world, lens) -> None:
     ((escrowed, held, _),) = rows(found, b"E2")
     assert escrowed == held == sum(job.terms.escrow for job in jobs)
     *_, (stakes, vault, _) = rows(found, b"S1")
-    assert stakes == vault == 6 * ALLOCATED
+    assert stakes == 6 * ALLOCATED <= vault  # where other tests of the session have staked, too
     (life, delay, _), *workers = rows(found, b"S2")
     assert life <= delay
     assert sorted(workers)[-3:] == [(3 * STAKE, 3 * STAKE, True)] * 3
