@@ -139,7 +139,10 @@ def test_proposal__of_the_devnet__travels_with_its_deployment():
     shipped = NetworkParameters.load("devnet").audit
     assert shipped is not None
     assert (shipped.segments, shipped.drawn, shipped.auditors, shipped.others) == (100, 2, 2, 2)
-    contracts = {name: {"address": ZERO, "block": 1, "tx": "0x", "code_hash": "0x" + "00" * 32} for name in REQUIRED}
+    contracts = {
+        name: {"address": ZERO, "block": 1, "tx": "0x", "code_hash": "0x" + "00" * 32}
+        for name in (*REQUIRED, "BlockBeacon")
+    }
     raw = {"version": 1, "chain_id": 1, "network": "x", "start_block": 0, "contracts": contracts, "tokens": []}
     before = replace(Deployment.from_text(dumps(raw)), audit=PROPOSED)
     assert Deployment.from_text(dumps(before.to_json())).audit == PROPOSED

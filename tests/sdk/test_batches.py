@@ -171,6 +171,6 @@ def test_spec__private_or_gone_on_from__no_batch():
     from tensorgrid.domain.specs import SealedParts
 
     batch, _ = slice_of(4, 4)
-    private = SealedParts(cid_of_bytes(b"sealed"), 100, b"k" * 100)
+    private = SealedParts(cid_of_bytes(b"sealed"), 100, b"k" * 100, bytes(32))
     with pytest.raises(SpecInvalid, match="neither private nor"):
         spec_of(batch, tier="audit", checkpoint=Checkpoint(1, 1 << 20), private=private)

@@ -151,7 +151,7 @@ def test_scenarios__every_one_can_be_loaded__unknown_is_refused():
     for found in SCENARIOS.values():
         assert callable(found.load())
     assert len({found.report for found in SCENARIOS.values()}) == len(SCENARIOS), "none overwrites another's numbers"
-    with pytest.raises(SpecInvalid, match="there is audit, crash, main, money"):
+    with pytest.raises(SpecInvalid, match="there is audit, crash, main, market, money"):
         scenario("money-laundering")
 
 

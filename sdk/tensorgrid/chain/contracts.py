@@ -17,7 +17,7 @@ from tensorgrid.chain.key_box import KeyBox
 from tensorgrid.chain.lens import NetworkLens
 from tensorgrid.chain.money import Escrow, TokenContract
 from tensorgrid.chain.network import Beacon, Parameters, Reputation, WorkerRegistry
-from tensorgrid.chain.plugins import Acceptance, Offers, Replication, Scheduler, Snapshots
+from tensorgrid.chain.plugins import Acceptance, Offers, PriceScheduler, Replication, Scheduler, Snapshots
 from tensorgrid.chain.records import Draw
 from tensorgrid.chain.stake import StakeVault
 from tensorgrid.domain.encoding import keccak256
@@ -55,8 +55,8 @@ class Contracts:
         self.reputation = Reputation(connection, "Reputation", at("Reputation"))
         self.parameters = Parameters(connection, "Parameters", at("Parameters"))
         self.beacon = Beacon(connection, deployment.beacon, at(deployment.beacon))
-        self.strategies = {
-            name: Scheduler(connection, contract, at(contract))
+        self.strategies: dict[str, Scheduler] = {
+            name: (PriceScheduler if name == "price" else Scheduler)(connection, contract, at(contract))
             for name, contract in STRATEGIES.items()
             if contract in deployment.contracts
         }

@@ -18,16 +18,20 @@ class Scheduler(Contract):
         """Whether seats are drawn. If not, they are given by offers in the posting transaction."""
         return bool(self.read("DRAWS", block=block))
 
-    def start_bps(self, *, block: int | str = "latest") -> int:
-        """Of PriceScheduler: where a price begins to rise, in basis points of the terms' price."""
-        return int(self.read("START", block=block))
-
     def quote(
         self, terms: JobTerms, draw: Draw, candidate: Candidate, time: int, *, block: int | str = "latest"
     ) -> Quote:
         """Whether `candidate` may take a seat at `time` (Unix seconds, may lie ahead), and at what price."""
         asked = (draw.seed, draw.opens_at, draw.closes_at)
         return Quote(*self.read("quote", terms.as_tuple(), asked, candidate.as_tuple(), time, block=block))
+
+
+class PriceScheduler(Scheduler):
+    """The seat's price rises until somebody takes it."""
+
+    def start_bps(self, *, block: int | str = "latest") -> int:
+        """Where it begins, in basis points of the terms' price."""
+        return int(self.read("START", block=block))
 
 
 class Offers(Contract):

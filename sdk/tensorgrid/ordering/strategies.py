@@ -6,6 +6,7 @@ import re
 
 from tensorgrid.chain.abi import checksum
 from tensorgrid.chain.contracts import Contracts
+from tensorgrid.chain.plugins import PriceScheduler
 from tensorgrid.domain.errors import ChainError, SpecInvalid, Unreachable
 from tensorgrid.domain.jobs import BPS_WHOLE, PAIR
 
@@ -52,7 +53,7 @@ def lowest_price(contracts: Contracts, scheduler: str, price: int) -> int:
     """What a seat may cost at the least, in the terms' units: of the price strategy, where its rise begins; of others,
     the price. A third party's is not known and counts as the price. Raises Unreachable."""
     auction = contracts.strategies.get(PRICE)
-    if auction is None or auction.address != scheduler:
+    if not isinstance(auction, PriceScheduler) or auction.address != scheduler:
         return price
     return -(-price * auction.start_bps() // BPS_WHOLE)
 

@@ -7,7 +7,7 @@ import {Network} from "./Network.sol";
 /// @notice The acts of the stateful suite do what they are there for: a fixed walk in which each does something, and all
 /// that must hold holds at its end. A suite whose acts always give up would pass for ever.
 contract AliveTest is Base {
-    uint256 private constant STEPS = 2500;
+    uint256 private constant STEPS = 5000;
 
     event Did(string act, uint256 times);
 
