@@ -128,8 +128,9 @@ def test_transact__dropped_by_the_node__is_brought_back(own_net) -> None:
             dropped.extend(rpc("anvil_dropTransaction", tx["hash"]) for tx in by_nonce.values())
 
     later(0.3, drop)
-    later(1.6, own_net.anvil.mine)
+    mined = later(1.6, own_net.anvil.mine)
     receipt = requester.sender.transact(plain_transfer(), timeout=4)
+    mined.join()  # before its network goes
     assert receipt.ok
     assert dropped == [receipt.hash]
 
@@ -145,8 +146,9 @@ def test_transact__stuck_below_the_base_fee__is_replaced_at_a_higher_one(own_net
         rpc("anvil_setNextBlockBaseFeePerGas", hex(first * 50))
 
     later(0.2, dearer)
-    later(1.8, own_net.anvil.mine)
+    mined = later(1.8, own_net.anvil.mine)
     receipt = requester.sender.transact(plain_transfer(), timeout=4)
+    mined.join()  # before its network goes
     assert receipt.ok
     assert receipt.gas_price > first * 50
     assert requester.sender.mined_nonce() == 1
