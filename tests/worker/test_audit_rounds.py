@@ -25,8 +25,8 @@ SIGNATURE = b"\7" * 64
 
 
 class Chain:
-    """`stored`: rounds that somebody has stored; `values`: those that blocks remember; `period`: seconds per round, 0 of
-    a beacon of blocks."""
+    """`stored`: rounds that somebody has stored; `values`: those that blocks remember; `period`: seconds per round, 0
+    of a beacon of blocks."""
 
     def __init__(self, *, stored=(), period=0, values=()):
         self.stored, self.asked, self.values = set(stored), [], set(values)

@@ -24,8 +24,8 @@ from tensorgrid_worker.auditing.aftermath import Aftermath
 from tensorgrid_worker.auditing.bench import Bench
 from tensorgrid_worker.auditing.cases import CaseReader
 from tensorgrid_worker.auditing.desk import Desk
-from tensorgrid_worker.auditing.rounds import seed_rounds
 from tensorgrid_worker.auditing.fetching import Fetcher
+from tensorgrid_worker.auditing.rounds import seed_rounds
 from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.capability import fingerprints
 from tensorgrid_worker.capability.upkeep import Upkeep
