@@ -53,6 +53,9 @@ contract Parameters is IParameters, AccessManaged {
                 && bounds_.minWorkTime <= bounds_.maxWorkTime && bounds_.maxFeeBps.asUint() <= BPS_WHOLE,
             BoundsInconsistent()
         );
+        // INVARIANT: a board counts the seats that a job has lost in eight bits (types/Reopening.sol).
+        uint8 reopens = type(uint8).max / MAX_SEATS;
+        require(bounds_.maxReopens <= reopens, ReopensOutOfRange(bounds_.maxReopens, reopens));
         _bounds = bounds_;
         uint40 reopenTime = 2 * uint40(bounds_.minTakeTime);
         REOPEN_TIME = reopenTime;

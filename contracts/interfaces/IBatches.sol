@@ -11,6 +11,9 @@ import {JobId, JobTerms, Seat} from "../types/JobTypes.sol";
 ///
 /// INVARIANT: of the result of a slice one leaf, and no other, can be shown for an item: its name and its place both follow
 /// from the item's index.
+///
+/// A proof says that an item was done. That there is none says nothing: a requester who uses the lane of the batch, or of the
+/// job, again ends what can be proven of it, and who needs a proof shows it before.
 interface IBatches {
     /// @notice Items of a batch that lie beside one another, in the order of the slices.
     struct Slice {

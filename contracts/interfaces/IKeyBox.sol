@@ -39,9 +39,11 @@ interface IKeyBox {
 
     // ---- reading
 
-    /// @notice Whether a seat of this job was found without a key. False once the lane holds another job.
+    /// @notice Whether a seat of this job was found without a key. False once the lane holds another job, or the seats were
+    /// given anew.
     function isMissed(address requester, uint256 nonce) external view returns (bool);
-    /// @notice Whether the key was handed to seat `number`. False once the lane holds another job.
+    /// @notice Whether the key was handed to seat `number`. False once the lane holds another job, or the seats were given
+    /// anew.
     function isHanded(address requester, uint256 nonce, uint8 number) external view returns (bool);
     function delegateOf(address requester) external view returns (address);
     function BOARD() external view returns (address);

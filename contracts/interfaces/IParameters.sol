@@ -21,7 +21,7 @@ interface IParameters {
         uint32 maxWorkTime;
         uint32 maxSettleTime;
         Bps maxFeeBps;
-        uint8 maxReopens;
+        uint8 maxReopens; // at most 51, so that every lost seat is counted
     }
 
     /// @notice What the board remembers of an admitted policy. One slot.

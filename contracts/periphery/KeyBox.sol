@@ -19,10 +19,12 @@ contract KeyBox is IKeyBox {
     /// @inheritdoc IKeyBox
     mapping(address requester => address) public delegateOf;
 
-    uint256 private constant SEQUENCE = type(uint16).max;
-    uint256 private constant MISSED = 1 << 16; // bit 16 + n: seat n was handed its key
+    uint256 private constant OWN = type(uint48).max;
+    uint256 private constant MISSED = 1 << 48; // bit 48 + n: seat n was handed its key
 
-    /// @dev Reused by the jobs of a lane, and counts for the job of its sequence only: 16 bits of sequence, then the bits above.
+    /// @dev Reused by the jobs of a lane: 16 bits of sequence, 32 of the round that drew the seats, then the bits above.
+    /// INVARIANT: counts for that job and that drawing only. Whoever takes a seat that was lost was handed nothing yet,
+    /// and missed nothing.
     mapping(bytes32 lane => uint256) private _keys;
 
     constructor(address board) {
@@ -44,7 +46,7 @@ contract KeyBox is IKeyBox {
         uint40 deadline = _handBy(terms, job);
         require(block.timestamp <= deadline, IJobBoard.DeadlinePassed(id, deadline));
 
-        (bytes32 lane, uint256 keys) = _keysOf(terms.requester, terms.nonce);
+        (bytes32 lane, uint256 keys) = _keysOf(terms.requester, terms.nonce, job.round());
         for (uint256 i = 0; i < held.length; ++i) {
             if (wrapped[i].length > 0) keys = _hand(id, keys, held[i].worker, i + 1, wrapped[i]);
         }
@@ -61,7 +63,7 @@ contract KeyBox is IKeyBox {
         require(block.timestamp > deadline, IJobBoard.DeadlineNotPassed(id, deadline));
         require(block.timestamp <= job.clock(), IJobBoard.DeadlinePassed(id, job.clock()));
 
-        (bytes32 lane, uint256 keys) = _keysOf(terms.requester, terms.nonce);
+        (bytes32 lane, uint256 keys) = _keysOf(terms.requester, terms.nonce, job.round());
         require(keys & MISSED << number == 0, KeyAlreadyHanded(id, worker));
         _keys[lane] = keys | MISSED;
         emit KeyMissed(id, worker);
@@ -71,13 +73,13 @@ contract KeyBox is IKeyBox {
 
     /// @inheritdoc IKeyBox
     function isMissed(address requester, uint256 nonce) external view returns (bool) {
-        (, uint256 keys) = _keysOf(requester, nonce);
+        uint256 keys = _keysNow(requester, nonce);
         return keys & MISSED != 0;
     }
 
     /// @inheritdoc IKeyBox
     function isHanded(address requester, uint256 nonce, uint8 number) external view returns (bool) {
-        (, uint256 keys) = _keysOf(requester, nonce);
+        uint256 keys = _keysNow(requester, nonce);
         return number > 0 && keys & MISSED << number != 0;
     }
 
@@ -109,9 +111,18 @@ contract KeyBox is IKeyBox {
         return job.clock() - terms.workTime + wrapTimeOf(terms.verifierParams);
     }
 
-    function _keysOf(address requester, uint256 nonce) private view returns (bytes32 lane, uint256 keys) {
+    function _keysNow(address requester, uint256 nonce) private view returns (uint256 keys) {
+        (, keys) = _keysOf(requester, nonce, IJobBoard(BOARD).jobOf(requester, nonce).round);
+    }
+
+    function _keysOf(address requester, uint256 nonce, uint40 round)
+        private
+        view
+        returns (bytes32 lane, uint256 keys)
+    {
         lane = laneOf(requester, nonce);
         keys = _keys[lane];
-        if (keys & SEQUENCE != uint16(nonce)) keys = uint16(nonce);
+        uint256 own = uint256(uint32(round)) << 16 | uint16(nonce);
+        if (keys & OWN != own) keys = own;
     }
 }

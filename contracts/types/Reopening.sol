@@ -18,7 +18,8 @@ function count(Reopening own) pure returns (uint256) {
     return uint8(Reopening.unwrap(own));
 }
 
-/// @notice Seats that were lost in all; as many tags of their providers are kept behind the seats.
+/// @notice Seats that were lost in all; as many tags of their providers are kept behind the seats. Fits, since Parameters
+/// admits no more reopenings.
 function lost(Reopening own) pure returns (uint256) {
     return uint8(Reopening.unwrap(own) >> 8);
 }

@@ -231,6 +231,53 @@ def test_attack_worker_misses_and_has_auditors_seated_too__is_paid_his_share_alo
     private.settles(model.Ruling(SHARE))
 
 
+# ---- a seat that was lost and given anew
+
+
+@pytest.fixture
+def lost(world: World) -> Private:
+    """Worker 0 had the seat; it may be opened again once."""
+    return Private(sealed(world, terms=audit_terms(world, verifier_params=params(), reopens=1)))
+
+
+def taken_again(private: Private) -> Private:
+    """Worker 0 has never committed, and worker 1 has his seat now."""
+    world, job = private.world, private.audited.job
+    world.at(job.deadline + 1)
+    job.reopen()
+    world.mine(3)
+    world.at(int(job.record.clock) + 91)  # three quarters of the time to take it: everybody is drawn
+    job.take(1)
+    return private
+
+
+def test_attack_requester_handed_the_worker_before__the_next_one_is_missed_all_the_same(lost: Private) -> None:
+    lost.hand()
+    taken_again(lost)
+    assert not lost.handed(1)
+    lost.past_handing().miss(by=lost.world.workers[1])
+    assert lost.missed
+
+
+def test_hand__seat_given_anew__reaches_its_new_worker(lost: Private) -> None:
+    lost.hand()
+    receipt = taken_again(lost).hand(b"sealed to another")
+    (event,) = receipt.decode_logs(lost.world.key_box.KeyHanded)
+    assert event.worker == str(lost.world.workers[1].address)
+    assert lost.handed(1) and not lost.missed
+
+
+def test_attack_worker_before_missed__the_next_one_is_audited_and_not_paid_the_share(lost: Private) -> None:
+    lost.past_handing().miss()
+    taken_again(lost)
+    assert not lost.missed
+    lost.hand()
+    job = lost.audited.job
+    job.commit(1, "a")
+    with refused("VerdictPending", id=job.id):
+        job.settle()
+
+
 # ---- what terms may say
 
 

@@ -39,6 +39,12 @@ def test_constructor__inconsistent_bounds__are_refused(ledgers: Ledgers, changed
         ledgers.deploy("Parameters", ledgers.manager, bounds, VALUES)
 
 
+def test_constructor__more_reopenings_than_lost_seats_can_be_counted__are_refused(ledgers: Ledgers) -> None:
+    ledgers.deploy("Parameters", ledgers.manager, (*BOUNDS[:6], 51), VALUES)
+    with refused("ReopensOutOfRange", have=52, max=51):
+        ledgers.deploy("Parameters", ledgers.manager, (*BOUNDS[:6], 52), VALUES)
+
+
 def test_set_values__fee_above_the_bound__is_refused(ledgers: Ledgers) -> None:
     with refused("FeeAboveBound", feeBps=501, maxFeeBps=500):
         ledgers.parameters.setValues((501, *VALUES[1:]), sender=ledgers.deployer)

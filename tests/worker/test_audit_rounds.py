@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from tests.worker.audits import DRAW, make_audit, make_picture, served
+from tests.worker.jobs import JOB, ME, SECOND, make_record
 from tests.worker.test_audit_disputes import CHALLENGER, LOST, judged
 
 from tensorgrid.chain.calls import Call
@@ -14,7 +15,7 @@ from tensorgrid.chain.connection import BlockRef
 from tensorgrid.domain.jobs import ZERO32
 from tensorgrid_worker.auditing.fetching import Proof
 from tensorgrid_worker.auditing.picture import Case
-from tensorgrid_worker.auditing.rounds import OLD_BLOCKS, TURN_BLOCKS, TURN_SECONDS, Rounds, rounds_of
+from tensorgrid_worker.auditing.rounds import OLD_BLOCKS, TURN_BLOCKS, TURN_SECONDS, Rounds, rounds_of, seed_rounds
 from tensorgrid_worker.memory.rows import STORE_ROUND
 
 ROUND = make_audit().round
@@ -24,15 +25,16 @@ SIGNATURE = b"\7" * 64
 
 
 class Chain:
-    """`stored`: rounds that somebody has stored; `period`: seconds per round, 0 of a beacon of blocks."""
+    """`stored`: rounds that somebody has stored; `values`: those that blocks remember; `period`: seconds per round, 0
+    of a beacon of blocks."""
 
-    def __init__(self, *, stored=(), period=0):
-        self.stored, self.asked = set(stored), []
+    def __init__(self, *, stored=(), period=0, values=()):
+        self.stored, self.asked, self.values = set(stored), [], set(values)
         self.beacon = SimpleNamespace(
             address=BEACON,
             by_block=period == 0,
             due_in_next_block=lambda number, head: head.timestamp >= PUBLISHED,
-            value_of=lambda number: b"\1" * 32 if number in self.stored else ZERO32,
+            value_of=lambda number: b"\1" * 32 if number in self.stored | self.values else ZERO32,
             store=lambda number, proof=b"": Call(BEACON, number.to_bytes(32, "big") + proof, "store"),
         )
         self.connection = SimpleNamespace(rpc=self.rpc)
@@ -117,3 +119,38 @@ def test_rounds__those_that_are_still_to_be_read(changes, wanted):
 def test_dispute_before_the_jury__its_draw_until_the_first_juror_sits(case, wanted):
     assert list(rounds_of(judged(CHALLENGER, case))) == wanted
     assert served(2).audit.served
+
+
+# ---- the seed of a job that was opened again
+
+FIRST = ROUND - 3
+"""Its first round; the sitting's is ROUND."""
+
+
+def reopened(*workers, times=1):
+    return make_record(*workers, round=FIRST, reopened=times)
+
+
+def test_seed_rounds__of_reopened_jobs_in_which_we_sit():
+    assert seed_rounds([reopened(ME)], ME) == {FIRST: (JOB, 1)}
+    assert seed_rounds([reopened(SECOND, ME)], ME) == {FIRST: (JOB, 2)}
+    assert seed_rounds([reopened(SECOND), reopened(ME, times=0)], ME) == {}
+
+
+def test_first_round_of_a_reopened_job__stored_before_blocks_forget_it__though_no_audit_has_begun():
+    chain, seeds = Chain(values={FIRST}), seed_rounds([reopened(ME)], ME)
+    assert Rounds(chain).step([], head(OLD_BLOCKS - 3), seeds) == []
+    [each] = Rounds(chain).step([], head(OLD_BLOCKS - 2), seeds)
+    assert (each.job, each.kind) == (JOB, f"{STORE_ROUND}{FIRST}")
+    stored = Chain(values={FIRST}, stored={FIRST})
+    assert Rounds(stored).step([], head(OLD_BLOCKS), seeds) == []
+
+
+def test_first_round_that_is_lost__is_let_go_instead_of_tried_for_ever():
+    chain = Chain()
+    rounds, seeds = Rounds(chain), seed_rounds([reopened(ME)], ME)
+    assert rounds.step([], head(9_000), seeds) == []
+    chain.values.add(FIRST)
+    assert rounds.step([], head(9_000), seeds) == []
+    rounds.forget_all()
+    assert len(rounds.step([], head(9_000), seeds)) == 1, "after a reorganisation"

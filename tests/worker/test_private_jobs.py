@@ -210,6 +210,12 @@ def test_key__that_is_none__is_kept_as_one_that_opens_nothing(inputs, wrapped: b
     assert inputs.keys(JOB) == NO_KEYS
 
 
+def test_attack_key_handed_for_a_job_that_is_paid_as_missed__is_not_run(inputs) -> None:
+    handed = Chain(seal(JOB_KEY, [IDENTITY.recipient]), missed=True)
+    assert state(inputs, handed, HAND_BY) is KeyState.MISSED
+    assert inputs.keys(JOB) is None
+
+
 # ---- the plan
 
 

@@ -25,7 +25,7 @@ from tensorgrid_worker.auditing.opened import Opened
 from tensorgrid_worker.auditing.owntrace import OwnTraces
 from tensorgrid_worker.auditing.picture import WORKER, AuditPicture, ClaimKey
 from tensorgrid_worker.auditing.plan import LOCAL, Known, Move, Step, steps
-from tensorgrid_worker.auditing.rounds import Rounds
+from tensorgrid_worker.auditing.rounds import NONE, Rounds
 from tensorgrid_worker.auditing.serving import Serving
 from tensorgrid_worker.auditing.snapshots import SnapshotReader
 from tensorgrid_worker.auditing.tools import Tools
@@ -91,12 +91,14 @@ class Desk:
         outbox: Mapping[tuple[JobId, str], Status],
         results: Mapping[JobId, Result],
         head: BlockRef,
+        seeds: Mapping[int, tuple[JobId, int]] = NONE,
     ) -> list[ToSend]:
-        """Begins what is to be done here, and returns what is to be sent. Raises Unreachable, ChainError."""
+        """Begins what is to be done here, and returns what is to be sent. `seeds`: rounds of reopened jobs, as
+        `seed_rounds` has them. Raises Unreachable, ChainError."""
         now = head.timestamp
         sending = [
             each
-            for each in self._rounds.step(audits, head)
+            for each in self._rounds.step(audits, head, seeds)
             if outbox.get((each.job, each.kind), Status.REFUSED) in (Status.REFUSED, Status.DONE)
         ]
         for audit in audits:

@@ -1,23 +1,27 @@
 """Beacon rounds that our audits hang on: of blocks, stored before their values are lost, since blocks remember hashes
 for a while only; of drand, stored as soon as they are published.
 
-Nobody else need care: without its round a sitting cannot be served, and a dispute's jury cannot be drawn.
+Nobody else need care: without its round a sitting cannot be served, and a dispute's jury cannot be drawn. And the
+round that a reopened job was first drawn by: it makes the job's seed, against which its first state is held, and by
+the time a second worker has done it, blocks may have forgotten it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from tensorgrid.chain.abi import interface
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.connection import BlockRef
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.errors import ChainError
-from tensorgrid.domain.jobs import ZERO32
+from tensorgrid.domain.jobs import ZERO32, JobId
 from tensorgrid_worker.auditing.fetching import Proofs
 from tensorgrid_worker.auditing.picture import AuditPicture
 from tensorgrid_worker.auditing.tosend import ToSend
+from tensorgrid_worker.memory.records import JobRecord
 from tensorgrid_worker.memory.rows import STORE_ROUND
 
 OLD_BLOCKS = 96
@@ -29,6 +33,7 @@ TURN_SECONDS = 10
 """As much, where rounds follow time."""
 STORE_SECONDS = 100
 """By then it is to be mined, at whatever fee."""
+NONE: Mapping[int, tuple[JobId, int]] = MappingProxyType({})
 
 
 def rounds_of(audit: AuditPicture) -> Iterator[int]:
@@ -42,6 +47,12 @@ def rounds_of(audit: AuditPicture) -> Iterator[int]:
             yield dispute.case.draw
 
 
+def seed_rounds(records: Iterable[JobRecord], me: str) -> dict[int, tuple[JobId, int]]:
+    """Of the audited jobs among `records` that were opened again and in which we sit: the first round, with the job and
+    our seat's number. Pure."""
+    return {each.round: (each.id, number) for each in records if each.reopened and (number := each.number_of(me))}
+
+
 class Rounds:
     """Asked by the loop that plans."""
 
@@ -49,13 +60,20 @@ class Rounds:
         self._contracts, self._proofs = contracts, proofs
         self._stored: set[int] = set()
 
-    def step(self, audits: Sequence[AuditPicture], head: BlockRef) -> list[ToSend]:
-        """Of audits in which we have a seat. Raises Unreachable, ChainError."""
-        wanted = {number: audit for audit in audits if audit.number for number in rounds_of(audit)}
-        due = {number: audit for number, audit in wanted.items() if self._is_due(number, audit, head)}
+    def step(
+        self,
+        audits: Sequence[AuditPicture],
+        head: BlockRef,
+        seeds: Mapping[int, tuple[JobId, int]] = NONE,
+    ) -> list[ToSend]:
+        """Of audits in which we have a seat; `seeds`: as `seed_rounds`. Raises Unreachable, ChainError."""
+        wanted = {number: (audit.id, audit.number) for audit in audits if audit.number for number in rounds_of(audit)}
+        due = {number: job for number, (job, seat) in wanted.items() if self._is_due(number, seat, head)}
+        first = {number: job for number, (job, seat) in seeds.items() if self._is_due(number, seat, head)}
+        due |= {number: job for number, job in first.items() if not self._is_lost(number)}
         until = head.timestamp + STORE_SECONDS
-        calls = ((audit, number, self._call(number)) for number, audit in due.items() if not self._is_stored(number))
-        return [ToSend(audit.id, f"{STORE_ROUND}{number}", call, until) for audit, number, call in calls if call]
+        calls = ((job, number, self._call(number)) for number, job in due.items() if not self._is_stored(number))
+        return [ToSend(job, f"{STORE_ROUND}{number}", call, until) for job, number, call in calls if call]
 
     def _call(self, number: int) -> Call | None:
         """None while its proof is being fetched."""
@@ -65,13 +83,21 @@ class Rounds:
         proof = self._proofs.proof(number) if self._proofs is not None else None
         return None if proof is None else beacon.store(number, proof.signature)
 
-    def _is_due(self, number: int, audit: AuditPicture, head: BlockRef) -> bool:
+    def _is_due(self, number: int, seat: int, head: BlockRef) -> bool:
         if number in self._stored:
             return False
-        beacon, others = self._contracts.beacon, audit.number - 1
+        beacon, others = self._contracts.beacon, seat - 1
         if beacon.by_block:
             return head.number - number > OLD_BLOCKS + TURN_BLOCKS * others
         return beacon.due_in_next_block(number, replace(head, timestamp=head.timestamp - TURN_SECONDS * others))
+
+    def _is_lost(self, number: int) -> bool:
+        """A seat taken late finds the first block forgotten; to store it would be refused for ever."""
+        beacon = self._contracts.beacon
+        if not beacon.by_block or beacon.value_of(number) != ZERO32:
+            return False
+        self._stored.add(number)
+        return True
 
     def _is_stored(self, number: int) -> bool:
         beacon = self._contracts.beacon

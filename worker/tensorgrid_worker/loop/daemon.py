@@ -25,6 +25,7 @@ from tensorgrid_worker.auditing.bench import Bench
 from tensorgrid_worker.auditing.cases import CaseReader
 from tensorgrid_worker.auditing.desk import Desk
 from tensorgrid_worker.auditing.fetching import Fetcher
+from tensorgrid_worker.auditing.rounds import seed_rounds
 from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.capability import fingerprints
 from tensorgrid_worker.capability.upkeep import Upkeep
@@ -332,7 +333,8 @@ class Daemon:
         actions = self._openable(actions, seen, memory)
         calls = [(a.job, str(a.do), self._call(a, seen, memory)) for a in actions if a.do not in LOCAL]
         audits = [view.audit for view in views if view.audit is not None]
-        sending = self._desk.step(audits, memory.outbox, memory.results, batch.head)
+        seeds = seed_rounds((view.record for view in views if view.audited), self._me)
+        sending = self._desk.step(audits, memory.outbox, memory.results, batch.head, seeds)
         if not only_fold and batch.rewound_to is None:
             draining = self._drain_by is not None
             if room_for(views, memory, self._config.capacity) > 0:

@@ -39,6 +39,9 @@ class KeyReader:
         if self.inputs.keys(record.id) is not None:
             return KeyState.HERE
         wrapped = self._handed(record, box)
+        if wrapped is not None and box.is_missed(record.terms.requester, record.terms.nonce):
+            # The chain pays the share alone, whatever we commit to: nothing is run for that.
+            return KeyState.MISSED
         if wrapped is not None:
             self.inputs.keep_keys(record.id, self._opened(record, wrapped))
             return KeyState.HERE
