@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.worker.jobs import JOB, ME, SCHEDULER, TOKEN, make_record
+from tests.worker.jobs import JOB, ME, SCHEDULER, SETTLE_TIME, THIRD, TOKEN, WORK_TIME, make_record
 from tests.worker.test_view import FakeChain, head, job, look
 
 from tensorgrid.chain.calls import Call
@@ -20,6 +20,7 @@ from tensorgrid_worker.auditing.fetching import FIRST_PAUSE, Fetcher, Proof
 from tensorgrid_worker.jobs.schedulers import Schedulers
 from tensorgrid_worker.loop.drawing import BLOCKS_AHEAD, Drawing, draw_of
 from tensorgrid_worker.loop.planner import Do, JobView, Memory, plan, room_for
+from tensorgrid_worker.loop.view import ViewReader
 from tensorgrid_worker.memory.records import Preparation
 from tensorgrid_worker.memory.rows import STORE_ROUND, Status
 
@@ -69,6 +70,14 @@ def test_round__the_draw_lets_us_in_when_our_take_could_be_mined__we_store_it() 
     assert sent(market, wanted()) == [f"{STORE_ROUND}{ROUND}"]
     [(draw, _)] = market.asked
     assert draw == Draw(job_seed(JOB, VALUE), POSTED.clock, wanted().record.terms.take_by)
+
+
+def test_round__seats_given_anew__we_ask_about_the_time_there_is_now() -> None:
+    """Long after the first take time the draw would be over, and a drand round of a reopened job brought by nobody."""
+    market, record = Market(), replace(wanted().record, reopened=1, reopened_until=9_000)
+    assert sent(market, wanted(record=record)) == [f"{STORE_ROUND}{ROUND}"]
+    [(draw, _)] = market.asked
+    assert draw == Draw(job_seed(JOB, VALUE), POSTED.clock, 9_000)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +132,27 @@ def test_view__any_scheduler__is_asked_for_the_price() -> None:
     auctioned = replace(record, terms=replace(record.terms, scheduler=AUCTION))
     assert (look(chain(), auctioned).may_take, look(chain(), auctioned).price) == (True, 700_000)
     assert look(chain(), record).price == record.terms.price  # the lottery has one price
+
+
+def test_view__seats_given_anew__their_price_rises_until_the_new_time() -> None:
+    found, asked = chain(), list[Draw]()
+
+    def quote(terms: Any, draw: Draw, candidate: Any, time: int) -> Quote:
+        asked.append(draw)
+        return Quote(True, 700_000)
+
+    found.scheduler = lambda address: SimpleNamespace(quote=quote)  # type: ignore[attr-defined]
+    record = make_record(preparation=Preparation.READY, reopened=1, reopened_until=9_000)
+    assert look(found, replace(record, terms=replace(record.terms, scheduler=AUCTION))).price == 700_000
+    assert [draw.closes_at for draw in asked] == [9_000]
+
+
+def test_view__seats_given_anew__their_auditors_are_wanted_in_the_new_time() -> None:
+    record = make_record(THIRD, preparation=Preparation.READY, assigned_block=20, extra_block=30)
+    reader = ViewReader(chain(), ME)  # type: ignore[arg-type]
+    late = head(now=9_000 + WORK_TIME + SETTLE_TIME)
+    assert reader.read({JOB: record}, late) == []
+    assert len(reader.read({JOB: replace(record, reopened=1, reopened_until=9_000)}, late)) == 1
 
 
 def test_plan__take__names_the_price_of_now() -> None:

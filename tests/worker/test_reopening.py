@@ -7,14 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.worker.jobs import JOB, ME, SECOND, SEED, TAKE_BY, WORK_TIME, log_at, make_record, make_result, make_terms
+from tests.worker.jobs import (
+    JOB,
+    ME,
+    SEALED,
+    SECOND,
+    SEED,
+    TAKE_BY,
+    THIRD,
+    WORK_TIME,
+    log_at,
+    make_record,
+    make_result,
+    make_terms,
+)
 
 from tensorgrid.chain.calls import Call
-from tensorgrid.chain.history import Event, JobPosted, JobReopened, JobTaken, WorkerSettled
+from tensorgrid.chain.history import Event, JobPosted, JobReopened, JobSealed, JobSettled, JobTaken, WorkerSettled
 from tensorgrid.domain.jobs import Fault, Job, JobId, JobState
 from tensorgrid_worker.loop.planner import STRANGERS, JobView, Memory, plan
 from tensorgrid_worker.memory.journal import Journal
-from tensorgrid_worker.memory.records import JobRecord, Preparation, apply
+from tensorgrid_worker.memory.records import JobRecord, Preparation, apply, rewind
 from tensorgrid_worker.memory.rows import Status
 
 WORK_BY = TAKE_BY + WORK_TIME
@@ -129,6 +142,48 @@ def test_journal__opened_again__a_take_that_came_too_late_may_be_sent_anew(tmp_p
     journal.record(jobs=[told(*life(SECOND))])
     assert journal.kinds() == {}
     assert journal.open_jobs()[JOB].reopened_until == REOPENED_UNTIL
+
+
+# ------------------------------------------------------------------------------------------------------ reorganisations
+
+
+def twice_lost(first: str, second: str, third: str) -> list[Event]:
+    """Lost by two, the second time in block 30; done by the third."""
+    return [
+        *life(first),
+        JobTaken(JOB, second, 1, second, second, 1_000, REOPENED_UNTIL + 50, log=log_at(23)),
+        WorkerSettled(JOB, second, 0, Fault.ABANDONED, False, log=log_at(30)),
+        JobReopened(JOB, 32, REOPENED_UNTIL + 200, 2, log=log_at(30, 1)),
+        JobTaken(JOB, third, 1, third, third, 1_000, REOPENED_UNTIL + 250, log=log_at(33)),
+        JobSealed(JOB, third, SEALED, REOPENED_UNTIL + 210, log=log_at(35)),
+        WorkerSettled(JOB, third, 1_000, Fault.NONE, True, log=log_at(40)),
+        JobSettled(JOB, third, 1_000, 10, 0, log=log_at(40, 1)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "who", [(ME, SECOND, THIRD), (SECOND, ME, THIRD), (SECOND, THIRD, ME)], ids=["first", "second", "third"]
+)
+@pytest.mark.parametrize("block", [*range(10, 13), *range(19, 41)])
+def test_rewind__a_reopening__as_if_it_had_never_happened(who: tuple[str, str, str], block: int) -> None:
+    events = twice_lost(*who)
+    records = {JOB: told(*events)}
+    rewind(records, block)
+    assert records[JOB] == told(*(event for event in events if event.log.block <= block))
+    for event in events:  # told again from the beginning
+        apply(records, event, ME)
+    assert records[JOB] == told(*events)
+
+
+def test_rewind__our_lost_seat_is_ours_again__the_work_goes_on(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    journal.record(jobs=[told(*life(ME))])
+    records = journal.open_jobs()
+    assert rewind(records, 19) == [JOB]
+    back = records[JOB]
+    assert (back.number_of(ME), back.assigned_block, back.take_by, back.reopens_left) == (1, 11, TAKE_BY, 1)
+    assert (back.preparation, back.reason, back.outcome) == (Preparation.NEW, "", "")
+    assert dos(at_work(ME, record=back, held=back.held), now=WORK_BY - 50) == ["inspect"]
 
 
 # --------------------------------------------------------------------------------------------------------- giving back

@@ -29,7 +29,7 @@ def draw_of(view: JobView, value: bytes) -> Draw:
     seed = job_seed(view.record.id, value)
     if view.extra is not None:
         return Draw(seed, view.extra.opens_at, view.extra.take_by)
-    return Draw(seed, view.job.clock, view.record.terms.take_by)
+    return Draw(seed, view.job.clock, view.record.take_by)
 
 
 def quote_of(contracts: Contracts, me: str, view: JobView, value: bytes, time: int) -> Quote:

@@ -149,7 +149,7 @@ class ViewReader:
         if not record.assigned_block:
             return head.timestamp <= record.take_by
         if record.extra_block:
-            return head.timestamp <= terms.take_by + terms.work_time + terms.settle_time
+            return head.timestamp <= record.take_by + terms.work_time + terms.settle_time
         if record.reopens_left <= 0 or any(seat.sealed_block for seat in record.seats):
             return False
         # Its worker may never deliver: then it is we who want it opened again.

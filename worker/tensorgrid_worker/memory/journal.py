@@ -17,6 +17,8 @@ from tensorgrid.domain.jobs import JobId
 from tensorgrid_worker.memory.records import (
     JobRecord,
     Preparation,
+    lost_from_text,
+    lost_to_text,
     seats_from_text,
     seats_to_text,
     terms_from_text,
@@ -268,6 +270,7 @@ class Journal:
             record.reason,
             record.reopened,
             record.reopened_until,
+            lost_to_text(record.lost),
         )
         # What was done, or hopeless, before the seats were given anew is to be done again.
         db.execute(
@@ -275,7 +278,7 @@ class Journal:
             "AND status IN (?, ?, ?)",
             (record.id, record.reopened, Status.DONE, Status.DEAD, Status.REFUSED),
         )
-        db.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", values)
+        db.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", values)
 
     def _enqueue(
         self,
@@ -323,6 +326,7 @@ class Journal:
                 reason=row["reason"],
                 reopened=row["reopened"],
                 reopened_until=row["reopened_until"],
+                lost=lost_from_text(row["lost"]),
             )
             for row in self._all(f"SELECT * FROM jobs {where}", *values)  # noqa: S608 - our own text
         ]

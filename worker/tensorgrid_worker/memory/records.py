@@ -50,6 +50,22 @@ class SeatRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """The job as it was before the reopening of `block`: what a reorganisation gives back. `mine`: we had a seat.
+
+    `outcome`: of this worker, after that reopening.
+    """
+
+    block: int
+    seats: tuple[SeatRecord, ...]
+    assigned_block: int
+    reopened: int
+    reopened_until: int
+    outcome: str
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True)
 class JobRecord:
     """One job. Block numbers say where a fact stands, so that a reorganisation can take it back; 0: not yet."""
 
@@ -67,6 +83,7 @@ class JobRecord:
     reason: str = ""
     reopened: int = 0  # how often its seats were given anew
     reopened_until: int = 0  # chain time until which they may be taken then
+    lost: tuple[Lost, ...] = ()  # one for each time
 
     @property
     def take_by(self) -> int:
@@ -122,16 +139,7 @@ def rewind(records: dict[JobId, JobRecord], block: int) -> list[JobId]:
         if record.posted_block > block:
             del records[job_id]
         elif _newest_block(record) > block:
-            ended = record.ended_block > block
-            records[job_id] = replace(
-                record,
-                seats=tuple(seat.upto(block) for seat in record.seats if seat.block <= block),
-                assigned_block=record.assigned_block if record.assigned_block <= block else 0,
-                extra_block=record.extra_block if record.extra_block <= block else 0,
-                ended_block=0 if ended else record.ended_block,
-                ended_as="" if ended else record.ended_as,
-                outcome="" if ended else record.outcome,
-            )
+            records[job_id] = _upto(record, block)
         else:
             continue
         touched.append(job_id)
@@ -158,6 +166,20 @@ def seats_from_text(text: str) -> tuple[SeatRecord, ...]:
     return tuple(SeatRecord(_rebuilt(Seat, values), block, sealed) for values, block, sealed in json.loads(text))
 
 
+def lost_to_text(lost: Iterable[Lost]) -> str:
+    """For the journal."""
+    return json.dumps([[*_others(one), seats_to_text(one.seats)] for one in lost])
+
+
+def lost_from_text(text: str) -> tuple[Lost, ...]:
+    """Inverse of `lost_to_text`."""
+    return tuple(Lost(block, seats_from_text(seats), *others) for block, *others, seats in json.loads(text))
+
+
+def _others(one: Lost) -> list[Any]:
+    return [getattr(one, field.name) for field in fields(one) if field.name != "seats"]
+
+
 def _plain(value: JobTerms | Seat) -> list[Any]:
     return [item.hex() if isinstance(item, bytes) else item for item in value.as_tuple()]
 
@@ -171,7 +193,46 @@ def _rebuilt(kind: type[T], plain: list[Any]) -> T:
 
 def _newest_block(record: JobRecord) -> int:
     seats = [at for seat in record.seats for at in (seat.block, seat.sealed_block)]
-    return max(record.assigned_block, record.extra_block, record.ended_block, *seats)
+    return max(record.assigned_block, record.extra_block, record.ended_block, _given_anew(record), *seats)
+
+
+def _given_anew(record: JobRecord) -> int:
+    """The block of the last reopening; 0: none. Its takers come in later blocks, by a round that was not drawn then."""
+    return record.lost[-1].block if record.lost else 0
+
+
+def _upto(record: JobRecord, block: int) -> JobRecord:
+    """As the blocks up to `block` have told of it."""
+    kept = tuple(one for one in record.lost if one.block <= block)
+    undone = record.lost[len(kept) :]
+    if undone:
+        record = _seats_back(record, undone)
+    ended = record.ended_block > block
+    return replace(
+        record,
+        seats=tuple(seat.upto(block) for seat in record.seats if seat.block <= block),
+        assigned_block=record.assigned_block if record.assigned_block <= block else 0,
+        extra_block=record.extra_block if record.extra_block <= block else 0,
+        ended_block=0 if ended else record.ended_block,
+        ended_as="" if ended else record.ended_as,
+        outcome=(kept[-1].outcome if kept else "") if ended or undone else record.outcome,
+        lost=kept,
+    )
+
+
+def _seats_back(record: JobRecord, undone: tuple[Lost, ...]) -> JobRecord:
+    """With the seats that these reopenings, the oldest first, have taken away."""
+    before = undone[0]
+    back = replace(
+        record,
+        seats=before.seats,
+        assigned_block=before.assigned_block,
+        reopened=before.reopened,
+        reopened_until=before.reopened_until,
+    )
+    if any(one.mine for one in undone):  # what was fetched for it may be gone by now: it is looked at again
+        return replace(back, preparation=Preparation.NEW, reason="")
+    return back
 
 
 def _given(event: JobTaken) -> Seat:
@@ -181,8 +242,8 @@ def _given(event: JobTaken) -> Seat:
 def _changed(record: JobRecord, event: Event, me: str) -> JobRecord | None:
     block = event.log.block
     if isinstance(event, JobTaken):
-        if event.number != len(record.seats) + 1:
-            return None  # told twice
+        if event.number != len(record.seats) + 1 or block <= _given_anew(record):
+            return None  # told twice, or of a seat that was lost
         assigned = block if event.work_by else record.assigned_block
         return replace(record, seats=(*record.seats, SeatRecord(_given(event), block)), assigned_block=assigned)
     if isinstance(event, JobReopened):
@@ -202,8 +263,25 @@ def _changed(record: JobRecord, event: Event, me: str) -> JobRecord | None:
 def _opened_again(record: JobRecord, event: JobReopened, me: str) -> JobRecord | None:
     if event.count <= record.reopened:
         return None  # told twice
-    anew = replace(record, seats=(), assigned_block=0, reopened=event.count, reopened_until=event.take_by)
-    if record.number_of(me):
+    mine = record.number_of(me) > 0
+    lost = Lost(
+        block=event.log.block,
+        seats=record.seats,
+        assigned_block=record.assigned_block,
+        reopened=record.reopened,
+        reopened_until=record.reopened_until,
+        outcome=record.outcome,
+        mine=mine,
+    )
+    anew = replace(
+        record,
+        seats=(),
+        assigned_block=0,
+        reopened=event.count,
+        reopened_until=event.take_by,
+        lost=(*record.lost, lost),
+    )
+    if mine:
         return replace(anew, preparation=Preparation.REFUSED, reason="we had a seat of it and lost it")
     return anew
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from tensorgrid.chain.calls import Call
 from tensorgrid.domain.jobs import ZERO32, ExitClass, JobId, commitment
 
-VERSION = "4"
+VERSION = "5"
 NO_JOB = JobId(ZERO32)
 """What the outbox keeps a step under that belongs to no job."""
 PROGRESS = "progress:"
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     seats TEXT NOT NULL, assigned_block INTEGER NOT NULL, extra_block INTEGER NOT NULL,
     ended_block INTEGER NOT NULL, ended_as TEXT NOT NULL, outcome TEXT NOT NULL,
     preparation TEXT NOT NULL, reason TEXT NOT NULL, reopened INTEGER NOT NULL, reopened_until INTEGER NOT NULL,
-    closed INTEGER NOT NULL DEFAULT 0
+    lost TEXT NOT NULL, closed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE IF NOT EXISTS results (
     job BLOB NOT NULL, seed BLOB NOT NULL, exit INTEGER NOT NULL, salt BLOB NOT NULL, root BLOB NOT NULL,
