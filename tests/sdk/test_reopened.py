@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.sdk.test_runs import TERMS, USDC, WORKERS, ZERO, Log
 
+from tensorgrid.chain.audit_history import Snapshot
 from tensorgrid.chain.board import JobBoard
 from tensorgrid.chain.calls import Call
 from tensorgrid.chain.events import JobExpired, JobPosted, JobReopened, JobSealed, JobTaken, WorkerSettled
@@ -69,6 +70,16 @@ def test_fold__another_takes_it__is_the_only_seat() -> None:
     log = taken(lost(), WORKERS[1]).add(JobSealed, worker=WORKERS[1], commitment=b"\7" * 32, since=190)
     assert [seat.worker for seat in story_of(log).in_order] == [WORKERS[1]]
     assert [seat.worker for seat in held_of(log.events)] == [WORKERS[1]]
+
+
+def test_fold__a_lost_worker_had_shown_snapshots__his_successor_is_held_against_his_own() -> None:
+    log = started().add(Snapshot, worker=WORKERS[0], up_to=1, head=b"\6" * 32)
+    log.add(JobReopened, round=9, take_by=REOPENED_UNTIL, count=1)
+    taken(log, WORKERS[1]).add(Snapshot, worker=WORKERS[0], up_to=2, head=b"\6" * 32)
+    log.add(Snapshot, worker=WORKERS[1], up_to=1, head=b"\7" * 32)
+    story = fold(log.events, audit=ALONE.verifier)
+    assert story is not None and story.audit is not None
+    assert [(shown.worker, shown.head) for shown in story.audit.snapshots] == [(WORKERS[1], b"\7" * 32)]
 
 
 def test_ending__nobody_took_the_seat_again__says_that_the_worker_was_silent() -> None:

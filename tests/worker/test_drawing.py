@@ -201,6 +201,25 @@ def test_fetcher__the_loop_never_waits__and_is_woken() -> None:
     assert (fetcher.proof(ROUND), relay.asked) == (Proof(SIGNATURE, VALUE), 1)
 
 
+def test_attack_relay_stalls_one_round__another_is_fetched_meanwhile() -> None:
+    stalled = threading.Event()
+
+    class Stalling(Relay):
+        def proof(self, beacon: Any, number: int) -> tuple[bytes, bytes]:
+            if number == ROUND:
+                assert stalled.wait(30)
+            return super().proof(beacon, number)
+
+    relay = Stalling()
+    relay.open.set()
+    fetcher, woken = fetched(relay)
+    fetcher.proof(ROUND)
+    fetcher.proof(ROUND + 1)
+    assert woken.wait(10)
+    assert (fetcher.proof(ROUND), fetcher.proof(ROUND + 1)) == (None, Proof(SIGNATURE, VALUE))
+    stalled.set()
+
+
 def test_fetcher__not_published_yet__is_asked_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
     relay = Relay(RoundNotPublished("wait", ROUND))
     relay.open.set()

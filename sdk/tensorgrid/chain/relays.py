@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
+import threading
 from collections.abc import Iterator, Sequence
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,7 +19,7 @@ from tensorgrid.domain.errors import ChainError, Reverted, RoundNotPublished, Sp
 MAX_RELAYS = 16
 SIGNATURE_BYTES = 64
 _MAX_ANSWER = 4096  # bytes: a round is about 350
-_SECONDS = 5.0  # for a whole answer
+_SECONDS = 5.0  # for a whole answer, from looking up the name to the last byte
 _UNWILLING = frozenset({"SignatureForged", "SignatureMalformed"})
 
 
@@ -40,8 +42,8 @@ class Relays:
     def __init__(self, urls: Sequence[str], *, timeout: float = _SECONDS) -> None:
         self._timeout = timeout
         self._urls = [_checked(url) for url in urls[:MAX_RELAYS]]
-        # No redirects, no proxy that a shell happens to name, no compression that could unpack into gigabytes.
-        self._client = httpx.Client(timeout=timeout, trust_env=False, headers={"Accept-Encoding": "identity"})
+        self._tls = httpx.create_ssl_context(trust_env=False)
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -52,11 +54,13 @@ class Relays:
         self.close()
 
     def close(self) -> None:
-        self._client.close()
+        """Nobody is asked any more. What is under way ends within its seconds."""
+        self._closed = True
 
     def proof(self, beacon: Beacon, number: int) -> tuple[bytes, bytes]:
         """The round's signature, 64 bytes, and its value, 32 bytes: of the first relay whose signature `beacon` takes.
 
+        All are asked at once, and none for longer than the seconds given.
         Raises RoundNotPublished when nobody has one yet, SignatureForged or SignatureMalformed when all that were
         handed out are, RoundNotDue, Unreachable.
         """
@@ -71,33 +75,53 @@ class Relays:
                 refusal = error
         if refusal is not None:
             raise refusal
-        told = "; ".join(reasons) or "no relay is named"
+        told = "; ".join(sorted(reasons)) or "no relay is named"
         raise RoundNotPublished(f"nobody has round {number} of drand ({told}); wait, or name other relays", number)
 
     def _signatures(self, number: int, reasons: list[str]) -> Iterator[bytes]:
-        """Each one once; `reasons` gets a line for every relay that gives none."""
+        """Each one once, the fastest first; `reasons` gets a line for every relay that gives none."""
+        if self._closed:
+            raise RuntimeError("the relays are closed")
+        answers: SimpleQueue[bytes | str] = SimpleQueue()
+        for url in self._urls:  # each on its own, looked up by name too: none of them can keep another waiting
+            threading.Thread(target=self._ask, args=(url, number, answers), name=f"relay-{number}", daemon=True).start()
         seen = set()
-        for url in self._urls:
-            try:
-                found = _signature(self._fetch(f"{url}/public/{number}"), number)
-            except (httpx.HTTPError, ChainError, SpecInvalid, LookupError, TypeError, ValueError) as error:
-                # Only the kind is told: words of a relay are a stranger's, and an address may hold a password.
-                words = str(error) if isinstance(error, ChainError) else type(error).__name__
-                reasons.append(f"{httpx.URL(url).host}: {words}")
-                continue
-            if found not in seen:
+        for _ in self._urls:
+            found = answers.get()
+            if isinstance(found, str):
+                reasons.append(found)
+            elif found not in seen:
                 seen.add(found)
                 yield found
 
-    def _fetch(self, url: str) -> bytes:
-        until, answer = time.monotonic() + self._timeout, b""
-        with self._client.stream("GET", url) as response:
+    def _ask(self, url: str, number: int, answers: SimpleQueue[bytes | str]) -> None:
+        """Puts one thing: a signature, or why there is none."""
+
+        async def asked() -> None:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    found: bytes | str = _signature(await self._fetch(f"{url}/public/{number}"), number)
+            except Exception as error:  # whatever a stranger's bytes bring about: somebody waits for us
+                # Only the kind is told: words of a relay are a stranger's, and an address may hold a password.
+                words = str(error) if isinstance(error, ChainError) else type(error).__name__
+                found = f"{httpx.URL(url).host}: {words}"
+            answers.put(found)
+
+        asyncio.run(asked())
+
+    async def _fetch(self, url: str) -> bytes:
+        # No redirects, no proxy that a shell happens to name, no compression that could unpack into gigabytes.
+        client = httpx.AsyncClient(
+            timeout=self._timeout, trust_env=False, verify=self._tls, headers={"Accept-Encoding": "identity"}
+        )
+        answer = b""
+        async with client, client.stream("GET", url) as response:
             if response.status_code != httpx.codes.OK:
                 raise ChainError(f"status {response.status_code}")
-            for piece in response.iter_raw():
+            async for piece in response.aiter_raw():
                 answer += piece
-                if len(answer) > _MAX_ANSWER or time.monotonic() > until:
-                    raise ChainError("an answer too long or too slow")
+                if len(answer) > _MAX_ANSWER:
+                    raise ChainError("an answer too long")
         return answer
 
 

@@ -305,6 +305,8 @@ def _apply(story: Story, event: Event) -> None:
         story.lost += story.in_order
         story.seats.clear()
         story.handed.clear()
+        if story.audit is not None:
+            story.audit.snapshots.clear()  # the next worker begins anew: nobody answers for another's trace
         story.state, story.reopened, story.work_by, story.missed = JobState.POSTED, event, None, False
     elif isinstance(event, JobProgress):
         story.progress.append((event.worker, event.digest))

@@ -19,6 +19,8 @@ log = structlog.get_logger()
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two tries of one round: it may not be published yet."""
 _KEPT = 256
+_AT_ONCE = 8
+"""Rounds: each has a thread, and one for every relay, for some seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,12 @@ class _Try:
 
 
 class Fetcher:
-    """`proof` is asked by the loop; `wake` is called when one has come. One round is fetched at a time."""
+    """`proof` is asked by the loop; `wake` is called when one has come. No round waits for another."""
 
     def __init__(self, beacon: Beacon, relays: Relays, wake: Callable[[], None]) -> None:
         self._beacon, self._relays, self._wake = beacon, relays, wake
         self._tries: dict[int, _Try] = {}
-        self._busy = threading.Lock()
+        self._room = threading.BoundedSemaphore(_AT_ONCE)
 
     def proof(self, number: int) -> Proof | None:
         """Of a due round, checked by the beacon contract; None while it is being fetched."""
@@ -67,7 +69,7 @@ class Fetcher:
 
     def _fetch(self, number: int, found: _Try) -> None:
         try:
-            with self._busy:
+            with self._room:
                 found.proof = Proof(*self._relays.proof(self._beacon, number))
             self._wake()
         except TensorgridError as error:
