@@ -143,7 +143,7 @@ def test_hand__of_a_later_job_of_the_lane__does_not_count_for_it(world: World) -
     first.hand()
     world.at(first.audited.job.deadline + 1)
     first.audited.job.expire()
-    world.at(world.now + first.audited.job.terms.work_time + 1)  # who lost the seat has rested
+    world.at(world.now + WORK + 1)  # his cool-down is over
     second = Private(sealed(world, terms=audit_terms(world, verifier_params=params(), lane=lane)))
     assert not second.handed(1)
     second.past_handing().miss()
