@@ -45,3 +45,6 @@ def test_attack_private_faker_contests__jurors_are_given_the_keys__slashed(tmp_p
         key = match_key(audits.address, run.id, 2, 0)
         assert jury.decision_of(bisection.address, key) is Decision.ACCUSED
         wait_for(lambda: jury.round_of(bisection.address, key)[0].released)
+    said = "".join(path.read_text() for path in tmp_path.rglob("*.log"))
+    assert "jury.judge" in said and "jury.not_handed" not in said  # by what they repeated, not for want of keys
+    assert "jury.accuser_not_served" not in said

@@ -12,6 +12,8 @@ from tensorgrid.chain.jury import Decision, Phase, vote_commitment
 from tensorgrid.chain.send import Sender
 from tensorgrid.domain import refusals
 from tensorgrid.domain.jobs import JobId, hardware_class
+from tensorgrid_worker.auditing.cases import CaseReader
+from tensorgrid_worker.auditing.judging import Question
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +66,18 @@ def test_jury__fees_rules_and_commitments__are_the_contracts(quiet_net) -> None:
     assert jury.decision_time() == 2 * one_round + rules.appeal_time + 1
     arguments = (token.address, b"\1" * 32, True, jury.address, Decision.ACCUSER, b"\2" * 32)
     assert bytes(jury.read("commitmentOf", *arguments)) == vote_commitment(*arguments)
+
+
+def test_attack_accuser_tells_the_jury_where_keys_are__the_defenders_last_word_counts(quiet_net, parties) -> None:
+    verifier, defender, challenger = parties
+    contracts, match = quiet_net.contracts, a_match(parties, steps=1, claim=2)
+    receipt = verifier.transact(contracts.bisection.build("open", astuple(match)))
+    key, span = match.key(verifier.address), match.first_span()
+    question = Question(key, (match.number, match.claim), match, 1, span.low, span.agreed, span.defended, receipt.block)
+    cases = CaseReader(contracts, verifier.address, lambda *_: b"", lambda _: "")
+    assert cases._private.handed(question) == b""
+    for party, manifest in ((defender, b"\5" * 32), (defender, b"\6" * 32), (challenger, b"\7" * 32)):
+        party.transact(contracts.bisection.serve(key, match, span, manifest))
+    assert cases._private.handed(question) == b"\6" * 32
+    with pytest.raises(refusals.NotParty):
+        verifier.transact(contracts.bisection.serve(key, match, span, b"\7" * 32))

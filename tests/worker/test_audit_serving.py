@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 from tests.worker.audits import PLAN, make_picture
-from tests.worker.jobs import JOB, SEED
+from tests.worker.jobs import JOB, SEED, make_terms
 from tests.worker.test_audit_checking import DONE, STATES, Spec, honest_trace, state_file
 
 from tensorgrid.domain.errors import StateRejected
+from tensorgrid.domain.jobkeys import JobKeys
 from tensorgrid.domain.openings import OpenedSeat
+from tensorgrid.privacy import Identity, open_sealed, recipient_bytes
+from tensorgrid.provable import seal_provably
 from tensorgrid_worker.auditing.serving import Serving
 from tensorgrid_worker.auditing.sources import NotKept, Source
 from tensorgrid_worker.jobs.executor import Task
@@ -176,3 +179,15 @@ def test_serving__states_not_kept__takes_room_at_once(world: World) -> None:
 def test_serving__kept_state_is_damaged__goes_on_with_room_and_gpus(world: World, damaged: list[int]) -> None:
     assert tries_of(world, traced(world, [4, 8], damaged)) == ["without", "with room"]
     assert world.slots == 1 and len(world.begun) == len(damaged)
+
+
+def test_private_job__keys_are_sealed_to_the_auditor_so_that_a_jury_can_make_them_again() -> None:
+    identity, keys = Identity.from_seed(b"w" * 32), JobKeys.of(b"\7" * 32)
+    profile = SimpleNamespace(recipient=recipient_bytes(identity.recipient), fingerprint=b"")
+    tools = SimpleNamespace(inputs=SimpleNamespace(keys=lambda _: keys))
+    serving = Serving(SimpleNamespace(registry=SimpleNamespace(profile_of=lambda _: profile)), tools, None)
+    setattr(serving, "_segment", lambda *_: None)  # noqa: B010 - states are another matter
+    picture = replace(make_picture(), terms=make_terms(verifier_params=replace(PLAN, wrap_time=60).pack()))
+    seat = serving._seat(picture, 2, [DONE], SimpleNamespace(trace=honest_trace()))
+    assert seat.keys == seal_provably(keys.to_bytes(), identity.recipient)
+    assert open_sealed(seat.keys, identity) == keys.to_bytes()

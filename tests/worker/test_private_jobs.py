@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.worker.audits import PLAN
 from tests.worker.conftest import MIB, make_spec
 from tests.worker.jobs import JOB, ME, SECOND, make_record, make_terms
+from tests.worker.test_private_cases import JUROR, ready
 
+from tensorgrid.chain.jury import Decision
 from tensorgrid.domain.encoding import canonical_json
 from tensorgrid.domain.jobkeys import ARGUMENTS, BUNDLE, NO_KEYS, JobKeys
 from tensorgrid.domain.jobs import ExitClass, Job, JobState, JobTerms
@@ -20,11 +23,14 @@ from tensorgrid.domain.specs import BundleRef, Checkpoint, JobSpec, SealedParts
 from tensorgrid.privacy import Identity, seal, seal_blob
 from tensorgrid.storage.cid import cid_of_bytes
 from tensorgrid.storage.local import LocalStore
+from tensorgrid_worker.auditing.bench import Bench
+from tensorgrid_worker.auditing.tools import Tools
 from tensorgrid_worker.config import WorkerConfig
 from tensorgrid_worker.jobs.executor import Executor
 from tensorgrid_worker.jobs.inputs import Inputs, JobRefused
 from tensorgrid_worker.jobs.launching import tell_call
 from tensorgrid_worker.jobs.replays import Replay
+from tensorgrid_worker.jobs.slots import Slots
 from tensorgrid_worker.loop.calls import KEY_MISSED, call_for, due
 from tensorgrid_worker.loop.handed import KeyReader
 from tensorgrid_worker.loop.planner import Do, JobView, KeyState, Memory, plan
@@ -252,3 +258,20 @@ def test_leaving__commits_to_nothing_that_could_be_opened() -> None:
 def test_auditors_seat__waits_for_no_key_of_the_requester() -> None:
     view = seen(KeyState.PUBLIC, number=2, held=(*seen(KeyState.HERE).held, *make_record(SECOND).held))
     assert Do.MISS not in [action.do for action in plan([view], Memory(ME), 1, 1_050)]
+
+
+# ---- a juror
+
+
+def test_juror__fetches_what_is_sealed_before_the_seat__opens_it_with_the_keys_he_is_given(store, inputs) -> None:
+    terms = terms_of(store, sealed_spec(store))
+    case = ready(store)
+    case = replace(case, audit=replace(case.audit, terms=terms), question=replace(case.question, low=0))
+    said = SimpleNamespace(say=lambda *_, **__: None)
+    tools = Tools(inputs, Executor(Plain(), tmp_bytes=MIB, processes=8), Slots(1, ()))
+    bench = Bench(None, ME, cases=None, tools=tools, errands=None, salt=None, joblog=lambda _: said, identity=JUROR)
+    code = inputs.folder(JOB) / "in" / "bundle.py"
+    assert bench._fits(case) is True
+    assert not code.exists() and inputs.keys(JOB) is None
+    assert bench._judge_private(case, Event(), patient=False) is Decision.ACCUSED  # it is run, and ends elsewhere
+    assert code.read_bytes() == CODE and inputs.keys(JOB) == KEYS
