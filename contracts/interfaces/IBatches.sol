@@ -68,7 +68,8 @@ interface IBatches {
     error SliceUnpaid(JobId id);
     /// @notice Outputs, nodes and opening do not lead to what the worker has committed to.
     error LeafMismatch(JobId id, uint256 first);
-    /// @notice An output without a byte stands for an item that was not done.
+    /// @notice An output without a byte stands for an item that was not done; and whatever is there for one behind the segments that
+    /// an audited worker has opened was neither paid nor audited.
     error ItemUndone(bytes32 batch, uint256 index);
     /// @notice Every one of the items was proven before.
     error ItemsAlreadyProven(bytes32 batch, uint256 first);

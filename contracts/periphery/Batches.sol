@@ -5,6 +5,7 @@ import {IAuditVerifier} from "../interfaces/IAuditVerifier.sol";
 import {IBatches} from "../interfaces/IBatches.sol";
 import {IJobBoard} from "../interfaces/IJobBoard.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
+import {planOf} from "../types/AuditPlan.sol";
 import {CONFIRMED} from "../types/AuditWord.sol";
 import {MOST_ITEMS, itemLeaf, outputLeaf, rangeRoot} from "../types/BatchHash.sol";
 import {ExitClass, Fault, JobId, JobState, JobTerms, Ruling, Seat} from "../types/JobTypes.sol";
@@ -74,6 +75,7 @@ contract Batches is IBatches {
         id = _idOf(batch.requester, batch.root, batch.slices);
         require(_batches[batch.requester][batch.lane] == id, BatchUnknown(id));
         (uint256 from, uint256 items) = _placeIn(id, batch, terms, proof);
+        if (opening.done != 0) _requireDone(id, terms, opening.done, from, proof);
         (JobId job, JobWord word) = _look(terms, held);
         require(_isEarned(terms, job, word, held), SliceUnpaid(job));
 
@@ -144,6 +146,17 @@ contract Batches is IBatches {
         bool within = first >= begin && first + proof.outputs.length <= begin + items;
         require(own && within, WrongSlice(id, at, first));
         from = first - begin;
+    }
+
+    /// @dev An audit draws among the segments that were done, and only those are paid: what the result holds for items behind them is
+    /// nothing that anybody has looked at. An end by a limit, of which one segment less counts, has no outputs to show.
+    function _requireDone(bytes32 id, JobTerms calldata terms, uint256 done, uint256 from, Proof calldata proof)
+        private
+        pure
+    {
+        uint256 end = done * planOf(terms.verifierParams).steps;
+        uint256 shown = from + proof.outputs.length;
+        require(shown <= end, ItemUndone(id, proof.first + (end > from ? end - from : 0)));
     }
 
     function _merkleRoot(bytes32 id, Proof calldata proof, uint256 from, uint256 items)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.contracts.audit import RECEIPT, SALT, audit_terms, served
+from tests.contracts.audit import PLAN, RECEIPT, SALT, Audited, audit_terms, sealed
 from tests.contracts.batch import Sliced, Tree, deployed, item_digest, item_leaf, output, output_leaf, output_of
 from tests.contracts.world import World, refused
 
@@ -211,6 +211,23 @@ def test_prove__audited_and_one_seat_silent__is_refused_though_he_is_paid(world:
         batch.prove(0, 2, opening=opening)
 
 
+def test_prove__audited_and_ended_early__outputs_behind_the_last_segment_are_nothing(
+    world: World, batch: Sliced
+) -> None:
+    """The worker was paid for two of four items and audited on these; his result has something for all four."""
+    audited, opening = _sealed_slice(batch, done=2)
+    audited.commit_and_begin()
+    audited.take(1).serve()
+    audited.confirm(2)
+    world.mine(3)
+    audited.job.settle()
+    for first, *others in ((2,), (3,), (0, 1, 2), (0, 1, 2, 3)):
+        with refused("ItemUndone", index=max(first, 2)):
+            batch.prove(0, first, *others, opening=opening)
+    batch.prove(0, 0, 1, opening=opening)
+    assert batch.proven() == {0, 1}
+
+
 # ---- the same bytes as in Python
 
 
@@ -262,10 +279,19 @@ def _judged(batch: Sliced, decision: int) -> Sliced:
     return batch
 
 
-def _audited(batch: Sliced) -> tuple[Any, SliceOpening]:
-    """Slice 0, served to two auditors."""
+def _sealed_slice(batch: Sliced, done: int) -> tuple[Audited, SliceOpening]:
+    """The worker of slice 0 has done as many items, each of them a segment; nothing is committed."""
     batch.trees[0] = Tree(tuple(output_leaf(index, data) for index, data in batch.outputs(0).items()))
-    terms = audit_terms(batch.world, spec_digest=batch.spec(0))
-    audited = served(batch.world, terms=terms, other_model=batch.trees[0].root)
+    plan = replace(PLAN, segments=4, steps=1)
+    terms = audit_terms(batch.world, plan, spec_digest=batch.spec(0))
+    audited = sealed(batch.world, done=done, plan=plan, terms=terms, other_model=batch.trees[0].root)
     batch.jobs[0] = audited.job
     return audited, SliceOpening(SALT, RECEIPT, audited.trace.root, audited.trace.done)
+
+
+def _audited(batch: Sliced) -> tuple[Any, SliceOpening]:
+    """Slice 0, served to two auditors."""
+    audited, opening = _sealed_slice(batch, done=4)
+    audited.commit_and_begin()
+    audited.take(1, 2).serve()
+    return audited, opening

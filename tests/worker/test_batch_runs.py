@@ -74,6 +74,36 @@ def test_slice__random_numbers__follow_from_the_items_place_alone(make_task: Mak
     assert len({found["drawn"] for found in all_of_it.values()}) == 4
 
 
+CHANGES = """
+def job(x, told, w):
+    told["seen"].append(x)
+    w += 1
+    {steal}
+    return {{"seen": told["seen"], "w": float(w.sum()), "x": x}}
+"""
+STEAL = "import torch; torch.from_numpy(w).mul_(2); told['seen'] += told['seen']"
+
+
+@pytest.mark.parametrize(("kind", "steal"), [("numpy", "pass"), ("numpy", STEAL), ("torch", "w.data.mul_(2)")])
+def test_attack_arguments_changed_in_place__the_next_call_does_not_find_it(
+    make_task: MakeTask, kind: str, steal: str
+) -> None:
+    """Or an auditor, who computes a drawn item alone, would find another output than its honest worker."""
+    import safetensors.numpy
+
+    if kind == "torch" or "torch" in steal:
+        pytest.importorskip("torch")
+    given = {"w": (kind, safetensors.numpy.save({"value": np.ones(3, np.float32)}))}
+    source, told = CHANGES.format(steal=steal), {"seen": []}
+    tasks = [
+        slice_task(make_task, source, CALLS[:4], first=first, arguments={"told": told}, inputs=given)
+        for first in (0, 3)
+    ]
+    whole, alone = (outputs(task, run_of(task, Plain())) for task in tasks)
+    assert whole[3] == alone[3]
+    assert len({(found["w"], len(found["seen"])) for found in whole.values()}) == 1
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [

@@ -17,6 +17,7 @@ from tensorgrid.domain.errors import (
     ResultRejected,
     SpecInvalid,
     StillRunning,
+    ToolMissing,
     Unreachable,
 )
 from tensorgrid.domain.items import failure_of
@@ -80,7 +81,7 @@ class Batch:
         """`slices`: in the order of posting; of two with the same item, the later one answers for it."""
         self._client, self._note, self._slices = client, note, list(slices)
         self._ordered, self._return_failures, self._retries = ordered, return_failures, retries
-        self._found: dict[int, bytes | ItemFailure] = {}
+        self._found: dict[int, dict[str, Any] | ItemFailure] = {}
         unposted = set(range(note.count))
         for one in reversed(self._slices):
             one.own = unposted & set(one.batch.indices)
@@ -153,9 +154,7 @@ class Batch:
 
     def _given(self, index: int) -> Any:
         found = self._found[index]
-        if not isinstance(found, ItemFailure):
-            return result_of(found)
-        if self._return_failures:
+        if self._return_failures or not isinstance(found, ItemFailure):
             return found
         raise ItemFailed(
             f"item {index} of {self!r}: {found.reason}; pass return_failures=True to go on with the others",
@@ -179,22 +178,24 @@ class Batch:
         for index in sorted(one.own & outcome.outputs.keys()):
             self._found[index] = self._read(index, outcome.outputs[index])
             left.discard(index)
-        if left and outcome.again and one.tries < self._retries:
-            self._post_again(one, left)
-        elif left:
-            why = outcome.why
-            self._lose(left, type(why).__name__, str(why) if why is not None else "its worker left it out")
+        again = set() if outcome.again is None else {index for index in left if index >= outcome.again}
+        if again and one.tries < self._retries:
+            self._post_again(one, again)
+            left -= again
+        why = outcome.why
+        self._lose(left, type(why).__name__, str(why) if why is not None else "its worker left it out")
         one.done = True
 
-    def _read(self, index: int, data: bytes) -> bytes | ItemFailure:
+    def _read(self, index: int, data: bytes) -> dict[str, Any] | ItemFailure:
+        """Bytes of a worker's: whatever they are, the other items go on."""
         try:
             kind = failure_of(data)
-        except ResultRejected as error:
-            return ItemFailure(index, "ResultRejected", plain(error))
-        return data if kind is None else ItemFailure(index, kind, f"the function raised {plain(kind)}")
+            return result_of(data) if kind is None else ItemFailure(index, kind, f"the function raised {plain(kind)}")
+        except (ResultRejected, ToolMissing) as error:
+            return ItemFailure(index, type(error).__name__, plain(error))
 
     def _post_again(self, one: Slice, left: set[int]) -> None:
-        """What is left of a slice is always its end: items are done in order. Raises Unreachable, StorageError."""
+        """`left`: the end of a slice, from where its money is back. Raises Unreachable, StorageError."""
         story, spec = one.run.story(), one.run.spec
         back = Amount(story.returned, self._client.token(story.terms.pay_token))
         try:

@@ -33,12 +33,12 @@ MONEY_IS_BACK = (JobNotTaken, WorkersSilent, AuditFailed)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of a slice whose job has ended. outputs: by index, as bytes. why: of the items without one. again: whether the
-    money for these is back, so that they can be posted again."""
+    """Of a slice whose job has ended. outputs: by index, as bytes. why: of the items without one. again: the item from
+    which on the money is back, so that those without an output can be posted again; None: it is spent."""
 
     outputs: Mapping[int, bytes]
     why: JobFailed | ResultRejected | None = None
-    again: bool = False
+    again: int | None = None
 
 
 @dataclass(slots=True)
@@ -56,11 +56,20 @@ class Slice:
         try:
             return Outcome(self._outputs(self.run.result(kind="numpy").payload))
         except PartlyDone as error:
-            return Outcome(self._outputs(self.run.partial(kind="numpy").result.payload), error, again=True)
+            return self._partial(error)
         except MONEY_IS_BACK as error:
-            return Outcome({}, error, again=True)
+            return Outcome({}, error, self.batch.first)
         except (JobFailed, ResultRejected) as error:
             return Outcome({}, error)
+
+    def _partial(self, error: PartlyDone) -> Outcome:
+        """What lies behind the segments that were paid was audited by nobody, whatever the result holds there."""
+        end = self.batch.first + error.done * (self.run.spec.checkpoint.every if self.run.spec.checkpoint else 1)
+        try:
+            outputs = self._outputs(self.run.partial(kind="numpy").result.payload)
+        except (JobFailed, ResultRejected) as other:
+            return Outcome({}, other, end)
+        return Outcome({index: data for index, data in outputs.items() if index < end}, error, end)
 
     def _outputs(self, payload: bytes) -> dict[int, bytes]:
         found = outputs_in(Payload.parse(payload), self.batch)

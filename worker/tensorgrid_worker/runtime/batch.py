@@ -1,6 +1,8 @@
 """A slice of a batch, inside the sandbox: the job's function is called once per item, and its failures are results.
 
-Every call is seeded from the job's seed and the item's index. In an audited job each item is one step: the state is
+Every call is seeded from the job's seed and the item's index, and gets arguments of its own, those too that all items
+share: what a function changes in place, the next call must not find, or an auditor who computes one item alone would
+accuse its honest worker. In an audited job each item is one step: the state is
 the outputs so far, and a replay of one step computes that item again.
 """
 
@@ -22,11 +24,13 @@ if TYPE_CHECKING:
     from tensorgrid_worker.runtime.trace import Tracer
 
 Entry = Callable[..., Any]
+Shared = Callable[[], Mapping[str, Any]]
 
 
-def run(entry: Entry, shared: Mapping[str, Any], batch: Mapping[str, Any], inputs: str, tracer: Tracer | None) -> bytes:
-    """The result of a slice: one tensor of bytes per item, named as the item is. `batch`: as the spec has it; that its
-    items are those of the root was seen before the job was taken."""
+def run(entry: Entry, shared: Shared, batch: Mapping[str, Any], inputs: str, tracer: Tracer | None) -> bytes:
+    """The result of a slice: one tensor of bytes per item, named as the item is. `shared`: makes, anew each time, the
+    arguments that all items share. `batch`: as the spec has it; that its items are those of the root was seen before
+    the job was taken."""
     items = _items(f"{inputs}/{launch.ITEMS}")
     kind, first = batch["kind"], batch["first"]
     calls = [_Call(entry, shared, data, kind, first + place) for place, data in enumerate(items.values())]
@@ -39,14 +43,15 @@ def run(entry: Entry, shared: Mapping[str, Any], batch: Mapping[str, Any], input
 class _Call:
     """Of one item."""
 
-    def __init__(self, entry: Entry, shared: Mapping[str, Any], data: memoryview, kind: Any, index: int) -> None:
+    def __init__(self, entry: Entry, shared: Shared, data: memoryview, kind: Any, index: int) -> None:
         self._entry, self._shared, self._data, self._kind, self._index = entry, shared, data, kind, index
 
     def __call__(self) -> bytes:
         """Its outcome's bytes. Lets out what says that the machine, and not the item, is at its end."""
+        shared = self._shared()  # none of the item's doing: what goes wrong here ends the job
         reseed(self._index)
         try:
-            returned = self._entry(**self._shared, **item_of(self._data, self._kind))
+            returned = self._entry(**shared, **item_of(self._data, self._kind))
             packed = plain.packed(returned)
             return pack_result(returned) if packed is None else packed
         except (Exception, SystemExit) as error:

@@ -82,12 +82,12 @@ def _payload(inputs: str, output: str, told: dict[str, Any]) -> bytes:
         from tensorgrid_worker.runtime import trace
 
         tracer = trace.begin(output, told["output_bytes"], call["roots"])
-    values = {name: _load(inputs, name, kind) for name, kind in call["inputs"].items()}
+    values = {} if call["batch"] is not None else _values(inputs, call)
     entry = getattr(_import(f"{inputs}/bundle.py"), call["entry"])
     if call["batch"] is not None:
         from tensorgrid_worker.runtime import batch
 
-        return batch.run(entry, call["arguments"] | values, call["batch"], inputs, tracer)
+        return batch.run(entry, lambda: _shared(inputs, call), call["batch"], inputs, tracer)
     returned = entry(**call["arguments"], **values)
     if tracer is not None:
         return tracer.finish()
@@ -108,6 +108,17 @@ def _import(path: str) -> Any:
     sys.modules[MODULE] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _values(inputs: str, call: dict[str, Any]) -> dict[str, Any]:
+    return {name: _load(inputs, name, kind) for name, kind in call["inputs"].items()}
+
+
+def _shared(inputs: str, call: dict[str, Any]) -> dict[str, Any]:
+    """Of a batch: copies that share nothing with those made before."""
+    import copy
+
+    return copy.deepcopy(call["arguments"]) | _values(inputs, call)
 
 
 def _load(inputs: str, name: str, kind: str) -> Any:
