@@ -118,7 +118,8 @@ def _shared(inputs: str, call: dict[str, Any]) -> dict[str, Any]:
     """Of a batch: copies that share nothing with those made before."""
     import copy
 
-    return copy.deepcopy(call["arguments"]) | _values(inputs, call)
+    arguments: dict[str, Any] = copy.deepcopy(call["arguments"])
+    return arguments | _values(inputs, call)
 
 
 def _load(inputs: str, name: str, kind: str) -> Any:
