@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -15,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from tensorgrid.client import Client
-from tensorgrid.demo import DemoFailed, Options
+from tensorgrid.demo import DemoFailed, Options, offering
 from tensorgrid.demo.audit import Check, Ended, checks_of, checks_of_job
 from tensorgrid.demo.book import Book, Page
 from tensorgrid.demo.live import View
@@ -80,21 +77,7 @@ class MarketStage:
     # ------------------------------------------------------------------------------------------------- what people do
 
     def offer_of(self, worker: WorkerProcess, price: Amount) -> str:
-        """As its owner gets it: from the worker's own command, beside the running daemon."""
-        command = [sys.executable, "-P", "-m", "tensorgrid_worker", "offer", "--config", str(worker.config)]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("TENSORGRID_WORKER_")}
-        done = subprocess.run(
-            [*command, "--price", str(price), "--for", "30m", "--json"],
-            env=environment,
-            cwd=worker.config.parent,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        if done.returncode:
-            raise DemoFailed(f"worker {worker.number} signs no offer: {done.stderr.strip()[-300:]}")
-        return done.stdout
+        return offering.offer_of(worker, str(price), PATIENCE)
 
     @contextlib.contextmanager
     def alone(self, awake: WorkerProcess) -> Iterator[None]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 from rich.console import Console
@@ -13,7 +10,7 @@ from tensorgrid.chain.permits import permit_message
 from tensorgrid.chain.plugins import Acceptance
 from tensorgrid.chain.signing import sign
 from tensorgrid.client import Client
-from tensorgrid.demo import DemoFailed, Options
+from tensorgrid.demo import DemoFailed, Options, offering
 from tensorgrid.demo.audit import Check, Ended, change, checks_of
 from tensorgrid.demo.book import FREE, Book, Page
 from tensorgrid.demo.live import View
@@ -87,21 +84,7 @@ class Stage:
         self.view.say(f"The relayer deposits {amount} in Alice's name, with a permit (EIP-2612): one transaction.")
 
     def offer_of(self, worker: WorkerProcess) -> str:
-        """As its owner gets it: from the worker's own command, beside the running daemon."""
-        command = [sys.executable, "-P", "-m", "tensorgrid_worker", "offer", "--config", str(worker.config)]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("TENSORGRID_WORKER_")}
-        done = subprocess.run(
-            [*command, "--price", ASKED, "--for", "30m", "--json"],
-            env=environment,
-            cwd=worker.config.parent,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        if done.returncode:
-            raise DemoFailed(f"worker {worker.number} signs no offer: {done.stderr.strip()[-300:]}")
-        return done.stdout
+        return offering.offer_of(worker, ASKED, PATIENCE)
 
     # -------------------------------------------------------------------------------------------------- what is noted
 
