@@ -31,7 +31,7 @@ AT_ONCE = 12
 """Seats that a worker has at once, its own jobs and those that it audits."""
 STAKES = 48
 """Times the usual: a cheat loses a job's stake each time, and many jobs are open at once."""
-OPEN, BUSY = 12, 4
+OPEN, BUSY = 12, 2
 """Jobs that are open at most, and those of them that anybody still computes for: the others wait for a clock."""
 PATIENCE = 900
 """Seconds that one job may take."""
@@ -192,10 +192,11 @@ class _Open:
 
 @contextmanager
 def scene() -> Iterator[Scene]:
-    """On a network of its own, with fewer segments than are shipped, short clocks, and no re-audits."""
+    """On a network of its own, with fewer segments than are shipped, and no re-audits. Auditors have time for a machine
+    that does much else: nobody waits for it, the clock is set forward."""
     shipped = NetworkParameters.load("devnet")
     assert shipped.audit is not None
-    audit = replace(shipped.audit, segments=SEGMENTS, respond=20, audit=50, reaudit_bps=0)
+    audit = replace(shipped.audit, segments=SEGMENTS, respond=30, audit=150, reaudit_bps=0)
     parameters = replace(shipped, audit=audit)
     hook = WorkerHook(MODULE, STAKES, {"capacity": AT_ONCE, "max_threads": 2 * AT_ONCE})
     path, before = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), os.environ.get("PYTHONPATH")
