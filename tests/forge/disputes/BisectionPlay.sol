@@ -137,7 +137,7 @@ contract BisectionPlay is Base {
             IBisection.Match memory m = game.disputed;
             IBisection.Outcome have = _bisection.outcomeOf(address(this), m.id, m.number, m.claim);
             IBisection.Outcome truth = game.liarDefends ? IBisection.Outcome.Challenger : IBisection.Outcome.Defender;
-            bool running = !game.referred && !game.over && block.timestamp <= _untilOf(game);
+            bool running = !game.referred && !game.over && block.timestamp <= _until(game);
             IBisection.Outcome need = running ? IBisection.Outcome.Running : truth;
             vm.assertEq(uint256(have), uint256(need), "who tells the truth in time wins");
             IBisection.Clocks memory clocks = _bisection.clocksOf(game.key);
@@ -201,11 +201,7 @@ contract BisectionPlay is Base {
         return (span.low + span.high) / 2;
     }
 
-    function _until(Game storage game) private view returns (uint256) {
-        return _untilOf(game);
-    }
-
-    function _untilOf(Game memory game) private pure returns (uint256) {
+    function _until(Game memory game) private pure returns (uint256) {
         return game.since + game.left[game.span.middle == 0 ? 0 : 1];
     }
 }

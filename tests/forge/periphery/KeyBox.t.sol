@@ -84,10 +84,11 @@ contract KeyBoxTest is BoardWorld {
         if (block.timestamp > jobOf(_terms).clock) return;
         vm.prank(_seats[0].worker);
         board.abandon(_terms, _seats);
+        if (jobOf(_terms).state != JobState.Posted) return;
         delete _seats;
         (_handed, _missed) = (false, false);
         _check();
-        if (jobOf(_terms).state == JobState.Posted) _take();
+        _take();
     }
 
     function _take() private {
