@@ -83,7 +83,11 @@ TARGETS = (
         "Bisection",
         ("contracts/verifiers/Bisection.sol",),
         ("tests/forge/disputes/Bisection*.t.sol",),
-        ("contracts/verifiers/Bisection.sol", "? Span(at, span.high, span.middle,", "? Span(at, span.high, span.agreed,"),
+        (
+            "contracts/verifiers/Bisection.sol",
+            "? Span(at, span.high, span.middle,",
+            "? Span(at, span.high, span.agreed,",
+        ),
     ),
     Target(
         "KeyBox",
