@@ -206,6 +206,17 @@ contract AuditVerdict is AuditTally {
         return chairs > 0;
     }
 
+    /// @dev Who has found this auditor wrong. INVARIANT: a jury that is paid where it finds against the worker is paid where it finds
+    /// for him; else no juror would. Where none was asked, it is the worker, whose clock did not run out.
+    function _finderOf(JobId id, uint256 number, address worker) private view returns (address) {
+        for (uint8 which = 0; which < 2; ++which) {
+            bool won = BISECTION.outcomeOf(msg.sender, id, uint8(number), which) == IBisection.Outcome.Defender;
+            address purse = won ? BISECTION.purseOf(msg.sender, id, uint8(number), which) : address(0);
+            if (purse != address(0)) return purse;
+        }
+        return worker;
+    }
+
     /// @dev One who is not liable for what another has found.
     function _ruleAuditor(
         AuditCase memory c,
@@ -222,7 +233,7 @@ contract AuditVerdict is AuditTally {
         if (answer == ACCUSED) {
             bool proven = tally.provenSeats >> number & 1 != 0;
             if (!proven && tally.refutedSeats >> number & 1 != 0) {
-                (ruling.fault, ruling.finder) = (Fault.Slashed, worker);
+                (ruling.fault, ruling.finder) = (Fault.Slashed, _finderOf(c.id, number, worker));
                 return;
             }
             earned = proven || tally.hitSeats >> number & 1 != 0;

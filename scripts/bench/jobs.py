@@ -85,6 +85,11 @@ def paired_terms(network: Network, nonce: int) -> JobTerms:
     )
 
 
+def alone_terms(network: Network, nonce: int) -> JobTerms:
+    """As `offered_terms`, of a worker who is drawn; a lost seat is given anew twice."""
+    return replace(offered_terms(network, nonce), scheduler=network.address("LotteryScheduler"), reopens=2)
+
+
 def offered_terms(network: Network, nonce: int) -> JobTerms:
     """The accept tier: one worker, by his signed offer; silence is consent."""
     return replace(
@@ -166,6 +171,11 @@ class Job:
         """The round is out and everybody is drawn."""
         self.network.chain.mine(3)
         self.network.chain.at(self.terms.take_by - TAKE // 8)
+
+    def draw_again(self) -> None:
+        """As `draw`, of seats that were opened again."""
+        self.network.chain.mine(3)
+        self.network.chain.at(self.clock + self.network.ask("Parameters", "REOPEN_TIME") * 7 // 8)
 
     def draw_extra(self) -> None:
         extra = self.network.ask("ReplicationVerifier", "seats", self.terms.as_tuple(), self.id)
@@ -268,6 +278,14 @@ class Job:
     def settle(self, *, by: LocalAccount | None = None) -> Receipt:
         return self._board(by or self.network.closer, "settle", self.terms.as_tuple(), self._all)
 
+    def reopen(self) -> Receipt:
+        """Nobody has delivered in time."""
+        self.network.chain.at(self.clock + 1)
+        return self._board(self.network.closer, "reopen", self.terms.as_tuple(), self._all)
+
+    def abandon(self, index: int) -> Receipt:
+        return self._board(self.network.workers[index], "abandon", self.terms.as_tuple(), self._all)
+
     def expire(self) -> Receipt:
         return self._board(self.network.closer, "expire", self.terms.as_tuple(), self._all)
 
@@ -317,7 +335,11 @@ class Job:
         events = self.network.interface("JobBoard").events
         for log in receipt.logs:
             entry = events.get(log.topics[0])
-            if entry is None or entry.name not in {"JobTaken", "JobSealed"} or log.topics[1] != self.id:
+            if entry is None or log.topics[1] != self.id:
+                continue
+            if entry.name == "JobReopened":
+                self.held, self.folded = [], False
+            if entry.name not in {"JobTaken", "JobSealed"}:
                 continue
             values = decode([type_of(part) for part in entry.inputs if not part["indexed"]], log.data)
             worker = decode(["address"], log.topics[2])[0]

@@ -49,6 +49,8 @@ DRAWN: dict[str, Callable[[Walk], Steps]] = {
     "relay_fails": Walk.relay_fails,
     "relayed_post": Walk.relayed_post,
     "nobody_takes": Walk.nobody_takes,
+    "lost_seat": Walk.lost_seat,
+    "lost_seats": Walk.lost_seats,
     "one_silent": Walk.one_silent,
     "second_round": Walk.second_round,
     "second_round_relayed": Walk.second_round_relayed,

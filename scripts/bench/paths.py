@@ -12,7 +12,7 @@ from .audits import audited
 from .batches import Batched
 from .beacons import drand_round
 from .chain import Receipt
-from .jobs import GRACE, PRICE, REVEAL, WORK, Job, Lanes, drawn_terms, offered_terms, paired_terms
+from .jobs import GRACE, PRICE, REVEAL, WORK, Job, Lanes, alone_terms, drawn_terms, offered_terms, paired_terms
 from .network import COIN, Network
 
 Steps = Iterator[tuple[str, Receipt]]
@@ -215,6 +215,32 @@ class Walk:
         job, _ = self._drawn(1)
         self.network.chain.at(job.terms.take_by + 1)
         yield "JobBoard.expire (nobody took)", job.expire()
+
+    def lost_seat(self) -> Steps:
+        """Who has it never delivers, the next one leaves it, and so does the third: then it is over."""
+        job, _ = Job.post(self.network, alone_terms(self.network, self._lanes.next(1)))
+        job.draw()
+        job.take(0)
+        yield "JobBoard.reopen (1 seat)", job.reopen()
+        job.draw_again()
+        yield "JobBoard.take (only, opened again)", job.take(1)
+        yield "JobBoard.abandon (opens again)", job.abandon(1)
+        job.draw_again()
+        job.take(2)
+        yield "JobBoard.abandon (the last)", job.abandon(2)
+        self._rest()
+
+    def lost_seats(self) -> Steps:
+        """Three, none of whom delivers; nobody comes again."""
+        terms = replace(drawn_terms(self.network, self._lanes.next(1)), reopens=1)
+        job, _ = Job.post(self.network, terms)
+        job.draw()
+        for index in FIRST_THREE:
+            job.take(index)
+        yield "JobBoard.reopen (3 seats)", job.reopen()
+        self.network.chain.at(job.clock + self.network.ask("Parameters", "REOPEN_TIME") + 1)
+        job.expire()
+        self._rest()
 
     def one_silent(self) -> Steps:
         """Two of three deliver and agree."""

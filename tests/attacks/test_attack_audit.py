@@ -299,7 +299,7 @@ def test_attack_false_accuser_of_an_absent_worker(world: World) -> None:
 
 
 def test_attack_lying_auditor(world: World) -> None:
-    """Two false claims: the worker has the segments bisected, wins, and the liar's stake is lost, half of it to him."""
+    """Two false claims, which the worker has bisected: the liar's clocks run out, half of his stake is the worker's."""
     audited = contested(world)
     audited.decide(2, DEFENDER, 0)
     audited.decide(2, DEFENDER, 1)

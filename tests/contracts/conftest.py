@@ -27,6 +27,6 @@ def court(world: World) -> Court:
 
 @pytest.fixture
 def crowded_court(court: Court) -> Court:
-    """With jurors for an appeal. Per test: ape undoes what a session's fixture does when another test came before it."""
+    """With jurors for an appeal. Per test: ape undoes what a session's fixture does after another test has run."""
     court.fill_bench()
     return court

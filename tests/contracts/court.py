@@ -98,7 +98,7 @@ class Court:
 
 @dataclass
 class Case:
-    """One case; its methods are what people do in it. Jurors are numbered from 1, by the order in which they sat down."""
+    """One case; its methods are what people do in it. Jurors are numbered from 1, as they sat down."""
 
     court: Court
     verifier: Any

@@ -528,12 +528,22 @@ def contested(world: World) -> Audited:
     return audited
 
 
-def test_audit__worker_wins_the_dispute__his_accuser_is_slashed_for_him(world: World) -> None:
+def test_audit__worker_wins_the_dispute_by_the_clock__his_accuser_is_slashed_for_him(world: World) -> None:
     audited = contested(world)
     audited.decide(2, DEFENDER, 0)
     audited.decide(2, DEFENDER, 1)
     ends(audited, UNSEEN, FOUND, AUDITOR)
     assert world.vault.claimableOf(world.workers[WORKER]) == audited.job.terms.stake // 2
+
+
+def test_audit__the_jury_finds_for_the_worker__it_is_paid_out_of_the_slash(world: World) -> None:
+    """A jury earns the same whatever it says: without this it would earn only where it finds against him."""
+    audited, purse = contested(world), world.spare[0]
+    audited.decide(2, DEFENDER, 0)  # by the clock: no juror was asked
+    audited.decide(2, DEFENDER, 1, purse=purse)
+    ends(audited, UNSEEN, FOUND, AUDITOR)
+    assert world.vault.claimableOf(purse) == audited.job.terms.stake // 2
+    assert world.vault.claimableOf(world.workers[WORKER]) == 0
 
 
 def test_audit__one_claim_refuted__the_other_counts_for_nothing(world: World) -> None:

@@ -15,7 +15,7 @@ def test_open__announces_the_match_and_gives_the_defender_the_first_turn(court: 
     bout = opened(court, steps=8)
     [event] = bout.receipt.decode_logs(court.bisection.MatchOpened)
     assert (bytes(event.key), event.verifier) == (bout.key, court.world.closer)
-    assert tuple(bout.clocks)[0] == 1
+    assert next(iter(bout.clocks)) == 1
     assert bout.outcome == RUNNING
     with refused("NotYourTurn", caller=bout.challenger):
         bout.pick(True)
@@ -39,7 +39,7 @@ def test_open__nothing_to_dispute__is_refused(court: Court, field: str) -> None:
         "steps": 0,
         "clock": 0,
     }
-    at = ["id", "number", "claim", "defender", "challenger", "class", "start", "defended", "challenged", "steps", "clock"]
+    at = "id number claim defender challenger class start defended challenged steps clock".split()
     match = [wrong[field] if name == field else value for name, value in zip(at, bout.match, strict=True)]
     with refused("MatchInvalid"):
         court.bisection.open(tuple(match), sender=court.world.closer)

@@ -1,7 +1,7 @@
 """Whoever tells the truth and answers in time wins: random liars of both sides, over 1 to 4096 steps.
 
-A segment is a chain of states, each of which follows from the one before it. The jury replays the one step that is left and
-says what it sees; that it is right is its own matter, not bisection's.
+A segment is a chain of states, each of which follows from the one before it. The jury replays the one step that is left
+and says what it sees; that it is right is its own matter, not bisection's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who sits on a jury: drawn by stake among workers of the class, older than the round, on neither side, one per provider."""
+"""Who sits on a jury: drawn by stake among workers of the class, older than the round, no party, one per provider."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""How a jury decides: votes committed before any is shown, four of five, one appeal with 21, and an end in time whatever
-people do."""
+"""How a jury decides: votes committed before any is shown, four of five, one appeal with 21, and an end in time
+whatever people do."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_multicall__settles_late_verdicts__through_itself(world: World) -> None:
     assert_carried_out(job, before, [0, 1, 2], [model.Ruling(0, "slashed")] * 3, receipt)
 
 
-# --------------------------------------------------------------------------------------------------------------- attacks
+# -------------------------------------------------------------------------------------------------------------- attacks
 
 
 def test_attack__a_call_in_anothers_name__is_still_the_callers(world: World) -> None:

@@ -42,7 +42,7 @@ def draw_again(job: Job) -> None:
     job.world.at(int(job.record.clock) + REOPEN * 3 // 4 + 1)
 
 
-# ------------------------------------------------------------------------------------------------------------- reopening
+# ------------------------------------------------------------------------------------------------------------ reopening
 
 
 def test_reopen__a_silent_worker__is_judged_and_his_seat_is_open_again(world: World, lost: Job) -> None:
@@ -180,7 +180,7 @@ def test_reopen__an_earlier_job_of_the_lane__leaves_nothing_to_the_next(world: W
     assert event.count == 1
 
 
-# ------------------------------------------------------------------------------------------------------------- cool-down
+# ------------------------------------------------------------------------------------------------------------ cool-down
 
 
 def test_cool_down__who_lost_a_seat__takes_no_other_for_a_while(world: World, lost: Job) -> None:
@@ -210,7 +210,7 @@ def test_cool_down__by_a_stranger__rests_nobody_elsewhere(world: World) -> None:
     assert world.allocation(0).since == before
 
 
-# ------------------------------------------------------------------------------------------------------------ abandoning
+# ----------------------------------------------------------------------------------------------------------- abandoning
 
 
 def test_abandon__in_time__costs_half_the_bond_and_no_score(world: World) -> None:
@@ -253,7 +253,7 @@ def test_abandon__of_one_of_several__is_refused(world: World) -> None:
         job.abandon(0)
 
 
-# --------------------------------------------------------------------------------------------------------------- attacks
+# -------------------------------------------------------------------------------------------------------------- attacks
 
 
 def test_attack__the_old_worker_takes_the_seat_again__is_refused(world: World, lost: Job) -> None:

@@ -112,6 +112,8 @@ def test_decided_as_we_voted__bond_share_and_appeals_fees_are_fetched__one_juror
     assert planned(over, now=4_000) == []
     assert planned(over, now=4_000 + STAGGER) == [(Duty.RELEASE_BOND, 0), (Duty.SHARE, 0)]
     assert planned(replace(over, owed=frozenset()), now=5_000) == []  # all is fetched, or an appeal may come
+    of_the_accuser = replace(over, owed=frozenset({Duty.SHARE_SLASH, Duty.RELEASE_BOND}))
+    assert planned(of_the_accuser, now=4_000 + STAGGER) == [(Duty.RELEASE_BOND, 0), (Duty.SHARE_SLASH, 0)]
 
 
 def test_under_way__not_sent_twice__the_appeal_is_another_kind():

@@ -37,9 +37,11 @@ abstract contract World is Base {
     uint112 internal constant MAX_ESCROW = 1_000_000;
     uint128 internal constant SCORE_WEIGHT = 3e18;
     uint16 internal constant CAPACITY = 3;
+    uint8 internal constant REOPENS = 2;
     bytes32 internal constant CPU = keccak256("cpu");
 
     uint32 internal constant MIN_TAKE = 8;
+    uint40 internal constant REOPEN_TIME = 2 * MIN_TAKE;
     uint32 internal constant TAKE = 40;
     uint32 internal constant WORK = 120;
     uint32 internal constant SETTLE = 600;
@@ -47,7 +49,7 @@ abstract contract World is Base {
     uint32 internal constant GRACE = 20;
     uint32 internal constant EXTRA_TAKE = 150;
     uint32 internal constant WINDOW = 30;
-    uint40 internal constant EXIT_DELAY = 12_000;
+    uint40 internal constant EXIT_DELAY = 13_000;
     uint40 internal constant JURY_TIME = 100;
     uint40 internal constant BEACON_DELAY = 2;
 
@@ -99,7 +101,7 @@ abstract contract World is Base {
             maxWorkTime: 600,
             maxSettleTime: 3600,
             maxFeeBps: Bps.wrap(500),
-            maxReopens: 0
+            maxReopens: REOPENS
         });
     }
 

@@ -13,7 +13,7 @@ import {BoardWorld} from "../base/BoardWorld.sol";
 contract PostTest is BoardWorld {
     function test_S2_constructor_refusesAVaultThatLetsStakeOutTooEarly() external {
         uint40 life = parameters.MAX_LIFE();
-        vm.assertEq(life, uint256(3600) + 600 + 2 * 3600);
+        vm.assertEq(life, uint256(3600) + 600 + 2 * 3600 + REOPENS * (2 * REOPEN_TIME + 600));
         StakeVault quick = deployVault(life);
         vm.expectRevert(abi.encodeWithSelector(IJobBoard.ExitDelayTooShort.selector, life, life));
         deployBoard(quick);

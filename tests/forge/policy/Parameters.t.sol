@@ -169,8 +169,8 @@ contract ParametersTest is BoardWorld {
         terms.workers = 6;
         _refused(terms, abi.encodeWithSelector(IParameters.SeatsOutOfRange.selector, 6, 5));
         terms = plain();
-        terms.reopens = 1;
-        _refused(terms, abi.encodeWithSelector(IParameters.ReopensOutOfRange.selector, 1, 0));
+        terms.reopens = REOPENS + 1;
+        _refused(terms, abi.encodeWithSelector(IParameters.ReopensOutOfRange.selector, REOPENS + 1, REOPENS));
     }
 
     function test_admit_refusesClocksOutOfBounds() external {

@@ -24,11 +24,11 @@ contract AliveTest is Base {
                 vm.assertTrue(good, "an act failed");
             }
         }
-        string[30] memory names = [
+        string[32] memory names = [
             "deposit", "withdraw", "post", "postWithOffer", "postFor", "cancel", "retire", "take", "takeMany",
             "takeExtra", "commit", "commitMany", "commitExtra", "reveal", "revealExtra", "openExtra", "verdict",
             "reject", "decide", "closeWork", "settle", "expire", "stake", "requestExit", "finishExit", "withdrawStake",
-            "lockCap", "claim", "flush", "replay"
+            "lockCap", "claim", "flush", "replay", "reopen", "abandon"
         ];
         for (uint256 i = 0; i < names.length; ++i) {
             emit Did(names[i], network.count(names[i]));

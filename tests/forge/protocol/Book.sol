@@ -16,6 +16,9 @@ abstract contract Book is BoardWorld {
         bool ended;
         JobState end;
         bytes32 seed; // as first seen
+        uint40 round; // of the first draw
+        uint256 reopened; // how often
+        address[] lost; // workers who had a seat and lost it
     }
 
     uint256 internal constant LANES = 4;
@@ -96,6 +99,7 @@ abstract contract Book is BoardWorld {
         Tracked storage job = jobs.push();
         job.terms = terms;
         job.id = board.idOf(terms);
+        job.round = jobAt(index).round;
         sequences[terms.nonce >> 16] = uint16(terms.nonce);
     }
 
@@ -114,6 +118,19 @@ abstract contract Book is BoardWorld {
         vm.assertEq(uint256(stateOf(index)), uint256(end), "an end");
     }
 
+    /// @dev The seats are open again, and who had them is out of it.
+    function rememberReopened(uint256 index) internal {
+        Tracked storage job = jobs[index];
+        for (uint256 i = 0; i < job.seats.length; ++i) {
+            job.lost.push(job.seats[i].worker);
+        }
+        delete job.seats;
+        ++job.reopened;
+        vm.assertEq(uint256(stateOf(index)), uint256(JobState.Posted), "opened again");
+        vm.assertTrue(jobAt(index).round > job.round, "D1: the round of an earlier draw");
+        vm.assertTrue(!beacon.isDue(jobAt(index).round), "D1: drawn by a round that is known");
+    }
+
     function did(string memory act) internal {
         ++count[act];
     }
@@ -123,14 +140,23 @@ abstract contract Book is BoardWorld {
         while (workers[index] != worker) ++index;
     }
 
-    /// @dev Whether a provider may be seated in this job: no sibling, room in his capacity, stake to lock.
+    /// @dev Whether a provider may be seated in this job: no sibling, no seat of it lost, room in his capacity, stake to lock.
     function mayTake(uint256 index, uint256 worker) internal view returns (bool) {
         Seat[] memory seats = seatsOf(index);
         for (uint256 i = 0; i < seats.length; ++i) {
             if (seats[i].worker == workers[worker]) return false;
         }
+        address[] memory lost = jobs[index].lost;
+        for (uint256 i = 0; i < lost.length; ++i) {
+            if (lost[i] == workers[worker]) return false;
+        }
         return stakeOf(worker).locks < CAPACITY
             && vault.lockable(providers[worker], workers[worker], address(board)) >= jobs[index].terms.stake;
+    }
+
+    /// @dev Until when first seats may be taken.
+    function takeBy(uint256 index) internal view returns (uint40) {
+        return jobs[index].reopened > 0 ? jobAt(index).clock + REOPEN_TIME : jobs[index].terms.takeBy;
     }
 
     function stakeOld(uint256 worker, uint256 opensAt) internal view returns (bool) {

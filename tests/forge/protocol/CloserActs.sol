@@ -5,10 +5,10 @@ import {IJury} from "../../../contracts/interfaces/IJury.sol";
 import {StubVerifier} from "../../../contracts/test/StubVerifier.sol";
 import {Fault, JobState, JobTerms, Seat} from "../../../contracts/types/JobTypes.sol";
 import {BURN} from "../../../contracts/types/Money.sol";
-import {WorkerActs} from "./WorkerActs.sol";
+import {ReopenActs} from "./ReopenActs.sol";
 
 /// @notice Anyone who closes what can be closed; and the verifiers' side: verdicts, rejections, second rounds.
-abstract contract CloserActs is WorkerActs {
+abstract contract CloserActs is ReopenActs {
     function act_openExtra(uint256 seed) external {
         (bool found, uint256 index) = pick(seed, JobState.Committed);
         if (found) openExtra(index);
@@ -78,6 +78,7 @@ abstract contract CloserActs is WorkerActs {
         // now and then it is closed instead, if its time is over
         if (what % 4 == 0) close(index);
         else if (state == JobState.Posted) takeMany(index, seed);
+        else if (state == JobState.Assigned && what % 16 == 1) reopen(index);
         else if (state == JobState.Assigned) commitMany(index, seed);
         else if (jobs[index].terms.verifier == address(replication)) _judge(index, seed);
         else close(index);
@@ -111,7 +112,7 @@ abstract contract CloserActs is WorkerActs {
         Seat[] memory seats = seatsOf(index);
         uint40 clock = jobAt(index).clock;
         bool assigned = state == JobState.Assigned;
-        uint256 deadline = state == JobState.Posted ? terms.takeBy : clock;
+        uint256 deadline = state == JobState.Posted ? takeBy(index) : clock;
         if (assigned && jobs[index].committed != 0) {
             if (block.timestamp <= clock) return;
             if (block.timestamp <= clock + terms.settleTime) {
@@ -120,6 +121,8 @@ abstract contract CloserActs is WorkerActs {
                 return;
             }
             deadline += terms.settleTime;
+        } else if (assigned && jobs[index].reopened < terms.reopens) {
+            deadline += REOPEN_TIME; // who would have it done comes first
         }
         uint256[] memory before = _money();
         if (state == JobState.Committed) {

@@ -164,16 +164,18 @@ contract Network is CloserActs {
         if (!jobs[index].ended) return;
         JobTerms memory terms = jobs[index].terms;
         Seat[] memory seats = seatsOf(index);
-        bytes[6] memory calls = [
+        bytes[8] memory calls = [
             abi.encodeCall(board.settle, (terms, seats)),
             abi.encodeCall(board.expire, (terms, seats)),
             abi.encodeCall(board.closeWork, (terms, seats)),
             abi.encodeCall(board.cancel, (terms)),
             abi.encodeCall(board.post, (terms)),
-            abi.encodeCall(board.take, (terms, seats))
+            abi.encodeCall(board.take, (terms, seats)),
+            abi.encodeCall(board.reopen, (terms, seats)),
+            abi.encodeCall(board.abandon, (terms, seats))
         ];
         for (uint256 i = 0; i < calls.length; ++i) {
-            vm.prank(i == 5 ? workers[seed % workers.length] : requester);
+            vm.prank(i < 5 ? requester : seats.length > 0 ? seats[0].worker : workers[seed % workers.length]);
             (bool good,) = address(board).call(calls[i]);
             vm.assertTrue(!good, "an ended job moved");
         }
@@ -280,14 +282,14 @@ contract Network is CloserActs {
 
     // ---- what must hold: D
 
-    /// @dev D1: a seed, once there is one, is the same for ever; the round is the one named at posting.
+    /// @dev D1: a seed, once there is one, is the same for ever, whoever works; the round is the one named at posting.
     function checkD() external {
         for (uint256 i = 0; i < jobs.length; ++i) {
             if (jobs[i].ended) continue;
             bytes32 seed = board.seedOf(jobs[i].terms);
             if (jobs[i].seed == 0) jobs[i].seed = seed;
             vm.assertTrue(seed == 0 || seed == jobs[i].seed, "D1: another seed");
-            vm.assertTrue(seed == 0 || beacon.isDue(jobAt(i).round), "D1: a seed before its round");
+            vm.assertTrue(seed == 0 || beacon.isDue(jobs[i].round), "D1: a seed before its round");
         }
     }
 
@@ -314,7 +316,7 @@ contract Network is CloserActs {
 
     /// @notice What the fuzzer may call, as often as it should.
     function acts() external pure returns (bytes4[] memory list) {
-        bytes4[32] memory once = [
+        bytes4[34] memory once = [
             this.act_deposit.selector,
             this.act_withdraw.selector,
             this.act_post.selector,
@@ -328,6 +330,8 @@ contract Network is CloserActs {
             this.act_commit.selector,
             this.act_commitMany.selector,
             this.act_commitExtra.selector,
+            this.act_reopen.selector,
+            this.act_abandon.selector,
             this.act_reveal.selector,
             this.act_openExtra.selector,
             this.act_verdict.selector,

@@ -97,5 +97,6 @@ abstract contract RequesterActs is Book {
         else terms.scheduler = address(lottery);
         terms.bounty = uint128(seed / 19 % 200);
         terms.noShowBond = uint128(bound(seed / 23, BOND, STAKE));
+        terms.reopens = uint8(seed / 29 % (REOPENS + 1));
     }
 }

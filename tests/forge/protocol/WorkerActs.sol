@@ -36,7 +36,7 @@ abstract contract WorkerActs is RequesterActs {
             uint256 worker = (seed / 3 + i) % workers.length;
             if (!_drawReady(index, worker)) continue;
             who[n] = worker;
-            list[n++] = SignedTake(terms.takeBy, signed(roles[worker], board.takeDigest(jobs[index].id, terms.takeBy)));
+            list[n++] = _signedTake(index, worker);
         }
         if (n < missing) return;
         vm.prank(stranger);
@@ -45,6 +45,11 @@ abstract contract WorkerActs is RequesterActs {
             remember(index, who[i], terms.price);
         }
         did("takeMany");
+    }
+
+    function _signedTake(uint256 index, uint256 worker) private view returns (SignedTake memory) {
+        uint40 until = takeBy(index);
+        return SignedTake(until, signed(roles[worker], board.takeDigest(jobs[index].id, until)));
     }
 
     function act_takeExtra(uint256 seed) external {
@@ -176,10 +181,10 @@ abstract contract WorkerActs is RequesterActs {
     /// @dev Brings the draw to where every eligible worker has won. False: he is not eligible, or it is too late.
     function _drawReady(uint256 index, uint256 worker) private returns (bool) {
         Job memory job = jobAt(index);
-        uint40 takeBy = jobs[index].terms.takeBy;
-        if (block.timestamp > takeBy || !mayTake(index, worker) || !stakeOld(worker, job.clock)) return false;
+        uint40 until = takeBy(index);
+        if (block.timestamp > until || !mayTake(index, worker) || !stakeOld(worker, job.clock)) return false;
         while (!beacon.isDue(job.round)) vm.roll(vm.getBlockNumber() + 1);
-        uint256 open = job.clock + uint256(takeBy - job.clock) * 3 / 4;
+        uint256 open = job.clock + uint256(until - job.clock) * 3 / 4;
         if (block.timestamp < open) vm.warp(open);
         // the double asks what it was told last
         stubScheduler.set(true, jobs[index].terms.price);

@@ -13,7 +13,7 @@ from tensorgrid.chain.connection import BlockRef
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.chain.jury import Decision, vote_commitment
 from tensorgrid.domain.errors import ChainError
-from tensorgrid.domain.jobs import JobId
+from tensorgrid.domain.jobs import ZERO_ADDRESS, JobId
 from tensorgrid.privacy import Identity
 from tensorgrid_worker.auditing.cases import CaseReader
 from tensorgrid_worker.auditing.entrusted import Entrusted
@@ -167,6 +167,8 @@ class Bench:
             case Duty.SHARE:
                 assert self._contracts.audit is not None
                 return jury.share(verifier, key, self._contracts.audit.address, case.audit.terms.pay_token)
+            case Duty.SHARE_SLASH:
+                return jury.share(verifier, key, ZERO_ADDRESS, case.audit.terms.pay_token)
             case Duty.PAY_APPEAL:
                 return jury.pay_appeal(verifier, key)
         return jury.release(verifier, key, appeal=case.appeal)

@@ -14,7 +14,7 @@ from tensorgrid.chain.events import decode
 from tensorgrid.chain.history import Event
 from tensorgrid.chain.jury import Decision, Jury, JuryRules, Phase
 from tensorgrid.domain.errors import ChainError, Reverted
-from tensorgrid.domain.jobs import ZERO32, JobId
+from tensorgrid.domain.jobs import ZERO32, ZERO_ADDRESS, JobId
 from tensorgrid_worker.auditing.judging import CasePicture, Duty, PrivateCase, Question
 from tensorgrid_worker.auditing.picture import AuditPicture
 from tensorgrid_worker.auditing.privately import PrivateReader
@@ -112,15 +112,17 @@ class CaseReader:
                 return self._hopeful(case, record)
             if case.number:
                 seated = case
-        return self._after(seated, key, head)
+        return self._after(seated, record, key, head)
 
-    def _after(self, seated: CasePicture | None, key: bytes, head: BlockRef) -> CasePicture | None:
-        """Once no round runs: what we are still owed. While an appeal may come, we stay by the case."""
+    def _after(self, seated: CasePicture | None, record: JobRecord, key: bytes, head: BlockRef) -> CasePicture | None:
+        """Once no round runs: what we are still owed. While an appeal may come, we stay by the case; and where the
+        accuser was wrong, until his stake is taken, which is when the job settles."""
         decision = self._jury.decision_of(self._bisection, key)
         if decision is Decision.PENDING:
             return seated
         owed = self._owed(key, decision) if seated is not None else frozenset()
-        if seated is None or not owed:
+        awaits = decision is Decision.ACCUSER is self._votes.get((key, False)) and not record.ended
+        if seated is None or not (owed or awaits):
             self._forget(key)
             return None
         return replace(seated, owed=owed, owed_since=self._decided.setdefault(key, head.timestamp))
@@ -134,6 +136,7 @@ class CaseReader:
         if self._votes.get((key, False)) is decision:
             wanted[Duty.RELEASE_BOND] = audit.release_bond(match.id, match.number, match.claim)
             wanted[Duty.SHARE] = self._jury.share(self._bisection, key, audit.address, token)
+            wanted[Duty.SHARE_SLASH] = self._jury.share(self._bisection, key, ZERO_ADDRESS, token)
         if self._votes.get((key, True)) is decision:
             wanted[Duty.PAY_APPEAL] = self._jury.pay_appeal(self._bisection, key)
         return frozenset(duty for duty, call in wanted.items() if self._passes(call))

@@ -33,6 +33,7 @@ class Duty(StrEnum):
     RELEASE = "jury_release"
     RELEASE_BOND = "jury_release_bond"  # the loser's, into the purse
     SHARE = "jury_share"  # what is in the purse
+    SHARE_SLASH = "jury_share_slash"  # the same, of stake: where the accuser was wrong
     PAY_APPEAL = "jury_pay_appeal"
 
 
