@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import socket
@@ -63,6 +64,7 @@ def _is_loopback(host: str) -> bool:
 
 WAITING = ("tests/worker/test_restart.py", "tests/network/", "tests/chaos/")
 """Files that mostly wait for blocks. One beside every few others keeps the machine busy from beginning to end."""
+LONGEST_NAME = 200
 FIRST = "tests/test_abi_in_sync.py"
 """Compiles everything, on one core."""
 
@@ -76,6 +78,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if wanting and (reason := _no_gpu()):
         for item in wanting:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A test's name travels with each of its reports, and in the environment of what it starts: no megabytes."""
+    return f"{argname} of {len(val)}" if isinstance(val, str | bytes) and len(val) > LONGEST_NAME else None
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays, and is not looked through again: ape and torch are a million objects, and looking
+    for cycles among them after every 700 new ones took an eighth of the contracts' tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
 
 
 def _spread(files: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -48,13 +48,14 @@ def audit_net(
     workers: int,
     hooks: Mapping[int, WorkerHook] | None = None,
     jury: Mapping[str, int] | None = None,
+    beacon: Literal["block", "drand"] = "block",
     **plan: int,
 ) -> Devnet:
     """With the audit tier deployed, all workers ready. `plan`: what audits are proposed with there. `jury`: clocks."""
     shipped = NetworkParameters.load("devnet")
     audit = replace(shipped.audit, **{"segments": SEGMENTS, **plan})
     parameters = replace(shipped, audit=audit, jury=replace(shipped.jury, **(jury or {})))
-    net = Devnet(home, workers=workers, hooks=hooks, parameters=parameters, start_workers=False)
+    net = Devnet(home, workers=workers, hooks=hooks, parameters=parameters, start_workers=False, beacon=beacon)
     try:
         if net.contracts.audit is None:
             with net.paused():

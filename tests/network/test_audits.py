@@ -85,6 +85,7 @@ def test_worker_killed_before_serving__auditors_before_answering__confirmed_all_
     assert [seat.fault for seat in run.story().in_order] == [Fault.NONE] * 3
 
 
+@pytest.mark.cheats
 def test_attack_faked_states__accused_by_both__slashed(fakers):
     run = submit(fakers)
     with pytest.raises(AuditFailed, match="found another state"):

@@ -25,7 +25,7 @@ from tensorgrid_worker.jobs.executor import Executor, Task
 from tensorgrid_worker.runtime.trace import ORIGIN
 from tensorgrid_worker.sandbox.plain import Plain
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.cheats]
 
 STEPS, EVERY = 80, 2
 
@@ -125,7 +125,6 @@ def test_worker_stops_in_the_middle__paid_for_that__another_goes_on_to_the_same_
     shutil.rmtree(tmp_path / "first")
 
 
-@pytest.mark.cheats
 def test_worker_killed_in_the_middle__goes_on_where_he_was__all_is_clean(net):
     run = submit(net)
     first = worker_of(net, run)

@@ -59,9 +59,10 @@ def test_demo__in_an_empty_folder__tells_the_story_and_leaves_only_its_numbers(p
     ("number", "moment"),
     [
         (signal.SIGINT, "running: "),
-        pytest.param(signal.SIGTERM, "waiting for workers: ", marks=pytest.mark.stories),
+        (signal.SIGTERM, "waiting for workers: "),
     ],
 )
+@pytest.mark.stories
 def test_demo__interrupted__leaves_nothing_behind(place, number, moment):
     demo = start(place)
     told = ""

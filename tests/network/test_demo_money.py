@@ -10,7 +10,7 @@ import pytest
 
 from tensorgrid.demo.survivors import processes_naming
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.stories]
 PROGRAM = Path(sys.executable).parent / "tensorgrid"
 HUNDRED_TGS = 100 * 10**18
 
@@ -64,7 +64,6 @@ def test_demo_money__every_promise_held__with_its_numbers(tmp_path):
     assert {path.name for path in (tmp_path / "empty").rglob("*")} == {"build", "demo-money.json"}
 
 
-@pytest.mark.stories
 def test_demo_money__json__is_the_report_and_nothing_else(tmp_path):
     told, numbers = run(tmp_path, "--json", "--seed", "7")
     assert json.loads(told) == numbers

@@ -98,6 +98,7 @@ def test_join__five_commands__a_job_is_paid_and_the_stake_comes_back(net, shell,
     assert shell("leave", *shell.provider)["workers"][0]["sent"] == [], "idempotent"
 
 
+@pytest.mark.stories
 def test_register__unsigned__another_signer_can_send_them(net, shell) -> None:
     from eth_account import Account
 

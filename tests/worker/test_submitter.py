@@ -447,6 +447,43 @@ def test_recall__replaced_by_nothing_with_the_same_nonce__planned_again(node: Fa
     assert eval(node.pool[1])[0] == b"\x07"
 
 
+def test_recall__of_what_was_raised_before__replaced_at_once(node: FakeNode, journal: Journal) -> None:
+    journal.enqueue(JOB, "commit", COMMIT)
+    ours = submitter(node, journal, resend=0)
+    ours.step(HEAD)
+    ours.step(HEAD + 1)
+    assert eval(node.pool[0])[0] == COMMIT.data and len(node.broadcasts) == 2
+    ours._resend = 1_000
+    journal.recall(only(journal).id, ours.nothing())
+    ours.step(HEAD + 2)
+    assert eval(node.pool[0])[0] == b"" and len(node.broadcasts) == 3
+
+
+def test_recall__while_a_step_is_under_way__no_new_take_goes_before_it(node: FakeNode, journal: Journal) -> None:
+    """The take of the new chain would carry the commitment of the old one into the same block: a wrong answer."""
+    journal.enqueue(JOB, "commit", COMMIT)
+    ours = submitter(node, journal)
+    node.nonces = 1
+    ours.step(HEAD)
+    node.nonces = 0  # its take is unmined
+    latest = ours._sender.connection.latest
+
+    def plans() -> BlockRef:
+        """The planning thread, while this one waits for its node: a rewind, then a look at the new chain."""
+        ours.held = {"take"}
+        journal.enqueue(JOB, "take", Call(COMMIT.to, b"\x07", "JobBoard.take"))
+        journal.recall(journal.outbox(Status.SENT)[0].id, ours.nothing())
+        ours.held = ()
+        ours._sender.connection.latest = latest
+        return latest()
+
+    ours._sender.connection.latest = plans
+    ours.step(HEAD)
+    assert 0 not in node.pool
+    ours.step(HEAD)
+    assert [eval(node.pool[nonce])[0] for nonce in (0, 1)] == [b"\x07", b""]
+
+
 def test_gas_above_the_bound__waits__and_goes_when_it_is_cheap(node: FakeNode, journal: Journal) -> None:
     journal.enqueue(JOB, "settle", COMMIT)
     ours = submitter(node, journal, max_fee=150)

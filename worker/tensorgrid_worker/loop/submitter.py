@@ -80,10 +80,12 @@ STEADY = frozenset({"commit", "settle"})
 
 @dataclass(slots=True)
 class _Watch:
-    """One transaction on its way. `doubts`: how often its nonce was used and it was not found."""
+    """One transaction on its way. `doubts`: how often its nonce was used and it was not found. `recalled`: that nothing
+    was sent in its place."""
 
     since: float
     bumps: int = 0
+    recalled: bool = False
     doubts: int = 0
     again_at: float = 0.0
 
@@ -119,7 +121,8 @@ class Submitter:
 
         Rows of a kind in `held` are not sent. Raises Unreachable (try again later).
         """
-        rows = self._journal.outbox(Status.NEW, Status.SENT)
+        # Of one moment: a take that comes in while we look must not go out before the recall that it waited for.
+        held, rows = self.held, self._journal.outbox(Status.NEW, Status.SENT)
         if not rows:
             self._watched.clear()
             return False
@@ -128,7 +131,8 @@ class Submitter:
         receipts = self._receipts(sent)
         for row in sent:
             self._follow(row, head, look, receipts)
-        new = [row for row in self._journal.outbox(Status.NEW) if row.kind not in self.held]
+        seen = {row.id for row in rows if row.kind not in held and row.kind not in self.held}
+        new = [row for row in self._journal.outbox(Status.NEW) if row.id in seen]
         if new and not self._strangers(look, {row.nonce for row in sent}):
             new.sort(key=lambda row: (not row.deadline, row.deadline))
             looks = self._looks(new[: max(0, IN_FLIGHT - len(self._watched))])
@@ -255,7 +259,8 @@ class Submitter:
         watch = self._watched.setdefault(row.id, _Watch(time.monotonic()))
         if row.nonce < look.mined:
             self._doubt(row, watch)
-        elif row.call.name == RECALL and not watch.bumps:
+        elif row.call.name == RECALL and not watch.recalled:
+            watch.recalled = True
             self._bump(row, watch, look)
         elif row.kind in self.held:
             # It is not helped along. Where it blocks the nonce of what cannot wait, a reveal, it gives way.
