@@ -1,5 +1,7 @@
 """Batches as bytes: leaves, stretches of them, slices' files, items and what came of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,7 @@ from tensorgrid.domain.items import failure_of, item_of, pack_failure, pack_item
 from tensorgrid.domain.payload import Payload, pack_payload
 from tensorgrid.domain.results import Leaf, merkle_root
 from tensorgrid.domain.specs import BundleRef, Checkpoint, JobSpec, Resources
+from tensorgrid.domain.tolerance import Tolerance
 from tensorgrid.privacy import Identity
 from tensorgrid.storage.cid import cid_of_bytes
 
@@ -135,6 +138,30 @@ def test_spec__with_a_slice__has_one_form_and_comes_back():
     assert JobSpec.from_bytes(spec.to_bytes()) == spec
     assert spec.input_bytes == batch.size
     assert b'"batch"' not in spec_of(None).to_bytes(), "a spec without one has the bytes that it always had"
+
+
+AUDITED = {"tier": "audit", "checkpoint": Checkpoint(1, 1 << 20)}
+
+
+def test_tolerance__is_read_back__and_where_there_is_none_no_byte_tells():
+    batch, _ = slice_of(2, 4)
+    tolerant = spec_of(replace(batch, tolerance=Tolerance(1e-3, 0)), **AUDITED)
+    assert JobSpec.from_bytes(tolerant.to_bytes()) == tolerant
+    assert tolerant.tolerance == Tolerance(1e-3, 0) and b'"tolerance":{"atol":0,"rtol":0.001}' in tolerant.to_bytes()
+    assert b"tolerance" not in spec_of(batch, **AUDITED).to_bytes() and spec_of(None).tolerance is None
+
+
+def test_tolerance__where_nobody_audits__refused():
+    batch, _ = slice_of(2, 4)
+    with pytest.raises(SpecInvalid, match=r"batch.tolerance belongs to the tier .*; leave it out"):
+        spec_of(replace(batch, tolerance=Tolerance(1e-3, 0)))
+
+
+@pytest.mark.parametrize("value", [None, {}, 1e-3, {"atol": -1, "rtol": 0}, {"atol": 0, "rtol": 0, "more": 0}], ids=str)
+def test_tolerance__of_strangers_bytes__anything_else_refused(value):
+    batch, _ = slice_of(2, 4)
+    with pytest.raises(SpecInvalid, match="tolerance"):
+        BatchSlice.of_json(batch.to_json() | {"tolerance": value})
 
 
 def test_item__json_and_arrays__come_back():

@@ -137,6 +137,21 @@ def test_map__dry_run__says_what_a_batch_would_cost(cli, tmp_path):
     assert (told["slices"], told["drawn"], told["ceiling"]["token"]) == (2, 0, "USDC")
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (("--tolerance", "1e-3"), "tolerance is for audits"),
+        (("--tolerance", "nan", "--verify", "audit"), "rtol must be a number from 0"),
+    ],
+    ids=["no audit", "nan"],
+)
+def test_map__tolerance_that_cannot_be_meant__refused(cli, tmp_path, asked, words):
+    (tmp_path / "double.py").write_text("def double(x):\n    return {'y': x}\n")
+    (tmp_path / "items.jsonl").write_text("1\n")
+    code, _, err = cli("map", "double.py:double", "items.jsonl", "--budget", "5 USDC", *asked)
+    assert code == 1 and words in err
+
+
 def test_map__a_line_that_is_no_json__is_named(cli, tmp_path):
     (tmp_path / "double.py").write_text("def double(x):\n    return {'y': x}\n")
     (tmp_path / "items.jsonl").write_text("1\n{oops\n")

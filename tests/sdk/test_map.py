@@ -10,6 +10,7 @@ from tensorgrid.domain.batch_proofs import OpenedBatch, SliceRef
 from tensorgrid.domain.batches import check_slice
 from tensorgrid.domain.errors import NotAuditable
 from tensorgrid.domain.jobs import JobState
+from tensorgrid.domain.tolerance import Tolerance
 from tensorgrid.ordering.auditing import check_slices, of_slice, proposal_or_cautious
 from tensorgrid.ordering.batching import calls_of, kind_of_items, shares_of
 from tensorgrid.runs.slices import rest_of_slice
@@ -126,6 +127,25 @@ def test_map__options_that_batches_have_not__refused(client, options):
         scale.options(client=client, **options).map(range(3))
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"tolerance": 1e-3}, "tolerance is for audits.* leave it out"),
+        ({"tolerance": 5, "verify": "audit"}, "rtol must be a number from 0 to 0.5"),
+        ({"tolerance": {"relative": 1e-3}, "verify": "audit"}, 'name "rtol", "atol" or both'),
+    ],
+    ids=["no audit", "percent", "another name"],
+)
+def test_map__tolerance_that_cannot_be_meant__refused(client, options, words):
+    with pytest.raises(tg.SpecInvalid, match=words):
+        scale.options(client=client, **options).map(range(80), workers=2)
+
+
+def test_submit__tolerance_of_a_job_without_items__refused(client):
+    with pytest.raises(tg.SpecInvalid, match="a batch's items; use map"):
+        scale.options(client=client, tolerance=1e-3).submit(3)
+
+
 def test_map__one_worker_per_slice__is_announced_for_proofs(client):
     batch = scale.options(client=client).map(range(5), workers=2, verify="accept")
     slices = tuple(SliceRef(run.terms.spec_digest, run.spec.batch.items) for run in batch.runs)
@@ -203,3 +223,14 @@ def test_audited_slices__have_terms_that_the_board_accepts(client, monkeypatch, 
     plans = [AuditTerms.unpack(run.terms.verifier_params) for run in batch.runs]
     assert [(plan.segments, plan.steps, plan.first) for plan in plans] == [(count // workers, 1, 20)] * workers
     assert sum(run.terms.escrow for run in batch.runs) <= 80_000_000
+    assert all(run.spec.tolerance is None for run in batch.runs)
+
+
+def test_audited_map__tolerance__is_in_the_spec_of_each_slice__and_of_what_is_left_of_it(client, monkeypatch):
+    monkeypatch.setattr("tensorgrid.ordering.planning.check_depth", lambda *_: None)  # nobody could audit it here
+    client.deposit("90 USDC")
+    job = scale.options(client=client, verify="audit", budget="80 USDC", tolerance={"rtol": 1e-3})
+    batch = job.map(range(80), workers=2)
+    specs = [run.spec for run in batch.runs]
+    specs.append(rest_of_slice(specs[0], 7, client.store).spec)
+    assert [spec.tolerance for spec in specs] == [Tolerance(1e-3, 0)] * 3

@@ -42,6 +42,7 @@ from tensorgrid_worker.jobs.replays import Replay, Replayed, ReplayEnd
 from tensorgrid_worker.runtime.tracelines import SegmentEnded
 
 DONE = 20
+"""Segments of the job."""
 AUDITOR = 2
 """Number of the seat in question; seat 3 computes as the worker does."""
 OTHER = b"\x44" * 32
@@ -55,6 +56,10 @@ Numbers = tuple[float, ...]
 def state_file(numbers: Sequence[float], step: int) -> bytes:
     tensors = {"model/w": ("F32", (len(numbers),), struct.pack(f"<{len(numbers)}f", *numbers))}
     return pack_payload(tensors, {"model": None, "optimizer": None, "rng": None, "cursor": {"step": step}})
+
+
+def numbers_in(state: StateFile) -> Numbers:
+    return struct.unpack("<2f", state.parts["model"].tensors["w"].data)
 
 
 def honest(numbers: Numbers) -> Numbers:
@@ -83,9 +88,9 @@ class Store:
 
 @dataclass
 class Machine:
-    """The auditor's executor: `learns` is what a segment does here."""
+    """The auditor's executor: `after` is the state that a segment leaves here, from the one before and its steps."""
 
-    learns: Callable[[Numbers], Numbers]
+    after: Callable[[StateFile, int], bytes]
     ends: ReplayEnd = ReplayEnd.DONE
     replays: int = 0
 
@@ -93,9 +98,8 @@ class Machine:
         assert wanted.start is not None and wanted.export is not None and not stop.is_set()
         self.replays += 1
         start = StateFile.parse(wanted.start.read_bytes())
-        numbers = struct.unpack("<2f", start.parts["model"].tensors["w"].data)
         if self.ends is ReplayEnd.DONE:
-            wanted.export.write_bytes(state_file(self.learns(numbers), wanted.last or 0))
+            wanted.export.write_bytes(self.after(start, wanted.last or 0))
         segments: dict[int, SegmentEnded] = {}
         return Replayed(self.ends, None, start.roots(), {}, segments, wanted.last or 0, 0.0, b"")
 
@@ -120,6 +124,10 @@ class Kept:
 class TwoMachines:
     """`works`: what each segment of the worker does; `learns`: what it does on the auditor's machine."""
 
+    plan = PLAN
+    served_bounds = CALIBRATED
+    """Of the worker's daemon."""
+
     def __init__(
         self,
         folder: Path,
@@ -131,26 +139,31 @@ class TwoMachines:
         for _ in range(DONE):
             states.append(works(states[-1]))
         files = {segment: state_file(each, segment * PLAN.steps) for segment, each in enumerate(states)}
+        self._set_up(folder, files, Machine(lambda start, step: state_file(learns(numbers_in(start)), step)), bounds)
+
+    def _set_up(self, folder: Path, files: dict[int, bytes], machine: Machine, bounds: Bounds, **spec_: Any) -> None:
+        """`files`: the worker's states, behind each segment and before the first. `spec_`: of a slice."""
+        every = self.plan.steps
         roots = [StateFile.parse(files[segment]).roots() for segment in range(DONE + 1)]
-        spec: Any = SimpleNamespace(
-            digest=b"\x09" * 32, checkpoint=Checkpoint(PLAN.steps, keep_bytes=10_000), origin=0, resume=None
-        )
-        self.trace = Trace(spec.digest, SEED, PLAN.steps, roots[0])
+        spec: Any = SimpleNamespace(digest=b"\x09" * 32, checkpoint=Checkpoint(every, 10_000), origin=0, resume=None)
+        vars(spec).update({"batch": None, "tolerance": None} | spec_)
+        self.trace = Trace(spec.digest, SEED, every, roots[0])
         for each in roots[1:]:
-            self.trace.add(PLAN.steps, each, METRICS)
-        self.kept, self.store, self.machine = Kept(files), Store(), Machine(learns)
+            self.trace.add(every, each, METRICS)
+        self.kept, self.store, self.machine = Kept(files), Store(), machine
         self.prints = {AUDITOR: OTHER, 3: FINGERPRINT}
         self._folder, self._spec = folder, spec
         said = result_root(JOB, ExitClass.OK, roots[DONE].model)
         self.picture = make_picture(
             AUDITOR,
+            terms=make_terms(workers=1, verifier_params=self.plan.pack()),
             audit=make_audit(done=DONE),
             record=AuditRecord(fingerprint=FINGERPRINT),
             opening=AuditOpening(ZERO32, said, ZERO32, self.trace.root(), DONE),
             computes=OTHER,
         )
         tools: Any = self
-        self._serving = Serving(self._contracts(), tools, tools, CALIBRATED)
+        self._serving = Serving(self._contracts(), tools, tools, self.served_bounds)
         opened = Opened(tools, IDENTITY)
         self.comparing = Comparing(tools, opened, Checking(tools, opened), bounds)
 

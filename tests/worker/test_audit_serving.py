@@ -184,7 +184,7 @@ def test_serving__kept_state_is_damaged__goes_on_with_room_and_gpus(world: World
 def test_private_job__keys_are_sealed_to_the_auditor_so_that_a_jury_can_make_them_again() -> None:
     identity, keys = Identity.from_seed(b"w" * 32), JobKeys.of(b"\7" * 32)
     profile = SimpleNamespace(recipient=recipient_bytes(identity.recipient), fingerprint=b"")
-    tools = SimpleNamespace(inputs=SimpleNamespace(keys=lambda _: keys))
+    tools = SimpleNamespace(inputs=SimpleNamespace(keys=lambda _: keys, spec=lambda *_: None))
     serving = Serving(SimpleNamespace(registry=SimpleNamespace(profile_of=lambda _: profile)), tools, None)
     setattr(serving, "_segment", lambda *_: None)  # noqa: B010 - states are another matter
     picture = replace(make_picture(), terms=make_terms(verifier_params=replace(PLAN, wrap_time=60).pack()))

@@ -41,6 +41,9 @@ def map_items(
     wall: WallOption = None,
     verify: VerifyOption = None,
     replicas: ReplicasOption = None,
+    tolerance: Annotated[
+        float | None, typer.Option(help="With audit: how far unlike machines' outputs may differ, such as 1e-3.")
+    ] = None,
     retries: Annotated[int, typer.Option(help="How often what nobody did is posted again.")] = 2,
     go_on: Annotated[bool, typer.Option("--continue", help="Go on with the batch of this --name.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost.")] = False,
@@ -53,7 +56,8 @@ def map_items(
 
     Example: tensorgrid map classify.py:classify items.jsonl --workers 10 --budget "5 USDC" --out results.jsonl
     """
-    client, options = connect(network), chosen(budget=budget, wall=wall, verify=verify, replicas=replicas)
+    options = chosen(budget=budget, wall=wall, verify=verify, replicas=replicas, tolerance=tolerance)
+    client = connect(network)
     if go_on:
         if name is None:
             raise SpecInvalid("--continue needs the --name of the batch")

@@ -123,7 +123,7 @@ def submit(
         say(f"follow it: tensorgrid watch {run.hex[:12]}; fetch it: tensorgrid result {run.hex[:12]} --out result")
 
 
-def chosen(**options: str | int | None) -> dict[str, Any]:
+def chosen(**options: str | float | None) -> dict[str, Any]:
     """Those that were given: the others are the decorator's to say."""
     return {name: value for name, value in options.items() if value is not None}
 

@@ -22,11 +22,14 @@ from tensorgrid.domain.cids import Cid
 from tensorgrid.domain.encoding import keccak256
 from tensorgrid.domain.errors import ResultRejected, SpecInvalid
 from tensorgrid.domain.payload import Payload, pack_payload
+from tensorgrid.domain.tolerance import Tolerance
 
 MOST_ITEMS = 10_000
 MAX_SLICE_BYTES = 1 << 34
 KINDS = ("numpy", "torch")
 _KEYS = ("root", "count", "first", "items", "kind", "cid", "bytes")
+_TOLERANCE = "tolerance"
+"""Left out where there is none, so that a slice without has the bytes that it always had."""
 _MOST_PROOF = 2 * MOST_ITEMS.bit_length()
 
 
@@ -43,7 +46,8 @@ def item_leaf(index: int, data: bytes | memoryview) -> bytes:
 @dataclass(frozen=True, slots=True)
 class BatchSlice:
     """Items `first` to `first` + `items` - 1 of the batch of `count` under `root` (32 bytes), which lie in the file
-    `cid` of `size` bytes. kind: whose arrays an item's are, "numpy" or "torch". Raises SpecInvalid."""
+    `cid` of `size` bytes. kind: whose arrays an item's are, "numpy" or "torch". tolerance: of an audited one alone, by
+    how much outputs of unlike machines may differ. Raises SpecInvalid."""
 
     root: bytes
     count: int
@@ -52,6 +56,7 @@ class BatchSlice:
     kind: str
     cid: Cid
     size: int
+    tolerance: Tolerance | None = None
 
     def __post_init__(self) -> None:
         schema.integer(self.count, 1, MOST_ITEMS, "batch.count")
@@ -78,14 +83,17 @@ class BatchSlice:
             "kind": self.kind,
             "cid": str(self.cid),
             "bytes": self.size,
+            **({} if self.tolerance is None else {_TOLERANCE: self.tolerance.to_json()}),
         }
 
     @classmethod
     def of_json(cls, value: Any) -> BatchSlice:
         """Raises SpecInvalid."""
-        found = schema.fields(value, _KEYS, "batch")
+        given = isinstance(value, dict) and _TOLERANCE in value
+        found = schema.fields(value, (*_KEYS, _TOLERANCE) if given else _KEYS, "batch")
         root, cid = schema.bytes32(found["root"], "batch.root"), schema.cid(found["cid"], "batch.cid")
-        return cls(root, found["count"], found["first"], found["items"], found["kind"], cid, found["bytes"])
+        tolerance = Tolerance.of_json(found[_TOLERANCE]) if given else None
+        return cls(root, found["count"], found["first"], found["items"], found["kind"], cid, found["bytes"], tolerance)
 
 
 class Stretch:

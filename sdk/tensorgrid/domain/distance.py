@@ -36,7 +36,7 @@ LEAST_RUNS = 100
 """Honest runs across fingerprints, of each kind of model, that make a calibration."""
 MOST_STEPS = 10
 """Of a segment: honest ends part further with every step."""
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
 
 
 class Verdict(IntEnum):
@@ -102,7 +102,7 @@ def distance(start: StateFile, mine: StateFile, his: StateFile) -> Distance:
         return Distance(dict.fromkeys(_families(models[1]), math.inf), (*unlike, "model"))
     apart, moved = dict[str, float](), dict[str, float]()
     for name, tensor in models[2].tensors.items():
-        family = _family(tensor)
+        family = family_of(tensor)
         if family is None:
             continue
         found = _sums(models[0].tensors[name], models[1].tensors[name], tensor) if family != UNMEASURED else (0.0, 0.0)
@@ -132,7 +132,7 @@ def _equal(mine: Part, his: Part, *, whole: bool) -> bool:
     """`whole`: floats and JSON, too. Elsewhere a machine may well find another best loss."""
     if mine.tensors.keys() != his.tensors.keys() or (whole and mine.plain != his.plain):
         return False
-    exact = (name for name, tensor in his.tensors.items() if whole or _family(tensor) is None)
+    exact = (name for name, tensor in his.tensors.items() if whole or family_of(tensor) is None)
     return all(_same(mine.tensors[name], his.tensors[name]) for name in exact)
 
 
@@ -145,13 +145,13 @@ def _same_shape(models: tuple[Part, ...]) -> bool:
     return all(form == forms[0] for form in forms)
 
 
-def _family(tensor: TensorView) -> str | None:
+def family_of(tensor: TensorView) -> str | None:
     """None for integers and booleans."""
     return UNMEASURED if tensor.dtype.startswith("F8") else FAMILIES.get(tensor.dtype)
 
 
 def _families(part: Part) -> set[str]:
-    return {family for tensor in part.tensors.values() if (family := _family(tensor)) is not None}
+    return {family for tensor in part.tensors.values() if (family := family_of(tensor)) is not None}
 
 
 def _sums(start: TensorView, mine: TensorView, his: TensorView) -> tuple[float, float]:
@@ -160,8 +160,8 @@ def _sums(start: TensorView, mine: TensorView, his: TensorView) -> tuple[float, 
 
     apart = moved = 0.0
     with np.errstate(all="ignore"):
-        for at in range(0, len(his.data), _CHUNK):
-            begun, ours, theirs = (_numbers(each, at) for each in (start, mine, his))
+        for at in range(0, len(his.data), CHUNK):
+            begun, ours, theirs = (numbers(each, at) for each in (start, mine, his))
             # Of one kind where both are no numbers, or infinite on one side: that is no distance.
             alike = (np.isnan(ours) & np.isnan(theirs)) | (ours == theirs)
             gap = np.where(alike, 0.0, ours - theirs)
@@ -172,11 +172,11 @@ def _sums(start: TensorView, mine: TensorView, his: TensorView) -> tuple[float, 
     return apart, moved
 
 
-def _numbers(tensor: TensorView, at: int) -> Numbers:
-    """One piece as doubles; _CHUNK is a multiple of every element."""
+def numbers(tensor: TensorView, at: int) -> Numbers:
+    """One piece as doubles; CHUNK is a multiple of every element."""
     import numpy as np
 
-    data = tensor.data[at : at + _CHUNK]
+    data = tensor.data[at : at + CHUNK]
     if tensor.dtype == "BF16":  # the upper half of a float
         return (np.frombuffer(data, "<u2").astype("<u4") << 16).view("<f4").astype(np.float64)
     kind = {"F16": "<f2", "F64": "<f8"}.get(tensor.dtype, "<f4")  # a complex number is two floats

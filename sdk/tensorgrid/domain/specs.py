@@ -16,6 +16,7 @@ from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.domain.jobkeys import KEY_BYTES
 from tensorgrid.domain.jobs import JobId
 from tensorgrid.domain.recipients import recipient_bytes
+from tensorgrid.domain.tolerance import Tolerance
 
 VERSION = 1
 RUNTIME = "python-torch-1"
@@ -209,6 +210,8 @@ class JobSpec:
             self._check_private()
         if self.batch is not None and (self.private is not None or self.resume is not None):
             raise SpecInvalid("a batch is neither private nor gone on from; leave private and resume out")
+        if self.tolerance is not None and self.tier != AUDIT:
+            raise SpecInvalid('batch.tolerance belongs to the tier "audit", and to it alone; leave it out')
 
     def _check_private(self) -> None:
         if self.tier not in PRIVATE_TIERS:
@@ -222,6 +225,11 @@ class JobSpec:
     def origin(self) -> int:
         """Calls of tg.checkpoint that earlier jobs have done."""
         return 0 if self.resume is None else self.resume.step
+
+    @property
+    def tolerance(self) -> Tolerance | None:
+        """What machines that compute unlike may differ by, in an item's output."""
+        return None if self.batch is None else self.batch.tolerance
 
     @property
     def input_bytes(self) -> int:

@@ -13,6 +13,7 @@ from tensorgrid.domain.errors import SpecInvalid
 from tensorgrid.domain.items import pack_item
 from tensorgrid.domain.money import Amount
 from tensorgrid.domain.specs import AUDIT, Checkpoint, JobSpec
+from tensorgrid.domain.tolerance import Tolerance
 from tensorgrid.lint import lint_source, refuse
 from tensorgrid.ordering.auditing import check_slices
 from tensorgrid.ordering.options import Buyable, JobOptions
@@ -91,12 +92,13 @@ def plan_batch(
     asked = {name: value for name, value in changes.items() if name not in fixed}
     options = (work.settings if isinstance(work, Buyable) else JobOptions()).changed(**asked)
     _check_options(options)
+    tolerance = None if options.tolerance is None else Tolerance.of(options.tolerance)
     calls = calls_of(function, items, shared)
     shares = shares_of(len(calls), workers)
     if options.verify == AUDIT:
         check_slices(proposal_of(planner.contracts), len(calls), len(shares))
     whole = _whole(planner, function, shared, options, shares[0])
-    packed = pack_slices(whole, [pack_item(call) for call in calls], shares, kind_of_items(calls))
+    packed = pack_slices(whole, [pack_item(call) for call in calls], shares, kind_of_items(calls), tolerance)
     return _planned(planner, packed, options, fixed)
 
 
@@ -106,7 +108,7 @@ def _whole(
     """The function with what all items share."""
     gpus = int(resolve_class(planner.contracts, options.gpu) != CPU)
     audited = options.verify == AUDIT
-    cut = options.changed(steps=steps, checkpoint_every=1) if audited else options
+    cut = options.changed(steps=steps, checkpoint_every=1, tolerance=None) if audited else options
     whole = pack(function, dict(shared), cut, gpus=gpus, recipients=(planner.recipient(), *options.recipients))
     if audited and options.lint:
         refuse(lint_source(whole.blobs[0], gpu=gpus > 0, items=True))
@@ -164,13 +166,15 @@ def kind_of_items(calls: Sequence[Mapping[str, Any]]) -> str:
     return kinds.pop() if kinds else "numpy"
 
 
-def pack_slices(whole: PackedJob, items: Sequence[bytes], shares: Sequence[int], kind: str) -> list[PackedJob]:
+def pack_slices(
+    whole: PackedJob, items: Sequence[bytes], shares: Sequence[int], kind: str, tolerance: Tolerance | None = None
+) -> list[PackedJob]:
     """One job per share. `whole`: the function with what all items share. Raises SpecInvalid."""
     tree = Stretch(len(items), 0, [item_leaf(index, data) for index, data in enumerate(items)])
     found, first = [], 0
     for share in shares:
         blob = pack_slice(first, items[first : first + share], tree.prove(first, share))
-        batch = BatchSlice(tree.root, len(items), first, share, kind, cid_of_bytes(blob), len(blob))
+        batch = BatchSlice(tree.root, len(items), first, share, kind, cid_of_bytes(blob), len(blob), tolerance)
         found.append(PackedJob(_sliced(whole.spec, batch), (*whole.blobs, blob)))
         first += share
     return found
@@ -185,6 +189,8 @@ def _check_options(options: JobOptions) -> None:
     usual = JobOptions()
     if given := [name for name in _NOT_OF_BATCHES if getattr(options, name) != getattr(usual, name)]:
         raise SpecInvalid(f"{', '.join(given)}: a batch is cut by its items, and lies open; leave it out")
+    if options.tolerance is not None and options.verify != AUDIT:
+        raise SpecInvalid(f"tolerance is for audits, not verify={options.verify!r}; leave it out, or verify={AUDIT!r}")
     if options.budget is None:
         raise SpecInvalid('no budget; say how much the whole batch may cost at most, such as budget="5 USDC"')
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -34,6 +34,9 @@ class JobOptions:
     `tensorgrid handover`. A worker who is handed none keeps missed_share percent of the price.
     coin_price: what one coin of the chain costs in the budget's token, to refuse audits whose gas is out of proportion.
     reject_within: with "accept", how long you may reject; the network's least time, and a minute at least, if left out.
+    tolerance: of a batch with "audit" alone, how far an output may lie from what an auditor finds on an unlike machine:
+    |worker's - auditor's| <= atol + rtol * |auditor's|, of each float. A number for both, or {"rtol", "atol"}. Beyond
+    it a clean audit is repeated, bit for bit; nobody is slashed for it.
     wall: the longest one run may take; reaching it is an outcome that is paid.
     """
 
@@ -59,6 +62,7 @@ class JobOptions:
     replicas: int = 3
     any_score: bool = False
     strategy: str | None = None
+    tolerance: float | Mapping[str, float] | None = None
 
     def changed(self, **changes: Any) -> JobOptions:
         """A copy with some options changed. Raises SpecInvalid for names that are no option."""

@@ -64,6 +64,8 @@ def pack(
             f"private=True is not sold with verify={options.verify!r}; choose verify={PRIVATE_TIERS[0]!r}, where one "
             "worker and the auditors of a few segments are given the key"
         )
+    if options.tolerance is not None:
+        raise SpecInvalid("tolerance is for the outputs of a batch's items; use map, or leave it out")
     bundle = bundle_of(function)
     if options.verify == AUDIT and options.lint:
         refuse(lint_source(bundle.source, gpu=gpus > 0))

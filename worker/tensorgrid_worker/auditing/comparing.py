@@ -11,9 +11,12 @@ from threading import Event
 
 import structlog
 
+from tensorgrid.domain import likeness
 from tensorgrid.domain.distance import Bound, Verdict, distance
 from tensorgrid.domain.errors import StateRejected, TensorgridError
+from tensorgrid.domain.likeness import Likeness
 from tensorgrid.domain.openings import Found, OpenedSegment
+from tensorgrid.domain.specs import JobSpec
 from tensorgrid.domain.states import StateFile
 from tensorgrid.parameters.distance import Bounds
 from tensorgrid_worker.auditing.checking import UNUSABLE, Checking
@@ -39,12 +42,17 @@ class Comparing:
         """Of the job's class, by family; empty: nothing that we found could be held against its worker."""
         return self._bounds.of(audit.terms.hardware_class, audit.plan.steps)
 
+    def can_compare(self, audit: AuditPicture) -> bool:
+        """Whether anything that we find may be held against its worker. A spec that is not here yet may say so."""
+        spec = self._tools.inputs.spec(audit.id, audit.terms)
+        return spec is None or spec.tolerance is not None or bool(self.bounds(audit))
+
     def compare(self, audit: AuditPicture, stop: Event) -> Compared:
         """Of our own seat. Blocks as long as the replays take. Whatever is missing, or is not to be had, says nothing.
 
         Raises RunStopped.
         """
-        found: list[tuple[Verdict, str]] = []
+        found: list[Likeness] = []
         try:
             seat = self._opened.seat(audit)
             if audit.plan.private:
@@ -62,7 +70,7 @@ class Comparing:
         log.info("audit.compared", job=short(audit.id), verdict=worst.name.lower(), segments=list(told.reasons))
         return told
 
-    def _segment(self, audit: AuditPicture, task: Task, segment: OpenedSegment, stop: Event) -> tuple[Verdict, str]:
+    def _segment(self, audit: AuditPicture, task: Task, segment: OpenedSegment, stop: Event) -> Likeness:
         """Raises RunFailed, RunStopped, OSError, StorageError, StateRejected, ToolMissing."""
         room = self._tools.room(audit.id)
         mine, his = room / f"mine-{segment.index}", room / f"his-{segment.index}"
@@ -78,15 +86,20 @@ class Comparing:
             ended = self._tools.executor.replay(task, wanted, stop=stop)
             if ended.end is not ReplayEnd.DONE or not mine.exists():
                 return Verdict.INCONCLUSIVE, f"segment {segment.index}: our replay ended with {ended.end.value}"
-            found = distance(_state(start), _state(mine), _state(his))
-            verdict = found.verdict(self.bounds(audit))
-            far = ", ".join(f"{value:.2g} {family}" for family, value in sorted(found.by_family.items()))
-            unlike = f"; unlike: {', '.join(found.unlike)}" if found.unlike else ""
-            return verdict, f"segment {segment.index}: {verdict.name.lower()}, {far or 'no floats'}{unlike}"
+            ours, theirs = _state(mine), _state(his)
+            told = _by_outputs(task.spec, segment.index, ours, theirs)
+            verdict, why = told or self._by_distance(audit, _state(start), ours, theirs)
+            return verdict, f"segment {segment.index}: {verdict.name.lower()}, {why}"
         finally:
             for path in (start, mine, his):
                 if path is not None:
                     path.unlink(missing_ok=True)
+
+    def _by_distance(self, audit: AuditPicture, start: StateFile, mine: StateFile, his: StateFile) -> Likeness:
+        found = distance(start, mine, his)
+        far = ", ".join(f"{value:.2g} {family}" for family, value in sorted(found.by_family.items()))
+        unlike = f"; unlike: {', '.join(found.unlike)}" if found.unlike else ""
+        return found.verdict(self.bounds(audit)), f"{far or 'no floats'}{unlike}"
 
     def _take_end(self, audit: AuditPicture, task: Task, segment: OpenedSegment, start: Path, target: Path) -> str:
         """His end as a file; why it is none to go by, or empty. Raises StorageError, OSError."""
@@ -102,6 +115,17 @@ class Comparing:
         told = Found(task.spec.digest, audit.seed, begun, roots.root(), segment.end.metrics)
         under = segment.ends_in(told, audit.id, said.trace_root, said.done)
         return "" if under else "the end shown is not under the trace root"
+
+
+def _by_outputs(spec: JobSpec, index: int, mine: StateFile, his: StateFile) -> Likeness | None:
+    """None: not a slice whose requester names a tolerance."""
+    batch = spec.batch
+    if batch is None or batch.tolerance is None or spec.checkpoint is None:
+        return None
+    every = spec.checkpoint.every
+    drawn = batch.names[(index - 1) * every : index * every]
+    verdict, why = likeness.of_states(mine, his, drawn, batch.tolerance)
+    return verdict, printable(why) or "its output is as near as its requester asks"
 
 
 def _state(path: Path) -> StateFile:

@@ -127,7 +127,7 @@ class Desk:
             served=served,
             found=found,
             upheld={key: value for key, value in upheld.items() if value is not None},
-            comparable=audit.cannot_tell and bool(self._comparing.bounds(audit)),
+            comparable=audit.cannot_tell and self._comparing.can_compare(audit),
             compared=self.errands.result(audit.id, _compared(audit)),
             walks={key: walk for key, walk in walks.items() if walk is not None},
             wrapped={key: digest for key, digest in wrapped.items() if digest is not None},

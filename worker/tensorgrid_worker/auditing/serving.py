@@ -79,9 +79,8 @@ class Serving:
             # His own fault, and no reason to leave the others unserved, which costs our stake.
             log.warning("audit.unsealable", job=short(audit.id), auditor=worker, reason=str(error))
             return OpenedSeat(worker.lower(), ())
-        # Who is shown ends cannot answer any more. Where no class is calibrated nobody could compare them.
-        calibrated = bool(self._bounds.of(audit.terms.hardware_class, audit.plan.steps))
-        ends = calibrated and audit.is_foreign(profile.fingerprint)
+        # Who is shown ends cannot answer any more.
+        ends = audit.is_foreign(profile.fingerprint) and self._comparable(audit)
         opened = tuple(self._segment(audit, index, recipient, source, ends) for index in segments)
         last = len(source.trace.segments) in segments
         result = None if last else seal(result_to_bytes(show_result(source.trace)), [recipient])
@@ -89,6 +88,12 @@ class Serving:
         # A jury that knows the keys can see from these bytes alone that this auditor was given them.
         sealed_keys = None if keys is None else seal_provably(keys.to_bytes(), recipient)
         return OpenedSeat(worker.lower(), opened, result, sealed_keys)
+
+    def _comparable(self, audit: AuditPicture) -> bool:
+        """Elsewhere nobody could compare our ends with anything."""
+        spec = self._tools.inputs.spec(audit.id, audit.terms)
+        tolerated = spec is not None and spec.tolerance is not None
+        return tolerated or bool(self._bounds.of(audit.terms.hardware_class, audit.plan.steps))
 
     def _segment(self, audit: AuditPicture, index: int, recipient: str, source: Source, ends: bool) -> OpenedSegment:
         state = self._sealed(source.state_after(index - 1), recipient) if index > 1 else None
