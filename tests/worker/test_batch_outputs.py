@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tensorgrid as tg
-from tensorgrid.domain.payload import Payload, payload_root
+from tensorgrid.domain.payload import payload_root
 from tensorgrid.domain.results import Leaf, Tree, merkle_root
 from tensorgrid.domain.states import StateFile
 from tensorgrid.domain.traces import part_root
@@ -34,7 +32,7 @@ def anew(outputs: Outputs, key: bytes | None = None) -> bytes:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(DONE | st.just(None), max_size=30), KEYS)
-def test_added_replaced_and_asked_in_any_order__the_root_is_that_of_hashing_anew(steps: list, key: bytes | None) -> None:
+def test_added_replaced_asked_in_any_order__the_root_is_that_of_hashing_anew(steps: list, key: bytes | None) -> None:
     outputs = Outputs(NAMES)
     for step in steps:
         if step is None:
@@ -103,13 +101,13 @@ class TestCost:
     """Counted in hashes, which no machine's speed changes."""
 
     @pytest.fixture
-    def hashes(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-        import tensorgrid.domain.results as results
+    def hashes(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        from tensorgrid.domain import results
 
         counted: list[int] = []
         hashed = results.keccak256
         monkeypatch.setattr(results, "keccak256", lambda data: counted.append(1) or hashed(data))
-        yield counted
+        return counted
 
     def test_one_more_output__hashes_its_own_way_to_the_root(self, hashes: list[int]) -> None:
         outputs = Outputs([f"{index:08d}" for index in range(1000)])

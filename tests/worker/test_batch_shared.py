@@ -66,6 +66,6 @@ def test_file__is_read_once__however_many_items(tmp_path: Path, monkeypatch: pyt
 
 
 def test_file_of_two_tensors__typed(tmp_path: Path) -> None:
-    data = pack_payload({name: ("U8", (1,), b"1") for name in ("value", "other")})
+    data = pack_payload(dict.fromkeys(("value", "other"), ("U8", (1,), b"1")))
     with pytest.raises(ResultRejected, match="holds 2 tensors"):
         shared(tmp_path, data, "numpy")()

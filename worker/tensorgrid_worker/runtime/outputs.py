@@ -26,9 +26,9 @@ class Outputs(Mapping[str, TensorBytes]):
     """One tensor of bytes per item, empty until it is done."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        import numpy  # now: it is one of the generators of a slice's states, even where the job does not use it
+        import numpy as np  # now: it is one of the generators of a slice's states, also where the job uses none of it
 
-        self._array_of = numpy.frombuffer
+        self._array_of = np.frombuffer
         self._names = sorted(names, key=str.encode)  # as a part's leaves are
         self._place = {name: place for place, name in enumerate(self._names)}
         self._done = [b""] * len(self._names)
