@@ -13,6 +13,7 @@ from tensorgrid.domain.jobs import JobState
 from tensorgrid.domain.tolerance import Tolerance
 from tensorgrid.ordering.auditing import check_slices, of_slice, proposal_or_cautious
 from tensorgrid.ordering.batching import calls_of, kind_of_items, shares_of
+from tensorgrid.runs.batch_note import BatchNote
 from tensorgrid.runs.slices import rest_of_slice
 from tensorgrid.storage.cid import cid_of_bytes
 
@@ -195,6 +196,38 @@ def test_slices_not_taken__posted_again_once_with_the_money_that_came_back__then
     with pytest.raises(tg.ItemFailed, match="item 0") as caught:
         list(client.batch(batch.name, retries=0))
     assert (caught.value.index, caught.value.kind) == (0, "JobNotTaken")
+
+
+@pytest.mark.parametrize("found_by", ["name", "ids"])
+def test_crash_between_posting_again_and_noting_it__found_again__not_posted_twice(
+    client, bare_net, monkeypatch, found_by
+):
+    batch = scale.options(client=client).map(range(4), workers=2, retries=2)
+    bare_net.advance(60)
+    noted = batch.ids
+
+    def crash(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
+        dying.setattr(BatchNote, "add", crash)
+        batch.progress()
+    posted = [run.hex for run in client.runs()]
+    assert len(posted) == 3, "one slice was posted again, and the process died before it noted that"
+
+    again = client.batch(batch.name if found_by == "name" else noted)
+    assert again.ids == noted
+    assert again.progress().again == 2
+    assert sorted(again.ids) == sorted(run.hex for run in client.runs())
+    assert set(posted) < set(again.ids) and len(again.ids) == 4
+
+
+def test_two_processes_that_look_at_a_batch__post_a_slice_again_once(client, bare_net):
+    batch = scale.options(client=client).map(range(4), workers=1, retries=1)
+    other = client.batch(batch.name, retries=1)
+    bare_net.advance(60)
+    assert (batch.progress().again, other.progress().again) == (1, 1)
+    assert batch.ids == other.ids and len(list(client.runs())) == 2
 
 
 def test_rest_of_a_slice__the_same_root__from_the_items_that_are_left(client):

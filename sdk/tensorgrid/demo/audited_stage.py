@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +10,11 @@ from typing import Any
 from rich.console import Console
 
 from tensorgrid.chain.events import Slashed
-from tensorgrid.client import Client
 from tensorgrid.demo import DemoFailed, Options, audited_digits, digits, truth
-from tensorgrid.demo.audit import Check, Ended, Slash, checks_of, checks_of_job
-from tensorgrid.demo.book import ACTIVE, EXITING, UNUSED, Book, Page
-from tensorgrid.demo.live import View
-from tensorgrid.devnet import Devnet
+from tensorgrid.demo.audit import Ended, Slash, checks_of_job
+from tensorgrid.demo.book import ACTIVE, EXITING, UNUSED, Page
+from tensorgrid.demo.stage import BobsStage
+from tensorgrid.devnet import Devnet, WorkerProcess
 from tensorgrid.domain.audits import ClaimState
 from tensorgrid.domain.jobs import JobState
 from tensorgrid.parameters import NetworkParameters
@@ -28,8 +25,6 @@ from tensorgrid.runs.story import Story
 HONEST = 3
 """Workers: one trains, two look at it, and whoever is left looks again."""
 STEPS, EVERY = 300, 3
-PATIENCE = 120
-"""Seconds that anything may take before the story is given up."""
 WORK: dict[str, Any] = {
     "verify": "audit",
     "budget": "20 USDC",
@@ -56,14 +51,10 @@ def _only_time_passes(audit: AuditStory) -> bool:
     return spoken and bool(audit.doubts) and all(doubt.state is ClaimState.DIFFERS for doubt in audit.doubts)
 
 
-class AuditedStage:
-    """Bob buys trainings; the faker sleeps until `buy_from_faker`.
-
-    `checks`, `jobs`, `wrong`: what was found on the way.
-    """
+class AuditedStage(BobsStage):
+    """Bob buys trainings; the faker sleeps until `buy_from_faker`."""
 
     def __init__(self, net: Devnet, console: Console, options: Options) -> None:
-        self.net, self.console = net, console
         self.honest, self.faker = net.workers[:HONEST], net.workers[HONEST]
         for worker in net.workers:
             worker.start()
@@ -72,27 +63,13 @@ class AuditedStage:
         self.faker.signal(signal.SIGSTOP)
         net.resume_mining()
         self.data = digits.load_digits(options.seed or 0)
-        self.bob = Client(net.network_file)
-        if self.bob.contracts.audit is None:
+        super().__init__(net, console, options, self._called)
+        if self.contracts.audit is None:
             raise DemoFailed("this devnet sells no audits")
-        self.usdc, self.tgs = self.bob.token("USDC"), net.stake_token
-        self.book = self._book()
-        self.names = {address: name for name, address in self.book.parties.items()}
-        self.view = View(console, self.names, live=options.live)
-        self.checks: list[Check] = []
-        self.jobs: list[Ended] = []
-        self.wrong: list[str] = []
-        self.first = self.look()
 
-    def _book(self) -> Book:
-        parties: dict[str, str] = {"Bob": self.bob.account.address}
-        stakes: dict[str, tuple[str, str]] = {}
-        for worker in self.net.workers:
-            name = "faker" if worker is self.faker else f"worker {worker.number}"
-            provider = f"{name}'s provider"
-            parties |= {provider: worker.provider.address, name: worker.address}
-            stakes[provider] = (worker.provider.address, worker.address)
-        return Book(self.bob.contracts, parties, stakes, self.usdc, self.tgs)
+    def _called(self, worker: WorkerProcess) -> tuple[str, str]:
+        name = "faker" if worker is self.faker else f"worker {worker.number}"
+        return name, f"{name}'s provider"
 
     # ------------------------------------------------------------------------------------------------- what people do
 
@@ -119,7 +96,7 @@ class AuditedStage:
         scratch = self.faker.config.parent / "scratch" / run.id.hex()
         skipped = 0
         with self.view.watching():
-            for story in run.watch(timeout=PATIENCE):
+            for story in run.watch(timeout=self.patience):
                 self.view.show(story, [])
                 if story.audit is not None and _only_time_passes(story.audit) and len(story.audit.doubts) > skipped:
                     skipped = len(story.audit.doubts)
@@ -136,16 +113,10 @@ class AuditedStage:
 
     # -------------------------------------------------------------------------------------------------- what is noted
 
-    def look(self) -> Page:
-        """Every balance at the latest block, checked."""
-        page = self.book.look()
-        self.checks += checks_of(self.book, page)
-        return page
-
     def end(self, run: Run, how: str) -> Page:
         """Note where a job's money went; returns the books after it. Somebody was paid, so that nobody got a bounty."""
         story = run.story()
-        escrowed = self.bob.contracts.board.escrow_for(story.terms)
+        escrowed = self.contracts.board.escrow_for(story.terms)
         self.jobs.append(Ended(run.hex, how, escrowed, story.paid, story.fee, 0, story.returned))
         self.checks += checks_of_job(self.jobs[-1])
         return self.look()
@@ -161,21 +132,3 @@ class AuditedStage:
     def accuracy(self, model: Any) -> float:
         """On digits that no worker has seen."""
         return audited_digits.accuracy_of(model, self.data.held_out_images, self.data.held_out_labels)
-
-    def title(self, text: str) -> None:
-        """Of an act."""
-        self.console.print()
-        self.console.print(text, style="bold")
-
-    def demand(self, held: bool, sentence: str) -> None:
-        """Note `sentence` unless it held; the story goes on, and fails at its end."""
-        if not held:
-            self.wrong.append(sentence)
-
-    def wait_for(self, what: Callable[[], object], why: str) -> None:
-        """Raises DemoFailed when it takes too long."""
-        give_up = time.monotonic() + PATIENCE
-        while not what():
-            if time.monotonic() > give_up:
-                raise DemoFailed(f"waited {PATIENCE} s for {why}; see the logs in {self.net.folder / 'logs'}")
-            time.sleep(0.05)

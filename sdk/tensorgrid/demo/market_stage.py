@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from rich.console import Console
 
-from tensorgrid.client import Client
-from tensorgrid.demo import DemoFailed, Options, offering
-from tensorgrid.demo.audit import Check, Ended, checks_of, checks_of_job
-from tensorgrid.demo.book import Book, Page
-from tensorgrid.demo.live import View
+from tensorgrid.demo import Options, offering
+from tensorgrid.demo.audit import Ended, checks_of_job
+from tensorgrid.demo.stage import BobsStage
 from tensorgrid.devnet import Devnet, WorkerHook, WorkerProcess
 from tensorgrid.domain.money import Amount
 from tensorgrid.parameters import NetworkParameters
@@ -48,31 +44,14 @@ def hooks() -> dict[int, WorkerHook]:
     return found
 
 
-class MarketStage:
-    """Bob buys. `checks`, `jobs`, `wrong`: what was found on the way."""
+class MarketStage(BobsStage):
+    """One of the workers makes up answers of batches."""
+
+    patience = PATIENCE
 
     def __init__(self, net: Devnet, console: Console, options: Options) -> None:
-        self.net, self.console = net, console
+        super().__init__(net, console, options, lambda one: (f"worker {one.number}", f"provider {one.number}"))
         self.faker = net.workers[FAKER]
-        self.bob = Client(net.network_file)
-        self.contracts = self.bob.contracts
-        self.usdc, self.tgs = self.bob.token("USDC"), net.stake_token
-        self.book = self._book()
-        self.names = {address: name for name, address in self.book.parties.items()}
-        self.view = View(console, self.names, live=options.live)
-        self.checks: list[Check] = []
-        self.jobs: list[Ended] = []
-        self.wrong: list[str] = []
-        self.first = self.look()
-
-    def _book(self) -> Book:
-        parties: dict[str, str] = {"Bob": self.bob.account.address}
-        stakes: dict[str, tuple[str, str]] = {}
-        for worker in self.net.workers:
-            name = f"worker {worker.number}"
-            parties |= {f"provider {worker.number}": worker.provider.address, name: worker.address}
-            stakes[f"provider {worker.number}"] = (worker.provider.address, worker.address)
-        return Book(self.contracts, parties, stakes, self.usdc, self.tgs)
 
     # ------------------------------------------------------------------------------------------------- what people do
 
@@ -100,12 +79,6 @@ class MarketStage:
 
     # -------------------------------------------------------------------------------------------------- what is noted
 
-    def look(self) -> Page:
-        """Every balance at the latest block, checked."""
-        page = self.book.look()
-        self.checks += checks_of(self.book, page)
-        return page
-
     def end(self, run: Run, how: str) -> Story:
         """Note where a job's money went; a closer gets the bounty where nobody was paid."""
         story = run.story()
@@ -121,28 +94,9 @@ class MarketStage:
     def usd(self, units: int) -> Amount:
         return Amount(units, self.usdc)
 
-    def title(self, text: str) -> None:
-        """Of a part."""
-        self.console.print()
-        self.console.print(text, style="bold")
-
     def say(self, *lines: str) -> None:
         for line in lines:
             self.view.say(line)
-
-    def demand(self, held: bool, sentence: str) -> None:
-        """Note `sentence` unless it held; the story goes on, and fails at its end."""
-        if not held:
-            self.wrong.append(sentence)
-
-    def wait_for(self, what: Callable[[], Any], why: str) -> Any:
-        """Its first answer that is true. Raises DemoFailed when it takes too long."""
-        give_up = time.monotonic() + PATIENCE
-        while not (found := what()):
-            if time.monotonic() > give_up:
-                raise DemoFailed(f"waited {PATIENCE} s for {why}; see the logs in {self.net.folder / 'logs'}")
-            time.sleep(0.1)
-        return found
 
     def numbers_of(self, workers: Iterable[str]) -> str:
         """Their names in order, each once."""

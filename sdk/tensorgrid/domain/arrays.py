@@ -110,6 +110,11 @@ def tensor_bytes(value: Any, name: str) -> TensorBytes:
 def array_of(tensor: TensorView, kind: Kind) -> Any:
     """A writable copy. Raises ToolMissing where `kind` is not installed or lacks the dtype, ResultRejected for a shape
     that it cannot hold."""
+    return array_over(bytearray(tensor.data), tensor, kind)
+
+
+def array_over(data: bytearray | memoryview, tensor: TensorView, kind: Kind) -> Any:
+    """As `array_of`, but over these bytes, the tensor's, in place: writable where they are."""
     names = _TORCH if kind == "torch" else _NUMPY
     if tensor.dtype not in names:
         raise ToolMissing(f"numpy has no {tensor.dtype}, which tensor {tensor.name!r} is; pip install torch")
@@ -118,7 +123,7 @@ def array_of(tensor: TensorView, kind: Kind) -> Any:
     try:
         if math.prod(tensor.shape) == 0:
             return library.zeros(tensor.shape, dtype=dtype)
-        return library.frombuffer(bytearray(tensor.data), dtype=dtype).reshape(tensor.shape)
+        return library.frombuffer(data, dtype=dtype).reshape(tensor.shape)
     except (ValueError, RuntimeError) as error:  # too many dimensions, or lengths that overflow beside a zero
         raise ResultRejected(
             f"{kind} cannot hold tensor {tensor.name!r}, {len(tensor.shape)} dimensions: {str(error)[:200]}"

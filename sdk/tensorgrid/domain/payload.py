@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from tensorgrid.domain.encoding import canonical_json, parse_canonical_json, parse_json
 from tensorgrid.domain.errors import ResultRejected, SpecInvalid
@@ -51,6 +51,16 @@ _TENSOR_KEYS = {"dtype", "shape", "data_offsets"}
 
 TensorBytes = tuple[str, Sequence[int], bytes | memoryview]
 """dtype as safetensors spells it, shape, row-major little-endian bytes."""
+
+
+class Block(Protocol):
+    """Tensors that tell of themselves, and lie together behind those that `payload_pieces` describes."""
+
+    def entries(self, begin: int) -> str:
+        """What a header says of them where they begin there, without the braces around."""
+
+    def data(self) -> bytes:
+        """All their bytes, in the order of their entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +153,12 @@ def pack_payload(tensors: Mapping[str, TensorBytes], json_value: Any = None) -> 
     return b"".join(payload_pieces(tensors, None if json_value is None else canonical_json(json_value)))
 
 
-def payload_pieces(tensors: Mapping[str, TensorBytes], json_text: bytes | None) -> list[bytes | memoryview]:
+def payload_pieces(
+    tensors: Mapping[str, TensorBytes], json_text: bytes | None, block: Block | None = None
+) -> list[bytes | memoryview]:
     """The same in pieces, the tensors' own buffers among them: what is only written needs no copy.
 
-    `json_text`: canonical. Raises SpecInvalid.
+    `json_text`: canonical. `block`: what comes behind them, under names that may travel. Raises SpecInvalid.
     """
     header: dict[str, Any] = {}
     if json_text is not None:
@@ -166,11 +178,15 @@ def payload_pieces(tensors: Mapping[str, TensorBytes], json_text: bytes | None) 
         dtype, shape, data = tensors[name]
         begin, end = end, end + memoryview(data).nbytes
         header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
-    head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":"))
+    if block is not None:
+        text = f"{text[:-1]}{',' if header else ''}{block.entries(end)}}}"
+    head = text.encode()
     head += b" " * (-len(head) % 8)
     if len(head) > MAX_HEADER_BYTES:
         raise SpecInvalid(f"names and JSON take {len(head)} bytes, at most {MAX_HEADER_BYTES} travel; return fewer")
-    return [len(head).to_bytes(8, "little"), head, *(tensors[name][2] for name in order)]
+    behind = [] if block is None else [block.data()]
+    return [len(head).to_bytes(8, "little"), head, *(tensors[name][2] for name in order), *behind]
 
 
 def _header(text: bytes) -> dict[str, Any]:

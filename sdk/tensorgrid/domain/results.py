@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from blake3 import blake3
 
@@ -56,11 +57,37 @@ def merkle_root(leaves: Iterable[Leaf]) -> bytes:
     names = [leaf.name for leaf in ordered]
     if not ordered or len(set(names)) != len(names):
         raise ValueError("a root needs at least one leaf, and distinct names")
-    level = [leaf.hash() for leaf in ordered]
-    while len(level) > 1:
-        paired = [keccak256(b"\x01" + level[i] + level[i + 1]) for i in range(0, len(level) - 1, 2)]
-        level = paired + level[len(paired) * 2 :]
-    return level[0]
+    return Tree([leaf.hash() for leaf in ordered]).root
+
+
+class Tree:
+    """Leaves' hashes and all nodes over them. A leaf set anew costs the nodes above it, not the whole tree.
+
+    levels: the leaves first, the root last. Raises ValueError for no leaf.
+    """
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        if not leaves:
+            raise ValueError("a tree needs at least one leaf")
+        self.levels = [list(leaves)]
+        while len(below := self.levels[-1]) > 1:
+            self.levels.append([_above(below, left) for left in range(0, len(below), 2)])
+
+    @property
+    def root(self) -> bytes:
+        return self.levels[-1][0]
+
+    def put(self, place: int, leaf: bytes) -> None:
+        """Raises IndexError where there is no leaf."""
+        self.levels[0][place] = leaf
+        for below, level in pairwise(self.levels):
+            place //= 2
+            level[place] = _above(below, 2 * place)
+
+
+def _above(below: Sequence[bytes], left: int) -> bytes:
+    """The node over two neighbours; one that has none moves up unchanged."""
+    return keccak256(b"\x01" + below[left] + below[left + 1]) if left + 1 < len(below) else below[left]
 
 
 def result_root(job: JobId, exit_class: ExitClass, merkle: bytes = ZERO32) -> bytes:

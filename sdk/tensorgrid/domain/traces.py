@@ -23,7 +23,7 @@ from tensorgrid.domain.audit_terms import MOST_SEGMENTS
 from tensorgrid.domain.encoding import canonical_json, keccak256
 from tensorgrid.domain.errors import TraceInvalid
 from tensorgrid.domain.jobs import ZERO32, ExitClass, JobId
-from tensorgrid.domain.results import JSON_DTYPE, Leaf, merkle_root, result_root
+from tensorgrid.domain.results import JSON_DTYPE, Leaf, Tree, merkle_root, result_root
 
 MOST_STEPS = 2**16 - 1
 """Of one segment."""
@@ -122,11 +122,7 @@ def proven(root: bytes, count: int, index: int, link: bytes, proof: Sequence[byt
 def _levels(links: Sequence[bytes]) -> list[list[bytes]]:
     if not 1 <= len(links) <= MOST_SEGMENTS:
         raise TraceInvalid(f"a trace has 1 to {MOST_SEGMENTS} segments, not {len(links)}")
-    levels = [list(links)]
-    while len(below := levels[-1]) > 1:
-        paired = [keccak256(b"\x01" + below[i] + below[i + 1]) for i in range(0, len(below) - 1, 2)]
-        levels.append(paired + below[len(paired) * 2 :])
-    return levels
+    return Tree(links).levels
 
 
 # ---------------------------------------------------------------------------------------------------------------- trace

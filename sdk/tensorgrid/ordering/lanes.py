@@ -8,12 +8,14 @@ from typing import TypeVar
 
 from tensorgrid.chain.board import JobBoard
 from tensorgrid.domain.errors import ChainError
-from tensorgrid.domain.jobs import nonce_of
+from tensorgrid.domain.jobs import JobId, nonce_of
 from tensorgrid.domain.refusals import LaneBusy, NonceUsed
 
 ATTEMPTS = 32
 _OWN_LANES = 1 << 64
 """Below lie the lanes that are looked through, above those of orders, which wait for others to post them."""
+_LANES_AGAIN = 1 << 128
+"""Above lie those of work that is posted again."""
 
 T = TypeVar("T")
 
@@ -60,3 +62,9 @@ def in_free_lanes(board: JobBoard, requester: str, count: int, post: Callable[[l
 def own_lane() -> int:
     """A nonce in a lane that nothing else will use: no other job can overtake what is signed with it."""
     return nonce_of(_OWN_LANES + secrets.randbits(64), 1)
+
+
+def nonce_again(ended: JobId) -> int:
+    """For the work of a job that has ended without all of it. It follows from the job alone: whoever posts it again,
+    and however often he dies while doing so, the board takes one such job."""
+    return nonce_of(_LANES_AGAIN | int.from_bytes(ended[:16], "big"), 1)

@@ -21,11 +21,15 @@ from tensorgrid.domain.errors import (
     Unreachable,
 )
 from tensorgrid.domain.items import failure_of
+from tensorgrid.domain.jobs import JobState, lane_and_sequence
 from tensorgrid.domain.money import Amount
+from tensorgrid.domain.refusals import LaneBusy, NonceUsed
+from tensorgrid.ordering.lanes import nonce_again
 from tensorgrid.runs.access import Access
 from tensorgrid.runs.batch_note import BatchNote
 from tensorgrid.runs.run import POLL_SECONDS, Run
 from tensorgrid.runs.slices import Outcome, Slice, options_again, rest_of_slice
+from tensorgrid.runs.trail import postings
 from tensorgrid.text import plain
 
 
@@ -196,20 +200,44 @@ class Batch:
 
     def _post_again(self, one: Slice, left: set[int]) -> None:
         """`left`: the end of a slice, from where its money is back. Raises Unreachable, StorageError."""
-        story, spec = one.run.story(), one.run.spec
-        back = Amount(story.returned, self._client.token(story.terms.pay_token))
         try:
-            packed = rest_of_slice(spec, min(left), self._client.store)
-            run: Run = self._client.submit(packed, **options_again(packed.spec, story.terms, back))
+            run = self._already_again(one.run) or self._submit_again(one.run, min(left))
         except Unreachable:
             raise
         except (SpecInvalid, InsufficientFunds, NotContinuable, ChainError) as error:
             self._lose(left, type(error).__name__, f"it could not be posted again: {plain(error)}")
             return
-        assert packed.spec.batch is not None
+        batch = run.spec.batch
+        assert batch is not None, "a slice's lane for another try holds a slice"
         self._note.add([run.id])
         one.own -= left
-        self._slices.append(Slice(run, packed.spec.batch, one.tries + 1, own=left))
+        self._slices.append(Slice(run, batch, one.tries + 1, own=left))
+
+    def _submit_again(self, ended: Run, first: int) -> Run:
+        """The items from `first` on, for the money that came back."""
+        story = ended.story()
+        back = Amount(story.returned, self._client.token(story.terms.pay_token))
+        packed = rest_of_slice(ended.spec, first, self._client.store)
+        options = options_again(packed.spec, story.terms, back)
+        try:
+            run: Run = self._client.submit(packed, nonce=nonce_again(ended.id), **options)
+        except (LaneBusy, NonceUsed):
+            other = self._already_again(ended)
+            if other is None:
+                raise
+            return other
+        return run
+
+    def _already_again(self, ended: Run) -> Run | None:
+        """Posted by a process that died before it noted that, or by another one that looks at this batch."""
+        story, nonce = ended.story(), nonce_again(ended.id)
+        me, contracts = story.terms.requester, self._client.contracts
+        if contracts.board.lane(me, lane_and_sequence(nonce)[0]).state is JobState.NONE:
+            return None
+        for event in postings(self._client.connection, contracts):
+            if (event.terms.requester, event.terms.nonce) == (me, nonce):
+                return Run(self._client, event.id, event.log.block)
+        return None
 
     def _lose(self, indices: set[int], kind: str, reason: str) -> None:
         self._found |= {index: ItemFailure(index, kind, reason) for index in indices}

@@ -86,7 +86,7 @@ class Follower:
         self._room = max(self._checkpoint.keep_bytes, room)
         self._trace: Trace | None = None
         self._extents: dict[int, tuple[int, int]] = {}
-        self._step = 0
+        self._step, self._stride = 0, 1
         self._reader = LineReader(self._take)
         self._copy: int | None = None
         self._resume, self._expected = spec.resume, -1  # steps with which an interrupted run is to go on; -1: none is
@@ -167,9 +167,11 @@ class Follower:
             raise TraceInvalid("the job's trace keeps a state beyond the room it has")
         segment = self._trace.add(line.step - self._step, line.state, line.metrics)
         self._step = line.step
-        if line.kept is not None:
+        if line.stride != self._stride:
+            self._stride = line.stride
+            self._extents = {index: extent for index, extent in self._extents.items() if index % line.stride == 0}
+        if line.kept is not None and line.index % line.stride == 0:
             self._extents[line.index] = line.kept
-        self._extents = {index: extent for index, extent in self._extents.items() if index % line.stride == 0}
         if self._copy is not None:
             self._on_segment(segment)
 

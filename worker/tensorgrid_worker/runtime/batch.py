@@ -19,18 +19,17 @@ from tensorgrid.domain.items import item_of, pack_failure
 from tensorgrid.domain.payload import Payload, pack_payload
 from tensorgrid.training.steps import reseed
 from tensorgrid_worker.runtime import launch, plain
+from tensorgrid_worker.runtime.shared import Shared
 
 if TYPE_CHECKING:
     from tensorgrid_worker.runtime.trace import Tracer
 
 Entry = Callable[..., Any]
-Shared = Callable[[], Mapping[str, Any]]
 
 
 def run(entry: Entry, shared: Shared, batch: Mapping[str, Any], inputs: str, tracer: Tracer | None) -> bytes:
-    """The result of a slice: one tensor of bytes per item, named as the item is. `shared`: makes, anew each time, the
-    arguments that all items share. `batch`: as the spec has it; that its items are those of the root was seen before
-    the job was taken."""
+    """The result of a slice: one tensor of bytes per item, named as the item is. `batch`: as the spec has it; that its
+    items are those of the root was seen before the job was taken."""
     items = _items(f"{inputs}/{launch.ITEMS}")
     kind, first = batch["kind"], batch["first"]
     calls = [_Call(entry, shared, data, kind, first + place) for place, data in enumerate(items.values())]
@@ -64,31 +63,10 @@ class _Call:
             return pack_failure(error)
 
 
-class Outputs:
-    """What is done so far, as a state that can be kept and loaded: one array of bytes per item, empty until then."""
-
-    def __init__(self, names: list[str]) -> None:
-        import numpy as np
-
-        self._bytes_of = np.frombuffer
-        self._done: dict[str, Any] = {name: np.empty(0, np.uint8) for name in names}
-
-    def add(self, name: str, data: bytes) -> None:
-        self._done[name] = self._bytes_of(data, "u1")
-
-    def state_dict(self) -> dict[str, Any]:
-        return dict(self._done)
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Raises KeyError for other items."""
-        if state.keys() != self._done.keys():
-            raise KeyError("these are outputs of other items")
-        self._done = {name: state[name] for name in self._done}
-
-
 def _audited(calls: list[_Call], names: list[str], tracer: Tracer) -> bytes:
     from tensorgrid.training.recording import checkpoint, resume
     from tensorgrid.training.state import State
+    from tensorgrid_worker.runtime.outputs import Outputs
 
     outputs = Outputs(names)
     state = State(model=outputs)

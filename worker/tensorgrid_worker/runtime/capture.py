@@ -19,6 +19,7 @@ from tensorgrid.domain.states import Part, StateFile
 from tensorgrid.domain.traces import PARTS, StateRoots, part_root
 from tensorgrid.training.state import SCALARS, State, loadable
 from tensorgrid_worker.runtime.generators import Generators
+from tensorgrid_worker.runtime.outputs import Outputs, described_at_most
 from tensorgrid_worker.runtime.trees import canonical, flatten, unflatten
 
 ONE = "value"
@@ -36,9 +37,12 @@ class Captured:
     @cached_property
     def pieces(self) -> list[bytes | memoryview]:
         """The state file, in pieces to be written one after another. Raises SpecInvalid."""
-        named = {f"{part}/{name}": raw for part in PARTS for name, raw in self.tensors[part].items()}
+        model = self.tensors["model"]
+        block = model.described if isinstance(model, Outputs) else None
+        parts = [part for part in PARTS if part != "model" or block is None]
+        named = {f"{part}/{name}": raw for part in parts for name, raw in self.tensors[part].items()}
         texts = [b'"%s":%s' % (part.encode(), self.texts[part] or b"null") for part in sorted(PARTS)]
-        return payload_pieces(named, b"{" + b",".join(texts) + b"}")
+        return payload_pieces(named, b"{" + b",".join(texts) + b"}", block)
 
     @cached_property
     def texts(self) -> dict[str, bytes | None]:
@@ -50,14 +54,20 @@ class Captured:
         """Bytes that the state file cannot exceed, known without making it: the texts and names there are escaped."""
         size = 1024 + sum(2 * len(text) for text in self.texts.values() if text is not None)
         for tensors in self.tensors.values():
-            size += sum(memoryview(raw[2]).nbytes + 2 * len(name.encode()) + 2048 for name, raw in tensors.items())
+            if isinstance(tensors, Outputs):
+                size += tensors.at_most
+            else:
+                size += sum(memoryview(raw[2]).nbytes + described_at_most(name) for name, raw in tensors.items())
         return size
 
     def roots(self) -> StateRoots:
         return StateRoots(*(self.root_of(part) for part in PARTS))
 
     def root_of(self, part: str) -> bytes:
-        leaves = (Leaf.of(name, *raw, self.key) for name, raw in self.tensors[part].items())
+        tensors = self.tensors[part]
+        if isinstance(tensors, Outputs):
+            return tensors.root(self.key)
+        leaves = (Leaf.of(name, *raw, self.key) for name, raw in tensors.items())
         return part_root(leaves, self.texts[part], self.key)
 
     def result(self) -> bytes:
@@ -67,11 +77,11 @@ class Captured:
 
 def capture(state: State, step: int, generators: Generators, key: bytes | None = None) -> Captured:
     """What `state` holds now. `key`: of a private job's roots. Raises SpecInvalid for what has no plain bytes."""
-    model, model_plain = flatten(_model_tree(state.model))
+    model, model_plain = _model(state.model)
     rest, rest_plain = flatten({name: _tree(value) for name, value in state.values.items() if name != "model"})
     drawn, drawn_plain = generators.capture()
     return Captured(
-        {"model": _viewed(model), "optimizer": _viewed(rest), "rng": drawn, "cursor": {}},
+        {"model": model, "optimizer": _viewed(rest), "rng": drawn, "cursor": {}},
         {"model": model_plain, "optimizer": rest_plain, "rng": drawn_plain, "cursor": {"step": step}},
         key,
     )
@@ -96,6 +106,13 @@ def restore(state: State, file: StateFile, generators: Generators) -> None:
         raise
     except Exception as error:  # load_state_dict of anybody's class, on anybody's bytes
         raise StateRejected(f"the state does not load: {type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _model(model: Any) -> tuple[Mapping[str, TensorBytes], dict[str, Any] | None]:
+    if isinstance(model, Outputs):
+        return model, None
+    tensors, plain = flatten(_model_tree(model))
+    return _viewed(tensors), plain
 
 
 def _model_tree(model: Any) -> Any:

@@ -12,6 +12,7 @@ class Extents:
         """kept: (segment, offset, bytes) of what an interrupted run has left in the file."""
         self._most = most_bytes
         self._kept = {segment: (offset, size) for segment, offset, size in kept}
+        self._end = self._behind_all()
         self.stride = stride
 
     @property
@@ -27,15 +28,22 @@ class Extents:
             offset = self._gap(size)
             if offset is not None:
                 self._kept[segment] = (offset, size)
+                self._end = max(self._end, offset + size)
                 return offset
             self.stride *= 2
             self._kept = {index: extent for index, extent in self._kept.items() if index % self.stride == 0}
+            self._end = self._behind_all()
         return None
 
+    def _behind_all(self) -> int:
+        return max((offset + size for offset, size in self._kept.values()), default=0)
+
     def _gap(self, size: int) -> int | None:
+        if self._most - self._end >= size:  # mostly: thousands of kept states are not sorted for one more
+            return self._end
         end = 0
         for offset, length in sorted(self._kept.values()):
             if offset - end >= size:
                 return end
             end = offset + length
-        return end if self._most - end >= size else None
+        return None

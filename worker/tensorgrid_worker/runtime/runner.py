@@ -82,13 +82,12 @@ def _payload(inputs: str, output: str, told: dict[str, Any]) -> bytes:
         from tensorgrid_worker.runtime import trace
 
         tracer = trace.begin(output, told["output_bytes"], call["roots"])
-    values = {} if call["batch"] is not None else _values(inputs, call)
-    entry = getattr(_import(f"{inputs}/bundle.py"), call["entry"])
     if call["batch"] is not None:
         from tensorgrid_worker.runtime import batch
 
-        return batch.run(entry, lambda: _shared(inputs, call), call["batch"], inputs, tracer)
-    returned = entry(**call["arguments"], **values)
+        return batch.run(_entry(inputs, call), batch.Shared(inputs, call), call["batch"], inputs, tracer)
+    values = {name: _load(inputs, name, kind) for name, kind in call["inputs"].items()}
+    returned = _entry(inputs, call)(**call["arguments"], **values)
     if tracer is not None:
         return tracer.finish()
     packed = plain.packed(returned)
@@ -99,27 +98,16 @@ def _payload(inputs: str, output: str, told: dict[str, Any]) -> bytes:
     return pack_result(returned)
 
 
-def _import(path: str) -> Any:
+def _entry(inputs: str, call: dict[str, Any]) -> Any:
+    """The job's function."""
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location(MODULE, path)
+    spec = importlib.util.spec_from_file_location(MODULE, f"{inputs}/bundle.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[MODULE] = module
     spec.loader.exec_module(module)
-    return module
-
-
-def _values(inputs: str, call: dict[str, Any]) -> dict[str, Any]:
-    return {name: _load(inputs, name, kind) for name, kind in call["inputs"].items()}
-
-
-def _shared(inputs: str, call: dict[str, Any]) -> dict[str, Any]:
-    """Of a batch: copies that share nothing with those made before."""
-    import copy
-
-    arguments: dict[str, Any] = copy.deepcopy(call["arguments"])
-    return arguments | _values(inputs, call)
+    return getattr(module, call["entry"])
 
 
 def _load(inputs: str, name: str, kind: str) -> Any:
