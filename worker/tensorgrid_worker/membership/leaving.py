@@ -97,7 +97,9 @@ def _pay(contracts: Contracts, provider: str, payee: str, to: str) -> tuple[list
     """Of jobs, and of juries."""
     steps, told = list[Step](), list[str]()
     payers = [contracts.board.address, *([contracts.jury.address] if contracts.jury is not None else [])]
-    for payer, token in ((payer, token) for payer in payers for token in contracts.deployment.tokens):
+    # A jury that finds an accuser wrong is paid in stake.
+    tokens = dict.fromkeys((*contracts.deployment.tokens, contracts.deployment.stake_token))
+    for payer, token in ((payer, token) for payer in payers for token in tokens):
         free = contracts.escrow.balance(payer, token.address, payee).free
         if free and payee == provider:
             call = contracts.escrow.withdraw(payer, token.address, free, to)
