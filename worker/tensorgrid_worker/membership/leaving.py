@@ -96,8 +96,12 @@ def _withdraw(contracts: Contracts, worker: str, amount: int, to: str) -> Step:
 def _pay(contracts: Contracts, provider: str, payee: str, to: str) -> tuple[list[Step], list[str]]:
     """Of jobs, and of juries."""
     steps, told = list[Step](), list[str]()
-    payers = [contracts.board.address, *([contracts.jury.address] if contracts.jury is not None else [])]
-    for payer, token in ((payer, token) for payer in payers for token in contracts.deployment.tokens):
+    tokens, jury = contracts.deployment.tokens, contracts.jury
+    owed = [(contracts.board.address, token) for token in tokens]
+    if jury is not None:
+        # Who finds an accuser wrong is paid in stake.
+        owed += [(jury.address, token) for token in (*tokens, contracts.deployment.stake_token)]
+    for payer, token in owed:
         free = contracts.escrow.balance(payer, token.address, payee).free
         if free and payee == provider:
             call = contracts.escrow.withdraw(payer, token.address, free, to)
