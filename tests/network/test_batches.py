@@ -120,7 +120,7 @@ def seat_another_machine(net, run):
     def takes():
         """By hand: its daemon asks for no seat that is not paid."""
         try:
-            return hot_key.transact(net.contracts.board.take(run.terms))
+            return hot_key.transact(net.contracts.board.take(run.terms, run.story().held))
         except tg.Reverted:
             return None
 
