@@ -73,7 +73,8 @@ if TYPE_CHECKING:
     from tensorgrid.runs.audit import AuditReport, AuditSeat, Partial
     from tensorgrid.runs.batch import Batch, BatchProgress, ItemFailure
     from tensorgrid.runs.outcome import Provenance, Result
-    from tensorgrid.runs.run import Run, RunStatus, SeatStatus
+    from tensorgrid.runs.run import Run
+    from tensorgrid.runs.status import RunStatus, SeatStatus
     from tensorgrid.runs.trained import SnapshotMismatch
     from tensorgrid.training.fitting import fit, shuffled
     from tensorgrid.training.recording import checkpoint, resume
@@ -101,9 +102,9 @@ _HOME = {
     "Provenance": "tensorgrid.runs.outcome",
     "Result": "tensorgrid.runs.outcome",
     "Run": "tensorgrid.runs.run",
-    "RunStatus": "tensorgrid.runs.run",
+    "RunStatus": "tensorgrid.runs.status",
     "SavedState": "tensorgrid.domain.states",
-    "SeatStatus": "tensorgrid.runs.run",
+    "SeatStatus": "tensorgrid.runs.status",
     "SignedOrder": "tensorgrid.domain.orders",
     "SnapshotMismatch": "tensorgrid.runs.trained",
     "StandingOffer": "tensorgrid.domain.offers",

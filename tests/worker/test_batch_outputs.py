@@ -64,6 +64,17 @@ def test_state_file__in_order_or_not__holds_them_under_the_same_roots(steps: lis
     assert dict(fresh) == dict(outputs) and fresh.root() == outputs.root()
 
 
+def test_large_outputs__are_not_copied_to_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = Outputs(NAMES)
+    for name in NAMES:
+        outputs.add(name, name.encode() * 10)
+    together = captured_of(outputs).pieces
+    monkeypatch.setattr("tensorgrid_worker.runtime.outputs.COPIED_BYTES", 100)
+    apart = captured_of(outputs).pieces
+    assert b"".join(apart) == b"".join(together) and len(apart) > len(together)
+    assert all(any(piece is raw[2] for piece in apart) for raw in outputs.values())
+
+
 def test_attack_output_changed_in_place_after_it_was_added__neither_root_nor_file_changes() -> None:
     outputs, mine = Outputs(NAMES), bytearray(b"honest")
     outputs.add(NAMES[0], mine)

@@ -27,7 +27,7 @@ from tensorgrid.text import plain, plain_lines, point_line
 
 if TYPE_CHECKING:
     from tensorgrid.runs.outcome import Provenance
-    from tensorgrid.runs.run import RunStatus
+    from tensorgrid.runs.status import RunStatus
 
 WorkArgument = Annotated[str, typer.Argument(help="FILE.py:FUNCTION, a function with or without @tg.job.")]
 ArgOption = Annotated[list[str] | None, typer.Option("--arg", "-a", help="NAME=VALUE, the value in JSON or text.")]

@@ -59,8 +59,8 @@ class Block(Protocol):
     def entries(self, begin: int) -> str:
         """What a header says of them where they begin there, without the braces around."""
 
-    def data(self) -> bytes:
-        """All their bytes, in the order of their entries."""
+    def data(self) -> Sequence[bytes]:
+        """All their bytes, in the order of their entries, in as many pieces as suit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def payload_pieces(
     head += b" " * (-len(head) % 8)
     if len(head) > MAX_HEADER_BYTES:
         raise SpecInvalid(f"names and JSON take {len(head)} bytes, at most {MAX_HEADER_BYTES} travel; return fewer")
-    behind = [] if block is None else [block.data()]
+    behind = () if block is None else block.data()
     return [len(head).to_bytes(8, "little"), head, *(tensors[name][2] for name in order), *behind]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tensorgrid.chain.audit_history import Snapshot
@@ -47,6 +46,7 @@ from tensorgrid.runs.ending import function_failed, open_agreed, raise_unless_ag
 from tensorgrid.runs.handing import hand_call, job_keys, owes_key
 from tensorgrid.runs.outcome import Claim, Provenance, Result, read_log, read_receipt
 from tensorgrid.runs.points import Points
+from tensorgrid.runs.status import RunStatus, status_of
 from tensorgrid.runs.story import SeatStory, Story
 from tensorgrid.runs.trained import Remains
 from tensorgrid.storage.cid import Cid
@@ -60,48 +60,6 @@ CLOSE_AFTER = 5
 
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class SeatStatus:
-    """One worker's part of a run. phase: taken, committed, revealed, paid, unpaid, no-show or slashed.
-
-    An auditor's, before it has ended: taken, confirmed, withdrawn or accused.
-    """
-
-    worker: str
-    number: int
-    extra: bool
-    phase: str
-    pay: Amount | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunStatus:
-    """A look at a run. `phase` says in words what it waits for; `deadline` is the chain time that leaves this state.
-
-    `reject_by`: until when `Run.reject` may still be called, `hand_by`: until when a private job's key is to be handed
-    (`Run.hand`); None when not.
-    """
-
-    id: JobId
-    state: JobState
-    phase: str
-    seats: tuple[SeatStatus, ...]
-    deadline: int | None
-    reject_by: int | None
-    paid: Amount
-    fee: Amount
-    returned: Amount
-    hand_by: int | None = None
-
-    @property
-    def ended(self) -> bool:
-        return self.state.ended
-
-    def __str__(self) -> str:
-        seats = ", ".join(f"{short_id(seat.worker)} {seat.phase}" for seat in self.seats)
-        return f"{short_id(self.id)} {self.phase}" + (f" ({seats})" if seats else "")
 
 
 class Run:
@@ -141,18 +99,7 @@ class Run:
     def status(self) -> RunStatus:
         """A look, without waiting. Raises JobUnknown, Unreachable."""
         story = self.story()
-        return RunStatus(
-            id=self.id,
-            state=story.state,
-            phase=story.phase,
-            seats=tuple(self._seat(story, seat) for seat in story.in_order),
-            deadline=story.deadline,
-            reject_by=None if story.rejected or story.state.ended else story.reject_by,
-            paid=self._amount(story, story.paid),
-            fee=self._amount(story, story.fee),
-            returned=self._amount(story, story.returned),
-            hand_by=story.hand_by if owes_key(story, 0) else None,
-        )
+        return status_of(self.id, story, self._client.token(story.terms.pay_token))
 
     def transactions(self) -> tuple[str, ...]:
         """Hashes of all transactions that moved it, in chain order."""
@@ -472,13 +419,6 @@ class Run:
         if seat.receipt_digest is None:
             raise ResultRejected(f"{seat.worker} has shown nothing in {self!r}")
         return Claim(seat.worker, seat.root_hash, seat.receipt_digest, self._amount(story, seat.pay or 0))
-
-    def _seat(self, story: Story, seat: SeatStory) -> SeatStatus:
-        pay = None if seat.pay is None else self._amount(story, seat.pay)
-        phase = seat.phase
-        if story.audit is not None and seat.extra and pay is None and story.audit.answers.get(seat.number):
-            phase = story.audit.said(seat.number)
-        return SeatStatus(seat.worker, seat.number, seat.extra, phase, pay)
 
     def _amount(self, story: Story, units: int) -> Amount:
         return Amount(units, self._client.token(story.terms.pay_token))

@@ -16,6 +16,9 @@ DTYPE = "U8"
 PREFIX = "model/"
 """Of their names in a state file."""
 
+COPIED_BYTES = 16 << 20
+"""In all, up to which outputs are put together to be written at once; more would take too much of the job's memory."""
+
 
 def described_at_most(name: str) -> int:
     """Bytes that a tensor of this name takes in a state file beside its own."""
@@ -97,8 +100,10 @@ class Described:
         if place < len(self._told):
             self._told, self._end = [], self._begin
 
-    def data(self) -> bytes:
-        return b"".join(self._done)
+    def data(self) -> list[bytes]:
+        if sum(map(len, self._done)) > COPIED_BYTES:
+            return [*self._done]
+        return [b"".join(self._done)]
 
     def entries(self, begin: int) -> str:
         if begin != self._begin:

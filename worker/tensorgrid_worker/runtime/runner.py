@@ -83,9 +83,9 @@ def _payload(inputs: str, output: str, told: dict[str, Any]) -> bytes:
 
         tracer = trace.begin(output, told["output_bytes"], call["roots"])
     if call["batch"] is not None:
-        from tensorgrid_worker.runtime import batch
+        from tensorgrid_worker.runtime import batch, shared
 
-        return batch.run(_entry(inputs, call), batch.Shared(inputs, call), call["batch"], inputs, tracer)
+        return batch.run(_entry(inputs, call), shared.Shared(inputs, call), call["batch"], inputs, tracer)
     values = {name: _load(inputs, name, kind) for name, kind in call["inputs"].items()}
     returned = _entry(inputs, call)(**call["arguments"], **values)
     if tracer is not None:

@@ -41,7 +41,7 @@ class _Array:
     def own(self) -> Any:
         """A writable one, whose changes nobody else sees."""
         tensor, size = self._described
-        return array_over(memoryview(self._mapped(mmap.ACCESS_COPY))[-size:], tensor, self._kind)
+        return array_over(self._mapped(mmap.ACCESS_COPY)[-size:], tensor, self._kind)
 
     @cached_property
     def _described(self) -> tuple[TensorView, int]:
@@ -52,6 +52,6 @@ class _Array:
         (tensor,) = payload.tensors
         return replace(tensor, data=memoryview(b"")), len(tensor.data)
 
-    def _mapped(self, access: int) -> mmap.mmap:
+    def _mapped(self, access: int) -> memoryview:
         with open(self._path, "rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=access)
+            return memoryview(mmap.mmap(file.fileno(), 0, access=access))
