@@ -73,28 +73,6 @@ TARGETS = (
         ("tests/forge/board/*.t.sol", "tests/forge/protocol/*.t.sol"),
         ("contracts/core/Outcomes.sol", "escrowFor(terms) - paid - fee;", "escrowFor(terms) - paid;"),
     ),
-    Target(
-        "Batches",
-        ("contracts/periphery/Batches.sol",),
-        ("tests/forge/periphery/Batches.t.sol",),
-        ("contracts/periphery/Batches.sol", "require(anew,", "require(true,"),
-    ),
-    Target(
-        "Bisection",
-        ("contracts/verifiers/Bisection.sol",),
-        ("tests/forge/disputes/Bisection*.t.sol",),
-        (
-            "contracts/verifiers/Bisection.sol",
-            "? Span(at, span.high, span.middle,",
-            "? Span(at, span.high, span.agreed,",
-        ),
-    ),
-    Target(
-        "KeyBox",
-        ("contracts/periphery/KeyBox.sol",),
-        ("tests/forge/periphery/KeyBox.t.sol",),
-        ("contracts/periphery/KeyBox.sol", "if (keys & OWN != own) keys = own;", "if (keys == 0) keys = own;"),
-    ),
 )
 
 
