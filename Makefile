@@ -18,6 +18,9 @@ STAMPS := $(VENV)/.stamps
 NODE_BIN := $(abspath $(VENV))/node/bin
 export PATH := $(NODE_BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Images of containers like to set it; every worker that a test or a demo starts would then compile tensorgrid once more,
+# a third of its start
+export PYTHONDONTWRITEBYTECODE :=
 
 PYTHON ?=
 # The version that constraints.txt was resolved with comes first.

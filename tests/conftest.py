@@ -23,6 +23,9 @@ hypothesis.settings.load_profile("tensorgrid")
 # py-evm, which ape's tests run on, hashes at every look into storage. Of both libraries eth-hash takes the slow one.
 keccak.hasher, keccak.preimage = pysha3.backend.keccak256, pysha3.backend.preimage
 
+# ape and torch are a million objects: looking for cycles after every 700 new ones took an eighth of a contract's test.
+gc.set_threshold(50_000, 10, 10)
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:
@@ -86,11 +89,9 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_finish() -> None:
-    """What is imported by now stays, and is not looked through again: ape and torch are a million objects, and looking
-    for cycles among them after every 700 new ones took an eighth of the contracts' tests."""
+    """What is imported by now stays: no search for cycles looks through it again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 10, 10)
 
 
 def _spread(files: list[str]) -> list[str]:

@@ -90,7 +90,7 @@ ORDER_SPOILS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("path", "value"), ORDER_SPOILS, ids=str)
+@pytest.mark.parametrize(("path", "value"), ORDER_SPOILS, ids=lambda value: str(value)[:60])
 def test_order__spoilt_text__is_refused_naming_what_is_wrong(path, value) -> None:
     with pytest.raises(OrderUnusable, match="no order") as caught:
         SignedOrder.from_json(spoilt(an_order().to_json(), path, value))
@@ -127,7 +127,7 @@ def test_order_and_offer__too_long__is_refused_unread() -> None:
         (("signature",), "0x00"), (("signature", "r"), "0x00"), (("signature", "s"), "0x00"), (("pay_token",), None),
         (("hardware_class",), "cpu"), (("chain_id",), -1), (("scheduler",), ""), (("version",), 0),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )  # fmt: skip
 def test_offer__spoilt_text__is_refused(path, value) -> None:
     with pytest.raises(OfferUnusable, match="no offer"):
