@@ -96,11 +96,11 @@ def _withdraw(contracts: Contracts, worker: str, amount: int, to: str) -> Step:
 def _pay(contracts: Contracts, provider: str, payee: str, to: str) -> tuple[list[Step], list[str]]:
     """Of jobs, and of juries."""
     steps, told = list[Step](), list[str]()
-    tokens, jury = contracts.deployment.tokens, contracts.jury
+    tokens, stake, jury = contracts.deployment.tokens, contracts.deployment.stake_token, contracts.jury
     owed = [(contracts.board.address, token) for token in tokens]
     if jury is not None:
         # Who finds an accuser wrong is paid in stake.
-        owed += [(jury.address, token) for token in (*tokens, contracts.deployment.stake_token)]
+        owed += [(jury.address, token) for token in (*tokens, stake) if token is not None]
     for payer, token in owed:
         free = contracts.escrow.balance(payer, token.address, payee).free
         if free and payee == provider:
