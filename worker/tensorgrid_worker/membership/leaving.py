@@ -100,7 +100,7 @@ def _pay(contracts: Contracts, provider: str, payee: str, to: str) -> tuple[list
     owed = [(contracts.board.address, token) for token in tokens]
     if jury is not None:
         # Who finds an accuser wrong is paid in stake.
-        owed += [(jury.address, token) for token in (*tokens, *([stake] if stake else []))]
+        owed += [(jury.address, token) for token in (*tokens, stake) if token is not None]
     for payer, token in owed:
         free = contracts.escrow.balance(payer, token.address, payee).free
         if free and payee == provider:
