@@ -102,6 +102,8 @@ def test_attack_one_segment_differs__further_ones_are_looked_at__slashed(tmp_pat
     hooks = dict.fromkeys(range(3), FAKER)
     with audit_net(tmp_path, workers=3, hooks=hooks, auditors=1, drawn=1) as net:
         run = submit(net)
+        while ended_in_the_last_segment(run):
+            run = submit(net)
         with pytest.raises(AuditFailed, match="found another state"):
             run.result(timeout=2 * PATIENCE)
         worker, first, further = run.story().in_order
@@ -119,6 +121,12 @@ def test_clean_audit__drawn_for_a_second_look__all_segments_and_as_many_more_are
         assert [seat.fault for seat in (worker, first, second)] == [Fault.NONE] * 3
         plan, price = audit_plan(run), run.terms.price
         assert [seat.pay for seat in (worker, first, second)] == [price, plan.fee(price, 1), plan.fee(price, 2)]
+
+
+def ended_in_the_last_segment(run):
+    """One of twenty jobs is drawn there, where what this faker's states come to is the truth again."""
+    run.wait(timeout=2 * PATIENCE)
+    return [doubt.about for doubt in run.story().audit.doubts] == [f"segment {SEGMENTS}"]
 
 
 def audit_plan(run):
