@@ -207,7 +207,8 @@ contract AuditVerdict is AuditTally {
     }
 
     /// @dev Who has found this auditor wrong. INVARIANT: a jury that is paid where it finds against the worker is paid where it finds
-    /// for him; else no juror would. Where none was asked, it is the worker, whose clock did not run out.
+    /// for him; else no juror would. An auditor has one slash: of two such juries the first has it. Where none was asked, it is the
+    /// worker, whose clock did not run out.
     function _finderOf(JobId id, uint256 number, address worker) private view returns (address) {
         for (uint8 which = 0; which < 2; ++which) {
             bool won = BISECTION.outcomeOf(msg.sender, id, uint8(number), which) == IBisection.Outcome.Defender;

@@ -13,6 +13,7 @@ from tensorgrid.domain.jobs import JobState
 from tensorgrid.domain.tolerance import Tolerance
 from tensorgrid.ordering.auditing import check_slices, of_slice, proposal_or_cautious
 from tensorgrid.ordering.batching import calls_of, kind_of_items, shares_of
+from tensorgrid.runs.batch import Batch
 from tensorgrid.runs.batch_note import BatchNote
 from tensorgrid.runs.slices import rest_of_slice
 from tensorgrid.storage.cid import cid_of_bytes
@@ -228,6 +229,41 @@ def test_two_processes_that_look_at_a_batch__post_a_slice_again_once(client, bar
     bare_net.advance(60)
     assert (batch.progress().again, other.progress().again) == (1, 1)
     assert batch.ids == other.ids and len(list(client.runs())) == 2
+
+
+def test_another_process_posts_again_between_our_look_and_our_posting__its_posting_is_taken(
+    client, bare_net, monkeypatch
+):
+    batch = scale.options(client=client).map(range(4), workers=1, retries=1)
+    other = client.batch(batch.name, retries=1)
+    bare_net.advance(60)
+    batch.progress()
+    looks, shown = [False], Batch._is_again
+    monkeypatch.setattr(Batch, "_is_again", lambda self, ended: looks.pop() if looks else shown(self, ended))
+    assert (other.progress().again, other.progress().failed, looks) == (1, 0, [])
+    assert other.ids == batch.ids and len(list(client.runs())) == 2
+
+
+def test_node_that_does_not_show_yet_what_was_posted_again__is_asked_again__no_item_is_lost(
+    client, bare_net, monkeypatch
+):
+    batch = scale.options(client=client).map(range(4), workers=1, retries=1)
+    other = client.batch(batch.name, retries=1)
+    bare_net.advance(60)
+    batch.progress()
+    with monkeypatch.context() as lagging:
+        lagging.setattr("tensorgrid.runs.batch.postings", lambda *_: iter(()))
+        assert (other.progress().again, other.progress().failed) == (0, 0)
+    assert (other.progress().again, other.ids) == (1, batch.ids)
+
+
+def test_batch_of_another_requester__looked_at__nothing_is_posted_for_him(client, bare_net):
+    batch = scale.options(client=client).map(range(4), workers=1, retries=1)
+    looked = bare_net.requester_with("100 USDC").batch(batch.ids, retries=1)
+    bare_net.advance(60)
+    assert looked.progress().failed == 4
+    assert "only its requester posts it again" in looked.failures[0].reason
+    assert len(list(client.runs())) == 1
 
 
 def test_rest_of_a_slice__the_same_root__from_the_items_that_are_left(client):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from tensorgrid.domain.arrays import pack_input
 from tensorgrid.domain.errors import ResultRejected
 from tensorgrid.domain.payload import Payload, pack_payload
-from tensorgrid_worker.runtime.shared import Shared
+from tensorgrid_worker.runtime.shared import COPIED_BYTES, Shared
 
 
 def shared(folder: Path, data: bytes, kind: str, plain: Any = None) -> Shared:
@@ -41,8 +42,11 @@ def test_torch_tensor__comes_as_it_was__the_next_call_finds_no_change(tmp_path: 
     assert bool((arguments()["w"] == given).all())
 
 
-def test_attack_every_way_to_write_into_a_call_s_own__neither_the_next_nor_the_file_changes(tmp_path: Path) -> None:
-    given = np.arange(5000, dtype=np.float64)  # several pages
+@pytest.mark.parametrize("count", [5000, COPIED_BYTES], ids=["copied", "viewed"])
+def test_attack_every_way_to_write_into_a_call_s_own__neither_the_next_nor_the_file_changes(
+    tmp_path: Path, count: int
+) -> None:
+    given = np.arange(count, dtype=np.float64)  # several pages
     data = pack_input(given)[0]
     arguments = shared(tmp_path, data, "numpy", {"told": {"seen": []}})
     first, also = arguments(), arguments()
@@ -63,6 +67,20 @@ def test_file__is_read_once__however_many_items(tmp_path: Path, monkeypatch: pyt
     for _ in range(5):
         assert arguments()["w"].all()
     assert len(read) == 1
+
+
+def test_views_that_a_function_keeps__more_than_files_can_be_open__come_all_the_same(tmp_path: Path) -> None:
+    given = np.arange(COPIED_BYTES // 4 + 1, dtype=np.float32)
+    arguments = shared(tmp_path, pack_input(given)[0], "numpy")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (sum(1 for _ in Path("/proc/self/fd").iterdir()) + 8, hard))
+    try:
+        kept = [arguments()["w"] for _ in range(20)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    kept[0][:] = 0
+    kept[-1][:] = 0
+    assert all((each == given).all() for each in kept[1:-1])
 
 
 def test_file_of_two_tensors__typed(tmp_path: Path) -> None:

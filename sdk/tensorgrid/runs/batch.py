@@ -23,7 +23,6 @@ from tensorgrid.domain.errors import (
 from tensorgrid.domain.items import failure_of
 from tensorgrid.domain.jobs import JobState, lane_and_sequence
 from tensorgrid.domain.money import Amount
-from tensorgrid.domain.refusals import LaneBusy, NonceUsed
 from tensorgrid.ordering.lanes import nonce_again
 from tensorgrid.runs.access import Access
 from tensorgrid.runs.batch_note import BatchNote
@@ -184,7 +183,8 @@ class Batch:
             left.discard(index)
         again = set() if outcome.again is None else {index for index in left if index >= outcome.again}
         if again and one.tries < self._retries:
-            self._post_again(one, again)
+            if not self._post_again(one, again):
+                return
             left -= again
         why = outcome.why
         self._lose(left, type(why).__name__, str(why) if why is not None else "its worker left it out")
@@ -198,44 +198,57 @@ class Batch:
         except (ResultRejected, ToolMissing) as error:
             return ItemFailure(index, type(error).__name__, plain(error))
 
-    def _post_again(self, one: Slice, left: set[int]) -> None:
-        """`left`: the end of a slice, from where its money is back. Raises Unreachable, StorageError."""
+    def _post_again(self, one: Slice, left: set[int]) -> bool:
+        """`left`: the end of a slice, from where its money is back. False: to be looked at again, since it is posted
+        and the node does not show it yet. Raises Unreachable, StorageError."""
         try:
-            run = self._already_again(one.run) or self._submit_again(one.run, min(left))
+            run = self._again(one.run, min(left))
         except Unreachable:
             raise
         except (SpecInvalid, InsufficientFunds, NotContinuable, ChainError) as error:
             self._lose(left, type(error).__name__, f"it could not be posted again: {plain(error)}")
-            return
+            return True
+        if run is None:
+            return False
         batch = run.spec.batch
         assert batch is not None, "a slice's lane for another try holds a slice"
         self._note.add([run.id])
         one.own -= left
         self._slices.append(Slice(run, batch, one.tries + 1, own=left))
+        return True
+
+    def _again(self, ended: Run, first: int) -> Run | None:
+        """None: it is posted, and not to be seen yet."""
+        if not self._is_again(ended):
+            try:
+                return self._submit_again(ended, first)
+            except (InsufficientFunds, ChainError):
+                # Another process that looks at this batch may have posted it meanwhile, with the money that came back.
+                if not self._is_again(ended):
+                    raise
+        return self._posted_again(ended)
 
     def _submit_again(self, ended: Run, first: int) -> Run:
         """The items from `first` on, for the money that came back."""
         story = ended.story()
+        if self._client.sender.address != story.terms.requester:
+            raise SpecInvalid(f"only its requester posts it again: look at the batch as {story.terms.requester}")
         back = Amount(story.returned, self._client.token(story.terms.pay_token))
         packed = rest_of_slice(ended.spec, first, self._client.store)
         options = options_again(packed.spec, story.terms, back)
-        try:
-            run: Run = self._client.submit(packed, nonce=nonce_again(ended.id), **options)
-        except (LaneBusy, NonceUsed):
-            other = self._already_again(ended)
-            if other is None:
-                raise
-            return other
+        run: Run = self._client.submit(packed, nonce=nonce_again(ended.id), **options)
         return run
 
-    def _already_again(self, ended: Run) -> Run | None:
+    def _is_again(self, ended: Run) -> bool:
         """Posted by a process that died before it noted that, or by another one that looks at this batch."""
+        lane, _ = lane_and_sequence(nonce_again(ended.id))
+        state = self._client.contracts.board.lane(ended.story().terms.requester, lane).state
+        return state is not JobState.NONE
+
+    def _posted_again(self, ended: Run) -> Run | None:
         story, nonce = ended.story(), nonce_again(ended.id)
-        me, contracts = story.terms.requester, self._client.contracts
-        if contracts.board.lane(me, lane_and_sequence(nonce)[0]).state is JobState.NONE:
-            return None
-        for event in postings(self._client.connection, contracts):
-            if (event.terms.requester, event.terms.nonce) == (me, nonce):
+        for event in postings(self._client.connection, self._client.contracts, story.posted_block):
+            if (event.terms.requester, event.terms.nonce) == (story.terms.requester, nonce):
                 return Run(self._client, event.id, event.log.block)
         return None
 

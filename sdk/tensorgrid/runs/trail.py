@@ -83,9 +83,9 @@ def events_of(connection: Connection, contracts: Contracts, job: JobId, first: i
             yield event
 
 
-def postings(connection: Connection, contracts: Contracts) -> Iterator[JobPosted]:
-    """Every job ever posted on this board, oldest first. Raises Unreachable, ChainError."""
-    first, last = contracts.deployment.start_block, connection.latest().number
+def postings(connection: Connection, contracts: Contracts, since: int = 0) -> Iterator[JobPosted]:
+    """Every job posted on this board, in block `since` or later, oldest first. Raises Unreachable, ChainError."""
+    first, last = max(since, contracts.deployment.start_block), connection.latest().number
     topic = next(entry.hash for entry in contracts.board.interface.events.values() if entry.name == "JobPosted")
     for event in events_in(connection, contracts, ("JobBoard",), ["0x" + topic.hex()], first, last):
         if isinstance(event, JobPosted):

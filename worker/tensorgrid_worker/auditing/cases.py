@@ -125,6 +125,9 @@ class CaseReader:
         if seated is None or not (owed or awaits):
             self._forget(key)
             return None
+        if not owed:  # what the next thing owed is shared at is counted from when it can be had
+            self._decided.pop(key, None)
+            return replace(seated, owed=owed)
         return replace(seated, owed=owed, owed_since=self._decided.setdefault(key, head.timestamp))
 
     def _owed(self, key: bytes, decision: Decision) -> frozenset[Duty]:

@@ -49,6 +49,7 @@ ALREADY = {
     "jury_release": {"AlreadyReleased"},
     "jury_release_bond": {"NoDispute"},
     "jury_share": {"ZeroAmount"},
+    "jury_share_slash": {"ZeroAmount"},
     "jury_pay_appeal": {"NotAppealed"},
     "appeal": {"AlreadyAppealed"},
     "pay_appeal": {"NotAppealed"},
@@ -260,8 +261,8 @@ class Submitter:
         if row.nonce < look.mined:
             self._doubt(row, watch)
         elif row.call.name == RECALL and not watch.recalled:
-            watch.recalled = True
             self._bump(row, watch, look)
+            watch.recalled = True
         elif row.kind in self.held:
             # It is not helped along. Where it blocks the nonce of what cannot wait, a reveal, it gives way.
             late = time.monotonic() - watch.since > self._resend

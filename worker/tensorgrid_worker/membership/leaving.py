@@ -8,6 +8,7 @@ from typing import Any
 
 from tensorgrid.chain.contracts import Contracts
 from tensorgrid.domain.jobs import ZERO_ADDRESS
+from tensorgrid.domain.money import Token
 from tensorgrid_worker.membership.bonding import purses
 from tensorgrid_worker.membership.joining import JoiningRefused
 from tensorgrid_worker.membership.wallet import Step, shown
@@ -96,11 +97,12 @@ def _withdraw(contracts: Contracts, worker: str, amount: int, to: str) -> Step:
 def _pay(contracts: Contracts, provider: str, payee: str, to: str) -> tuple[list[Step], list[str]]:
     """Of jobs, and of juries."""
     steps, told = list[Step](), list[str]()
-    tokens, stake, jury = contracts.deployment.tokens, contracts.deployment.stake_token, contracts.jury
+    tokens, jury = contracts.deployment.tokens, contracts.jury
     owed = [(contracts.board.address, token) for token in tokens]
     if jury is not None:
         # Who finds an accuser wrong is paid in stake.
-        owed += [(jury.address, token) for token in (*tokens, stake) if token is not None]
+        stake = contracts.deployment.stake_token or Token(contracts.vault.stake_token(), "units", 0)
+        owed += [(jury.address, token) for token in {token.address: token for token in (stake, *tokens)}.values()]
     for payer, token in owed:
         free = contracts.escrow.balance(payer, token.address, payee).free
         if free and payee == provider:

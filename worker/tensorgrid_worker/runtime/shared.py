@@ -1,11 +1,13 @@
 """The arguments that all items of a slice share: read once, and given to each call as if they were its own.
 
-An array is a private view of its file: what a call writes there, copies the page, and goes with the view.
+A large array is a private view of its file: what a call writes there, copies the page, and goes with the view. A view
+holds an open file, and a job has a thousand of those: what is small, or finds none left, is copied.
 """
 
 from __future__ import annotations
 
 import copy
+import errno
 import mmap
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +17,8 @@ from typing import Any
 from tensorgrid.domain.arrays import Kind, array_over
 from tensorgrid.domain.errors import ResultRejected
 from tensorgrid.domain.payload import Payload, TensorView
+
+COPIED_BYTES = 1 << 20
 
 
 class Shared:
@@ -41,12 +45,25 @@ class _Array:
     def own(self) -> Any:
         """A writable one, whose changes nobody else sees."""
         tensor, size = self._described
-        return array_over(self._mapped(mmap.ACCESS_COPY)[-size:], tensor, self._kind)
+        return array_over(self._own_file(size)[-size:], tensor, self._kind)
+
+    def _own_file(self, size: int) -> bytearray | memoryview:
+        if size > COPIED_BYTES:
+            try:
+                return self._mapped(mmap.ACCESS_COPY)
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE):
+                    raise
+        return bytearray(self._file[-size:])
+
+    @cached_property
+    def _file(self) -> memoryview:
+        return self._mapped(mmap.ACCESS_READ)
 
     @cached_property
     def _described(self) -> tuple[TensorView, int]:
         """What its file says of it, and of how many bytes at its end: read once, and held without them."""
-        payload = Payload.parse(self._mapped(mmap.ACCESS_READ))
+        payload = Payload.parse(self._file)
         if len(payload.tensors) != 1:
             raise ResultRejected(f"{self._path} holds {len(payload.tensors)} tensors, an input is one; pack it anew")
         (tensor,) = payload.tensors
