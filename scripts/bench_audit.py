@@ -5,7 +5,7 @@ Parts: `overhead` (what the trace costs a training job), `honest` (replays of ho
 Misses are told, not hidden; the exit code is 0 whenever everything ran. What was cut goes on where it was.
 
 For example:
-  make bench-audit                                          everything, about 25 minutes on a quiet machine
+  make bench-audit                                          everything, about an hour on a quiet machine
   python scripts/bench_audit.py --only overhead --json      one part; the others' figures in the file stay
   python scripts/bench_audit.py --only honest --runs 8      a short look
 """
