@@ -68,10 +68,10 @@ class Move:
 class Known:
     """What we know beside the chain. `can_begin`: what opens our commitment. `has_trace`: of our own run. `served`: of
     the present sitting's seats. `found`: of our own seat. `upheld`: our own replay of an accused segment ended as the
-    trace says, by claim. `comparable`: honest distances of this class are known, or its
-    requester has named a tolerance; `compared`: how far his ends are from
-    ours. `walks`: our own replay of disputed segments, by claim. `wrapped`: what lies ready for the
-    jurors of a private case as they sit now, by claim. `outbox`: of this job, by kind."""
+    trace says, by claim. `comparable`: honest distances of this class are known, or its requester has named a
+    tolerance; `compared`: how far his ends are from ours. `walks`: our own replay of disputed segments, by claim.
+    `wrapped`: what lies ready for the jurors of a private case as they sit now, by claim. `outbox`: of this job, by
+    kind."""
 
     can_begin: bool = False
     has_trace: bool = True

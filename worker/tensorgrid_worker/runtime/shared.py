@@ -10,7 +10,6 @@ import copy
 import errno
 import mmap
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -44,30 +43,26 @@ class _Array:
 
     def own(self) -> Any:
         """A writable one, whose changes nobody else sees."""
-        tensor, size = self._described
-        return array_over(self._own_file(size)[-size:], tensor, self._kind)
+        return array_over(self._own_bytes(), self._tensor, self._kind)
 
-    def _own_file(self, size: int) -> bytearray | memoryview:
+    def _own_bytes(self) -> bytearray | memoryview:
+        size = len(self._tensor.data)
         if size > COPIED_BYTES:
             try:
-                return self._mapped(mmap.ACCESS_COPY)
+                return self._mapped(mmap.ACCESS_COPY)[-size:]
             except OSError as error:
                 if error.errno not in (errno.EMFILE, errno.ENFILE):
                     raise
-        return bytearray(self._file[-size:])
+        return bytearray(self._tensor.data)
 
     @cached_property
-    def _file(self) -> memoryview:
-        return self._mapped(mmap.ACCESS_READ)
-
-    @cached_property
-    def _described(self) -> tuple[TensorView, int]:
-        """What its file says of it, and of how many bytes at its end: read once, and held without them."""
-        payload = Payload.parse(self._file)
+    def _tensor(self) -> TensorView:
+        """As it lies at its file's end: read once."""
+        payload = Payload.parse(self._mapped(mmap.ACCESS_READ))
         if len(payload.tensors) != 1:
             raise ResultRejected(f"{self._path} holds {len(payload.tensors)} tensors, an input is one; pack it anew")
         (tensor,) = payload.tensors
-        return replace(tensor, data=memoryview(b"")), len(tensor.data)
+        return tensor
 
     def _mapped(self, access: int) -> memoryview:
         with open(self._path, "rb") as file:
